@@ -1,1 +1,42 @@
-//! To be written.
+//! The one gate through which a plugin's HTTP requests leave.
+//!
+//! A plugin is hostile until proven otherwise, and HTTP is its only way out. Every request
+//! goes through [`Gate::send`], in one order:
+//!
+//! 1. what the request may look like at all ([`mod@request`]: no credentials of the plugin's
+//!    own, no user name in the URL);
+//! 2. the operator's allowlist ([`AllowList`]; empty denies);
+//! 3. the addresses behind the host ([`AddressPolicy`]: nothing loopback, private,
+//!    link-local or belonging to a cloud's metadata service unless it was granted), checked
+//!    by the resolver that the connection itself uses;
+//! 4. a recording that answers instead ([`Cassette`]), or: rate limit, credential, sending,
+//!    retry, the budgets of bytes and time, and the recording of what came back.
+//!
+//! A recording never bypasses the allowlist, a redirect is returned as it is (following it
+//! is a new request through the same gate), and a plugin never holds a secret: the
+//! credential is added behind the policy, for one origin only.
+//!
+//! Policy is apart from mechanism. [`allow`], [`address`], [`retry`] and [`request`] decide
+//! and do nothing else; [`gate`] and [`client`] do what was decided.
+
+pub mod address;
+pub mod allow;
+pub mod cassette;
+pub mod client;
+pub mod credential;
+pub mod error;
+pub mod gate;
+pub mod limit;
+pub mod redact;
+pub mod request;
+pub mod retry;
+pub mod session;
+
+pub use address::{AddressPolicy, AddressPolicyError};
+pub use allow::{AllowList, AllowListError};
+pub use cassette::{Cassette, Recorder, Tape};
+pub use credential::{Credential, CredentialError, CredentialKind, Secret};
+pub use error::GateError;
+pub use gate::{Gate, GateOptions};
+pub use redact::Redactor;
+pub use session::{RequestBudget, Session};

@@ -1,0 +1,222 @@
+//! The pooled HTTP client: sends one request and reads its whole answer.
+//!
+//! It follows no redirects, keeps no cookies, uses no proxy and repeats nothing by itself.
+//! Its resolver is where a host's addresses are checked, so that what was checked is what is
+//! connected to.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Response, header};
+use reqwest::Certificate;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::address::AddressRefused;
+use crate::request::Permitted;
+use crate::retry::FailureKind;
+use crate::session::UsedUp;
+use crate::{AddressPolicy, Credential};
+
+/// How long one connection may take to be made. Below any sensible `request-timeout`, so that
+/// a host which does not answer is told apart from one that answers slowly.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A pooled client for one datasource.
+#[derive(Debug)]
+pub struct Client(reqwest::Client);
+
+/// Why no whole answer came.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// The host has no address that may be connected to.
+    Address(AddressRefused),
+    /// The answer is larger than what may be received.
+    UsedUp(UsedUp),
+    /// The network failed.
+    Failed(Failure),
+}
+
+/// How the network failed, and in which words.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub kind: FailureKind,
+    pub reason: String,
+}
+
+impl Client {
+    /// A client that connects to what `addresses` permits and trusts the system's
+    /// certificate authorities and `extra`.
+    pub fn new(
+        addresses: AddressPolicy,
+        user_agent: HeaderValue,
+        extra: &[Certificate],
+    ) -> Result<Client, String> {
+        // The client takes the process's provider. Another one may be installed already, by
+        // who embeds this crate; that is theirs to choose.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::builder()
+            .dns_resolver(CheckedResolver(addresses))
+            .default_headers(HeaderMap::from_iter([(USER_AGENT, user_agent)]))
+            .tls_certs_merge(extra.iter().cloned())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .build()
+            .map(Client)
+            .map_err(|error| chain(&error))
+    }
+
+    /// Sends a request, with its credential if it is for the request's origin, and reads the
+    /// answer whole. `receive` is told of each piece of the body, decompressed, and may
+    /// refuse it.
+    pub(crate) async fn send(
+        &self,
+        request: &Permitted,
+        credential: Option<&Credential>,
+        mut receive: impl FnMut(usize) -> Result<(), UsedUp>,
+    ) -> Result<Response<Bytes>, SendError> {
+        let mut headers = request.headers().clone();
+        if let Some(credential) = credential {
+            credential.apply(request.url(), &mut headers);
+        }
+        let mut answer = self
+            .0
+            .request(request.method().clone(), request.url().clone())
+            .headers(headers)
+            .body(request.body().clone())
+            .send()
+            .await
+            .map_err(failed)?;
+
+        let mut body = BytesMut::new();
+        while let Some(piece) = answer.chunk().await.map_err(failed)? {
+            receive(piece.len()).map_err(SendError::UsedUp)?;
+            body.extend_from_slice(&piece);
+        }
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.version_mut() = answer.version();
+        *response.headers_mut() = for_the_plugin(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+/// Reads the certificates of PEM files.
+///
+/// # Errors
+///
+/// The file that cannot be read, or holds no certificate.
+pub(crate) fn certificates(files: &[PathBuf]) -> Result<Vec<Certificate>, String> {
+    let mut certificates = Vec::new();
+    for file in files {
+        certificates.extend(read_certificates(file).map_err(|reason| {
+            format!("{}: {reason}; expected a PEM file with certificates", file.display())
+        })?);
+    }
+    Ok(certificates)
+}
+
+fn read_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error))?;
+    if certificates.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(certificates) }
+}
+
+/// What a plugin sees of an answer's headers: no cookies, and nothing that was between this
+/// client and the server only (RFC 9110, 7.6.1).
+fn for_the_plugin(headers: &mut HeaderMap) -> HeaderMap {
+    const DROPPED: &[&str] = &[
+        "set-cookie",
+        "set-cookie2",
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in DROPPED {
+        headers.remove(*name);
+    }
+    for name in named {
+        headers.remove(name);
+    }
+    std::mem::take(headers)
+}
+
+/// Resolves names and keeps the addresses that may be connected to.
+struct CheckedResolver(AddressPolicy);
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = self.0.clone();
+        Box::pin(async move {
+            let host = name.as_str();
+            // Port 0 stands for the URL's.
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let permitted = policy.permitted(host, found)?;
+            Ok(Box::new(permitted.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn failed(error: reqwest::Error) -> SendError {
+    if let Some(refused) = find::<AddressRefused>(&error) {
+        return SendError::Address(refused.clone());
+    }
+    let kind = if find::<rustls::Error>(&error).is_some() {
+        FailureKind::Tls
+    } else if error.is_connect() {
+        FailureKind::Connect
+    } else {
+        FailureKind::Broken
+    };
+    SendError::Failed(Failure { kind, reason: chain(&error.without_url()) })
+}
+
+/// The first error of this type among an error and its causes.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        // An I/O error passes over the error within it when it is asked for its source.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(found) = error.downcast_ref::<E>().or_else(|| {
+            inner.and_then(|inner| (inner as &(dyn Error + 'static)).downcast_ref::<E>())
+        }) {
+            return Some(found);
+        }
+        current = error.source();
+    }
+    None
+}
+
+/// An error and its causes in one line, without those that only repeat what was said.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut current = error.source();
+    while let Some(cause) = current {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        current = cause.source();
+    }
+    text
+}

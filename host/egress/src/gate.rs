@@ -1,0 +1,397 @@
+//! The gate itself: takes a plugin's request through the policy and, if it may leave, through
+//! pace, credential, sending, retry, budgets and recording.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use jiff::Timestamp;
+use reqwest::Certificate;
+
+use crate::cassette::{Recorded, describe};
+use crate::client::{Client, Failure, SendError, certificates};
+use crate::error::shown;
+use crate::limit::Limiter;
+use crate::request::{Permitted, RequestPolicy};
+use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide};
+use crate::session::UsedUp;
+use crate::{AddressPolicy, AllowList, Cassette, Credential, GateError, Redactor, Session, Tape};
+
+/// What the operator decided about one datasource's requests.
+#[derive(Debug, Clone)]
+pub struct GateOptions {
+    /// The datasource's name, for messages.
+    pub datasource: String,
+    /// The origins that may be asked (`allow`). Empty denies all.
+    pub allow: AllowList,
+    /// The addresses that may be connected to (`allow-addresses`).
+    pub addresses: AddressPolicy,
+    /// What is added to requests to its origin.
+    pub credential: Option<Credential>,
+    /// Requests in any sixty seconds (`requests-per-minute`); none for no limit.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Requests under way at once (`max-concurrent`); at least 1.
+    pub max_concurrent: usize,
+    /// Attempts of one request, the first included (`max-attempts`); at least 1.
+    pub max_attempts: u32,
+    /// The ceiling of waiting for one request, all its retries together (`max-wait`). The
+    /// time that `requests-per-minute` and `max-concurrent` take is not part of it.
+    pub max_wait: Duration,
+    /// From sending to the last byte of the answer, for one attempt (`request-timeout`).
+    pub request_timeout: Duration,
+    /// Bytes of one body, after decompression (`max-body-bytes`).
+    pub max_response_bytes: u64,
+    /// Sent as `user-agent` where the plugin sets none.
+    pub user_agent: String,
+    /// PEM files of certificate authorities to trust beside the system's
+    /// (`extra-root-certificates`).
+    pub extra_root_certificates: Vec<PathBuf>,
+}
+
+/// The gate of one datasource, shared by its partitions. Clones are the same gate.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    policy: RequestPolicy,
+    credential: Option<Credential>,
+    redactor: Redactor,
+    limiter: Limiter,
+    patience: Patience,
+    request_timeout: Duration,
+    max_response_bytes: u64,
+    user_agent: HeaderValue,
+    certificates: Vec<Certificate>,
+    /// Made at the first request that is really sent: a replay needs no certificates.
+    client: OnceLock<Result<Client, String>>,
+}
+
+/// What came of one attempt, and when.
+struct Attempted {
+    outcome: Result<Response<Bytes>, Failure>,
+    at: Timestamp,
+}
+
+impl Gate {
+    /// A gate with these options.
+    ///
+    /// # Errors
+    ///
+    /// A number is zero that must not be, a certificate file cannot be read, the user agent
+    /// cannot be sent, or the credential would travel unencrypted.
+    pub fn new(options: GateOptions) -> Result<Gate, GateError> {
+        let setting = |setting, reason: String| GateError::Setting {
+            datasource: options.datasource.clone(),
+            setting,
+            reason,
+        };
+        if options.max_concurrent == 0 {
+            return Err(setting("max-concurrent", "must be at least 1".to_owned()));
+        }
+        if options.max_attempts == 0 {
+            return Err(setting("max-attempts", "must be at least 1".to_owned()));
+        }
+        let user_agent = HeaderValue::from_str(&options.user_agent).map_err(|_| {
+            setting("user-agent", format!("{:?} cannot stand in a header", options.user_agent))
+        })?;
+        let certificates = certificates(&options.extra_root_certificates)
+            .map_err(|reason| setting("extra-root-certificates", reason))?;
+        let mut redactor = Redactor::default();
+        if let Some(credential) = &options.credential {
+            credential.check_transport(|host| options.addresses.grants_loopback(host)).map_err(
+                |reason| GateError::Credential { datasource: options.datasource.clone(), reason },
+            )?;
+            redactor.add_credential(credential);
+        }
+        Ok(Gate(Arc::new(Inner {
+            policy: RequestPolicy {
+                datasource: options.datasource,
+                allow: options.allow,
+                addresses: options.addresses,
+                credential_header: options.credential.as_ref().map(|c| c.header().clone()),
+            },
+            credential: options.credential,
+            redactor,
+            limiter: Limiter::new(options.requests_per_minute, options.max_concurrent),
+            patience: Patience { max_attempts: options.max_attempts, max_wait: options.max_wait },
+            request_timeout: options.request_timeout,
+            max_response_bytes: options.max_response_bytes,
+            user_agent,
+            certificates,
+            client: OnceLock::new(),
+        })))
+    }
+
+    /// Takes a plugin's request through the gate and gives its whole answer, retried where
+    /// that makes sense. A redirect is an answer like any other. Dropping the future stops
+    /// whatever is under way.
+    ///
+    /// # Errors
+    ///
+    /// The rule that the plugin broke, which also becomes the session's violation, and is
+    /// the answer to everything it asks afterwards; or why there is no answer.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        session: &Session,
+    ) -> Result<Response<Bytes>, GateError> {
+        if let Some(violation) = session.violation() {
+            return Err(violation);
+        }
+        let result = self.0.pass(request, session).await;
+        if let Err(error) = &result
+            && error.is_violation()
+        {
+            session.set_violation(error);
+        }
+        result
+    }
+
+    /// When a pause that the service asked for ends, if one is in force.
+    pub fn waiting_until(&self) -> Option<Timestamp> {
+        self.0.limiter.waiting_until()
+    }
+}
+
+impl Inner {
+    async fn pass(
+        &self,
+        request: Request<Bytes>,
+        session: &Session,
+    ) -> Result<Response<Bytes>, GateError> {
+        let request = self.policy.permit(request)?;
+        session.ask().map_err(|used_up| self.used_up(used_up, &request, session))?;
+        let mut waited = Duration::ZERO;
+        let mut number = 0;
+        loop {
+            number += 1;
+            let attempted = self.attempt(&request, session, &mut waited).await?;
+            let decision =
+                decide(self.patience, attempt_of(&request, number, waited, &attempted, session));
+            log_attempt(&self.policy.datasource, session, &request, number, &attempted, decision);
+            match decision {
+                Decision::Done => {
+                    return attempted
+                        .outcome
+                        .map_err(|failure| self.failed(&failure, number, &request));
+                }
+                Decision::RateLimited { retry_after } => {
+                    if !is_replay(session) {
+                        self.limiter.pause(retry_after);
+                    }
+                    return Err(self.rate_limited(answer_of(&attempted), retry_after, &request));
+                }
+                Decision::Retry { after, .. } if is_replay(session) => waited += after,
+                // Everybody waits, this request too: see `attempt`.
+                Decision::Retry { after, asked: true } => self.limiter.pause(after),
+                Decision::Retry { after, asked: false } => {
+                    tokio::time::sleep(after).await;
+                    waited += after;
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &Permitted,
+        session: &Session,
+        waited: &mut Duration,
+    ) -> Result<Attempted, GateError> {
+        match session.tape() {
+            Tape::Replay(cassette) => self.replay(request, cassette, session),
+            Tape::Live | Tape::Record(_) => self.send(request, session, waited).await,
+        }
+    }
+
+    /// One attempt over the network: pace, credential, sending, budgets, recording.
+    async fn send(
+        &self,
+        request: &Permitted,
+        session: &Session,
+        waited: &mut Duration,
+    ) -> Result<Attempted, GateError> {
+        let client = self.client(request)?;
+        let patience = self.patience.max_wait.saturating_sub(*waited);
+        let admission = self.limiter.admit(patience).await.map_err(|paused| {
+            self.rate_limited("asked for a pause".to_owned(), paused.0, request)
+        })?;
+        *waited += admission.paused;
+        session.count_sent();
+        let started = Timestamp::now();
+        let mut received = 0;
+        let receive = |piece| self.receive(piece, &mut received, session);
+        let sending = client.send(request, self.credential.as_ref(), receive);
+        let outcome = match tokio::time::timeout(self.request_timeout, sending).await {
+            Ok(Ok(response)) => Ok(self.redactor.redact_response(response)),
+            Ok(Err(SendError::Failed(failure))) => Err(failure),
+            Ok(Err(SendError::UsedUp(used_up))) => {
+                return Err(self.used_up(used_up, request, session));
+            }
+            Ok(Err(SendError::Address(refused))) => {
+                return Err(GateError::address(&self.policy.datasource, &refused));
+            }
+            Err(_) => {
+                let reason = format!("no whole answer within {:?}", self.request_timeout);
+                Err(Failure { kind: FailureKind::Timeout, reason })
+            }
+        };
+        let at = Timestamp::now();
+        if let Tape::Record(recorder) = session.tape() {
+            let answer: Recorded = outcome.clone().map_err(|failure: Failure| failure.reason);
+            recorder.add(session.label(), request, &answer, started, at);
+        }
+        Ok(Attempted { outcome, at })
+    }
+
+    /// One attempt from a recording: the same budgets, and nothing is waited for.
+    fn replay(
+        &self,
+        request: &Permitted,
+        cassette: &Cassette,
+        session: &Session,
+    ) -> Result<Attempted, GateError> {
+        let taped = cassette.take(request).map_err(|hint| GateError::NotRecorded {
+            datasource: self.policy.datasource.clone(),
+            request: describe(request.method(), request.url()),
+            hint,
+        })?;
+        session.count_sent();
+        if let Ok(response) = &taped.answer {
+            self.receive(response.body().len(), &mut 0, session)
+                .map_err(|used_up| self.used_up(used_up, request, session))?;
+        }
+        let outcome = taped
+            .answer
+            .map(|response| self.redactor.redact_response(response))
+            .map_err(|reason| Failure { kind: FailureKind::Connect, reason });
+        Ok(Attempted { outcome, at: taped.at })
+    }
+
+    /// A piece of a body arrived: counts it against the body's and the session's budget.
+    fn receive(&self, piece: usize, received: &mut u64, session: &Session) -> Result<(), UsedUp> {
+        let piece = u64::try_from(piece).unwrap_or(u64::MAX);
+        *received = received.saturating_add(piece);
+        session.receive(piece)?;
+        if *received > self.max_response_bytes {
+            let limit = self.max_response_bytes;
+            return Err(UsedUp { budget: "bytes of one body", limit, setting: "max-body-bytes" });
+        }
+        Ok(())
+    }
+
+    fn client(&self, request: &Permitted) -> Result<&Client, GateError> {
+        let make = || {
+            Client::new(self.policy.addresses.clone(), self.user_agent.clone(), &self.certificates)
+        };
+        self.client.get_or_init(make).as_ref().map_err(|reason| GateError::Tls {
+            datasource: self.policy.datasource.clone(),
+            url: shown(request.url()),
+            reason: reason.clone(),
+        })
+    }
+
+    fn used_up(&self, used_up: UsedUp, request: &Permitted, session: &Session) -> GateError {
+        GateError::Budget {
+            datasource: self.policy.datasource.clone(),
+            session: session.label().to_owned(),
+            budget: used_up.budget,
+            limit: used_up.limit,
+            setting: used_up.setting,
+            url: shown(request.url()),
+        }
+    }
+
+    fn rate_limited(
+        &self,
+        answer: String,
+        retry_after: Duration,
+        request: &Permitted,
+    ) -> GateError {
+        GateError::RateLimited {
+            datasource: self.policy.datasource.clone(),
+            url: shown(request.url()),
+            answer,
+            retry_after,
+            max_wait: self.patience.max_wait,
+            max_attempts: self.patience.max_attempts,
+        }
+    }
+
+    fn failed(&self, failure: &Failure, attempts: u32, request: &Permitted) -> GateError {
+        let datasource = self.policy.datasource.clone();
+        let url = shown(request.url());
+        let reason = self.redactor.redact(&failure.reason).into_owned();
+        match failure.kind {
+            FailureKind::Timeout => {
+                GateError::Timeout { datasource, url, timeout: self.request_timeout, attempts }
+            }
+            FailureKind::Tls => GateError::Tls { datasource, url, reason },
+            FailureKind::Connect | FailureKind::Broken => {
+                GateError::Connection { datasource, url, reason, attempts }
+            }
+        }
+    }
+}
+
+fn is_replay(session: &Session) -> bool {
+    matches!(session.tape(), Tape::Replay(_))
+}
+
+fn attempt_of<'a>(
+    request: &'a Permitted,
+    number: u32,
+    waited: Duration,
+    attempted: &'a Attempted,
+    session: &Session,
+) -> Attempt<'a> {
+    let outcome = match &attempted.outcome {
+        Ok(response) => Outcome::Answer {
+            status: response.status(),
+            headers: response.headers(),
+            body: response.body(),
+        },
+        Err(failure) => Outcome::Failure(failure.kind),
+    };
+    // A replay waits the least, in its reckoning, so that it never gives up where the run
+    // that was recorded went on.
+    let jitter = if is_replay(session) { 0.0 } else { rand::random() };
+    Attempt { method: request.method(), number, waited, outcome, now: attempted.at, jitter }
+}
+
+fn answer_of(attempted: &Attempted) -> String {
+    match &attempted.outcome {
+        Ok(response) => format!("answered {}", response.status()),
+        Err(failure) => failure.reason.clone(),
+    }
+}
+
+fn log_attempt(
+    datasource: &str,
+    session: &Session,
+    request: &Permitted,
+    number: u32,
+    attempted: &Attempted,
+    decision: Decision,
+) {
+    let session = session.label();
+    let request = describe(request.method(), request.url());
+    let answer = answer_of(attempted);
+    match decision {
+        Decision::Retry { after, .. } => {
+            tracing::info!(
+                datasource,
+                session,
+                number,
+                "{request} {answer}; trying again in {after:.1?}"
+            );
+        }
+        Decision::Done | Decision::RateLimited { .. } => {
+            tracing::debug!(datasource, session, number, "{request} {answer}");
+        }
+    }
+}

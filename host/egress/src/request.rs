@@ -1,0 +1,235 @@
+//! What a plugin's request may look like, and what becomes of its headers.
+//!
+//! A [`Permitted`] request has passed everything that can be decided without the network;
+//! only such a request can be sent or replayed.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, header};
+use url::Url;
+
+use crate::error::shown;
+use crate::{AddressPolicy, AllowList, GateError};
+
+/// A request that the policy lets through.
+#[derive(Debug, Clone)]
+pub struct Permitted {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Permitted {
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The URL that was checked, which is the one that is sent.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The plugin's headers, without those that the client writes itself.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// What decides about the requests of one datasource.
+#[derive(Debug)]
+pub struct RequestPolicy {
+    /// The datasource's name, for messages.
+    pub datasource: String,
+    /// The origins that may be asked.
+    pub allow: AllowList,
+    /// The addresses that may be connected to.
+    pub addresses: AddressPolicy,
+    /// The header that carries the operator's credential.
+    pub credential_header: Option<HeaderName>,
+}
+
+impl RequestPolicy {
+    /// Decides about one request.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks; always a violation.
+    pub fn permit(&self, request: Request<Bytes>) -> Result<Permitted, GateError> {
+        let (parts, body) = request.into_parts();
+        // Parsed once: what is checked here is, byte for byte, what the client is given.
+        let url = Url::parse(&parts.uri.to_string())
+            .map_err(|_| self.bad_request(parts.uri.path(), "which is not an absolute URL"))?;
+        self.check_url(&url)?;
+        self.check_headers(&url, &parts.headers)?;
+        let mut headers = parts.headers;
+        // The client computes the length, and decides which encodings it can undo.
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(header::ACCEPT_ENCODING);
+        Ok(Permitted { method: parts.method, url, headers, body })
+    }
+
+    fn check_url(&self, url: &Url) -> Result<(), GateError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(self.bad_request(&shown(url), "whose scheme is neither https nor http"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(self.bad_request(&shown(url), "with a user name or a password in the URL"));
+        }
+        if !self.allow.allows(url) {
+            return Err(GateError::NotAllowed {
+                datasource: self.datasource.clone(),
+                url: shown(url),
+                origin: url.origin().ascii_serialization(),
+                allowed: self.allow.to_string(),
+            });
+        }
+        self.addresses
+            .check_url(url)
+            .map_err(|refused| GateError::address(&self.datasource, &refused))
+    }
+
+    fn check_headers(&self, url: &Url, headers: &HeaderMap) -> Result<(), GateError> {
+        match headers.keys().find(|name| self.is_forbidden(name)) {
+            None => Ok(()),
+            Some(name) => Err(GateError::ForbiddenHeader {
+                datasource: self.datasource.clone(),
+                url: shown(url),
+                header: name.to_string(),
+            }),
+        }
+    }
+
+    fn is_forbidden(&self, name: &HeaderName) -> bool {
+        // Credentials are the host's to add; the others say where a request goes or where it
+        // ends, which a plugin could use to get past what was checked.
+        const FORBIDDEN: &[&str] = &[
+            "authorization",
+            "connection",
+            "cookie",
+            "cookie2",
+            "host",
+            "http2-settings",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+        ];
+        FORBIDDEN.contains(&name.as_str())
+            || name.as_str().starts_with("proxy-")
+            || self.credential_header.as_ref() == Some(name)
+    }
+
+    fn bad_request(&self, url: &str, reason: &'static str) -> GateError {
+        GateError::BadRequest { datasource: self.datasource.clone(), url: url.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RequestPolicy {
+        RequestPolicy {
+            datasource: "github".into(),
+            allow: AllowList::new(&[
+                "https://api.github.com",
+                "http://169.254.169.254",
+                "https://x.org",
+            ])
+            .unwrap(),
+            addresses: AddressPolicy::default(),
+            credential_header: Some(HeaderName::from_static("x-api-key")),
+        }
+    }
+
+    fn request(uri: &str, headers: &[(&str, &str)]) -> Request<Bytes> {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Bytes::new()).unwrap()
+    }
+
+    #[test]
+    fn a_request_off_the_list_is_refused_with_the_setting_and_the_way_out() {
+        let error = policy().permit(request("https://evil.org/x?token=1", &[])).unwrap_err();
+        let message = error.to_string();
+        for part in
+            ["github", "https://evil.org/x", "datasources.github.allow", "https://api.github.com,"]
+        {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(error.is_violation());
+    }
+
+    #[test]
+    fn a_url_with_a_user_name_is_refused_without_showing_it() {
+        for uri in ["https://me:hush@api.github.com/", "https://me@api.github.com/"] {
+            let error = policy().permit(request(uri, &[])).unwrap_err();
+            assert!(matches!(error, GateError::BadRequest { .. }), "{error}");
+            assert!(
+                !error.to_string().contains("me:") && !error.to_string().contains("hush"),
+                "{error}"
+            );
+        }
+        let error = policy().permit(request("https://api.github.com@evil.org/", &[])).unwrap_err();
+        assert!(error.to_string().contains("https://evil.org"), "{error}");
+    }
+
+    #[test]
+    fn other_schemes_and_relative_urls_are_refused() {
+        for uri in ["ftp://api.github.com/", "ws://api.github.com/", "/repos"] {
+            let error = policy().permit(request(uri, &[])).unwrap_err();
+            assert!(matches!(error, GateError::BadRequest { .. }), "{uri}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_address_still_has_to_be_public() {
+        let error = policy().permit(request("http://169.254.169.254/latest/", &[])).unwrap_err();
+        assert!(error.to_string().contains("cloud metadata service"), "{error}");
+        assert!(error.to_string().contains("datasources.github.allow-addresses"), "{error}");
+    }
+
+    #[test]
+    fn headers_that_are_the_hosts_are_refused_by_name() {
+        for name in [
+            "authorization",
+            "Authorization",
+            "proxy-authorization",
+            "proxy-connection",
+            "cookie",
+            "cookie2",
+            "host",
+            "connection",
+            "transfer-encoding",
+            "upgrade",
+            "te",
+            "x-api-key",
+            "X-API-Key",
+        ] {
+            let error = policy().permit(request("https://x.org/", &[(name, "1")])).unwrap_err();
+            assert!(matches!(error, GateError::ForbiddenHeader { .. }), "{error}");
+            assert!(error.to_string().contains(&name.to_lowercase()), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_clients_own_headers_are_dropped_and_the_rest_is_kept() {
+        let permitted = policy()
+            .permit(request(
+                "https://x.org/",
+                &[("content-length", "99"), ("accept-encoding", "br"), ("accept", "text/plain")],
+            ))
+            .unwrap();
+        assert_eq!(permitted.headers().len(), 1);
+        assert_eq!(permitted.headers()["accept"], "text/plain");
+    }
+}

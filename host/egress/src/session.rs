@@ -1,0 +1,109 @@
+//! What one partition (or one call of `check` or `plan`) has used of its budgets, and the
+//! first rule it broke.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::{GateError, Tape};
+
+/// What one session may use of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestBudget {
+    /// Requests that the plugin may make (`max-requests`). The host's own retries do not
+    /// count: they are the service's doing.
+    pub max_requests: u64,
+    /// Bytes of all bodies received, after decompression, those of retried answers included
+    /// (`max-response-bytes`).
+    pub max_response_bytes: u64,
+}
+
+/// One partition's side of the gate. Clones share their counts.
+#[derive(Debug, Clone)]
+pub struct Session(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    label: String,
+    tape: Tape,
+    budget: RequestBudget,
+    asked: AtomicU64,
+    sent: AtomicU64,
+    response_bytes: AtomicU64,
+    violation: OnceLock<GateError>,
+}
+
+/// A budget is used up: its name, its size and its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UsedUp {
+    pub budget: &'static str,
+    pub limit: u64,
+    pub setting: &'static str,
+}
+
+impl Session {
+    /// A session named `label` in messages (`fenix/issues/mozilla-mobile`).
+    pub fn new(label: String, tape: Tape, budget: RequestBudget) -> Session {
+        Session(Arc::new(Inner {
+            label,
+            tape,
+            budget,
+            asked: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
+            violation: OnceLock::new(),
+        }))
+    }
+
+    /// Requests that were really sent (or replayed), retries included.
+    pub fn requests(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of bodies received, after decompression, those of retried answers included.
+    pub fn response_bytes(&self) -> u64 {
+        self.0.response_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The first rule that the plugin broke. The host fails the partition with it, whatever
+    /// the plugin says afterwards.
+    pub fn violation(&self) -> Option<GateError> {
+        self.0.violation.get().cloned()
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    pub(crate) fn tape(&self) -> &Tape {
+        &self.0.tape
+    }
+
+    pub(crate) fn set_violation(&self, error: &GateError) {
+        // The first one stays: what follows is often only its consequence.
+        let _ = self.0.violation.set(error.clone());
+    }
+
+    /// The plugin makes a request.
+    pub(crate) fn ask(&self) -> Result<(), UsedUp> {
+        let limit = self.0.budget.max_requests;
+        if self.0.asked.fetch_add(1, Ordering::Relaxed) >= limit {
+            return Err(UsedUp { budget: "requests", limit, setting: "max-requests" });
+        }
+        Ok(())
+    }
+
+    /// A request goes out, for the first time or again.
+    pub(crate) fn count_sent(&self) {
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A piece of a body arrived.
+    pub(crate) fn receive(&self, bytes: u64) -> Result<(), UsedUp> {
+        let limit = self.0.budget.max_response_bytes;
+        let before = self.0.response_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > limit {
+            return Err(UsedUp { budget: "response bytes", limit, setting: "max-response-bytes" });
+        }
+        Ok(())
+    }
+}
