@@ -192,18 +192,14 @@ fn failed(error: reqwest::Error) -> SendError {
 
 /// The first error of this type among an error and its causes.
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        // An I/O error passes over the error within it when it is asked for its source.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(found) = error.downcast_ref::<E>().or_else(|| {
-            inner.and_then(|inner| (inner as &(dyn Error + 'static)).downcast_ref::<E>())
-        }) {
-            return Some(found);
-        }
-        current = error.source();
+    if let Some(found) = error.downcast_ref::<E>() {
+        return Some(found);
     }
-    None
+    // An I/O error that wraps another error passes over it when asked for its source.
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => find(wrapped),
+        None => error.source().and_then(find),
+    }
 }
 
 /// An error and its causes in one line, without those that only repeat what was said.

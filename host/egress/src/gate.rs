@@ -395,3 +395,6 @@ fn log_attempt(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub mod redact;
 pub mod request;
 pub mod retry;
 pub mod session;
+#[cfg(test)]
+mod testing;
 
 pub use address::{AddressPolicy, AddressPolicyError};
 pub use allow::{AllowList, AllowListError};
