@@ -1,1 +1,173 @@
-//! To be written.
+//! The datasource `testrail`: test cases and test runs of a TestRail instance (API v2).
+//!
+//! - `test-case-coverage` counts the cases of each suite as they are today. There is a
+//!   partition per suite and day (`suite:123/2026-03-01`), so that a day read twice is
+//!   replaced, the days before it stay, and one suite's trouble is not another's. One more,
+//!   `suites`, keeps what the suites are called; it merges, because the history of a suite
+//!   that was deleted still needs its name.
+//! - `test-run-counts` keeps the counts of test runs. There are two partitions, because
+//!   TestRail lists the runs outside of plans and the plans apart: `runs` and `plans`, each
+//!   with its own watermark and list of what is still open.
+//!
+//! A window (`since`, `until`) is compared with when a run or plan was created. `since`
+//! bounds the first load; without it that load goes back to the beginning. The coverage is
+//! of today and has no window.
+
+mod api;
+mod coverage;
+mod meaning;
+mod pages;
+#[cfg(test)]
+mod recorded;
+mod run_counts;
+mod runs;
+mod state;
+
+use serde::Deserialize;
+use test_dashboard_sdk::{
+    Checkpoint, Context, CredentialKind, Datasource, Description, Failure, Partition, Reader,
+    Request, Row,
+};
+
+use api::Api;
+use coverage::{CaseCoverage, Suite};
+use runs::TestRun;
+
+const COVERAGE: &str = "test-case-coverage";
+const RUN_COUNTS: &str = "test-run-counts";
+
+/// What a standard TestRail instance bears a minute, everything that uses it together.
+const REQUESTS_PER_MINUTE: u32 = 180;
+
+/// A project's settings.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings {
+    project_id: i64,
+    suite_ids: Option<Vec<i64>>,
+}
+
+struct TestRail;
+
+impl Datasource for TestRail {
+    fn describe() -> Description {
+        Description::new("testrail", env!("CARGO_PKG_VERSION"), "Test cases and runs of TestRail")
+            .credential(CredentialKind::Basic)
+            .requests_per_minute(REQUESTS_PER_MINUTE)
+            .required_setting("project-id", "The project's number in TestRail, such as 59")
+            .optional_setting(
+                "suite-ids",
+                "Only these suites, such as [3192, 3307], in test-case-coverage; without it all",
+            )
+            .table::<CaseCoverage>()
+            .table::<Suite>()
+            .table::<TestRun>()
+            .report(
+                COVERAGE,
+                "How many test cases each suite has today, by sub-suite, automation status and automation coverage",
+                &[CaseCoverage::TABLE, Suite::TABLE],
+            )
+            .report(
+                RUN_COUNTS,
+                "How many tests of each test run, in plans and outside of them, have which status",
+                &[TestRun::TABLE],
+            )
+    }
+
+    fn check(context: &Context) -> Result<String, Failure> {
+        #[derive(Deserialize)]
+        struct Project {
+            name: String,
+        }
+        let Settings { project_id, .. } = context.settings()?;
+        match Api::new(context).entity::<Project>("get_project", project_id)?.wait()? {
+            Some(Project { name }) => Ok(format!("the project {project_id} is {name:?}")),
+            None => Err(api::no_such_project(project_id)),
+        }
+    }
+
+    fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
+        match request.report.as_str() {
+            COVERAGE => coverage::plan(&request.context),
+            RUN_COUNTS => Ok(run_counts::plan()),
+            _ => Err(request.unknown_report()),
+        }
+    }
+
+    fn open(
+        request: Request,
+        partition: Partition,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Box<dyn Reader>, Failure> {
+        match request.report.as_str() {
+            COVERAGE => coverage::open(&request.context, &partition),
+            RUN_COUNTS => run_counts::open(&request, &partition, checkpoint.as_ref()),
+            _ => Err(request.unknown_report()),
+        }
+    }
+}
+
+test_dashboard_sdk::export!(TestRail);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_dashboard_sdk::FailureKind;
+    use test_dashboard_sdk::testing::{self, FakeHttp, Reply};
+
+    use super::*;
+
+    fn check(settings: serde_json::Value, reply: Reply) -> Result<String, Failure> {
+        let http = FakeHttp::serve(move |_| reply.clone());
+        TestRail::check(&testing::context(&http, settings))
+    }
+
+    #[test]
+    fn a_check_names_the_project() {
+        let http = FakeHttp::script([(
+            "https://api.example.org/index.php?/api/v2/get_project/59",
+            Reply::json(200, r#"{"id": 59, "name": "Fenix 🦊", "suite_mode": 3}"#),
+        )]);
+        let context = testing::context(&http, json!({"project-id": 59}));
+        assert_eq!(TestRail::check(&context), Ok("the project 59 is \"Fenix 🦊\"".into()));
+        http.assert_all_used();
+    }
+
+    #[test]
+    fn a_check_tells_what_is_wrong() {
+        let settings = json!({"project-id": 59});
+        let error = |status| Reply::json(status, r#"{"error": "Authentication failed."}"#);
+        let kind = |reply| check(settings.clone(), reply).unwrap_err().kind;
+        assert_eq!(kind(error(401)), FailureKind::Auth);
+        assert_eq!(kind(error(400)), FailureKind::NotFound);
+        assert_eq!(kind(error(409)), FailureKind::Transient);
+        assert_eq!(kind(error(200)), FailureKind::UnexpectedResponse);
+        assert_eq!(kind(Reply::text(400, "text/html", "<h1>Bad")), FailureKind::UnexpectedResponse);
+        let failure = check(json!({"suite-ids": [1]}), error(200)).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Config);
+        assert!(failure.message.contains("project-id"), "{failure}");
+    }
+
+    #[test]
+    fn it_asks_for_basic_authentication_and_the_project() {
+        let description = TestRail::describe();
+        assert_eq!(description.name, "testrail");
+        assert_eq!(description.credentials, [CredentialKind::Basic]);
+        assert_eq!(description.requests_per_minute, Some(180));
+        let required: Vec<&str> = description
+            .settings
+            .iter()
+            .filter(|setting| setting.required)
+            .map(|setting| setting.name.as_str())
+            .collect();
+        assert_eq!(required, ["project-id"]);
+        for report in &description.reports {
+            for table in &report.tables {
+                assert!(
+                    description.tables.iter().any(|declared| declared.name == *table),
+                    "{table}"
+                );
+            }
+        }
+    }
+}

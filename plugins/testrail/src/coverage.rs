@@ -1,0 +1,474 @@
+//! `test-case-coverage`: the cases of each suite, counted as they are today.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as JsonValue;
+use test_dashboard_sdk::time::{self, epoch_seconds};
+use test_dashboard_sdk::{
+    Batches, Buffered, Context, Date, Failure, Partition, Progress, Reader, Row, Source, Timestamp,
+    log,
+};
+
+use crate::Settings;
+use crate::api::Api;
+use crate::meaning::{self, NOT_SET, OTHER_SUB_SUITE};
+use crate::pages::{Listed, Pages};
+
+/// The partition of the suites themselves.
+const SUITES: &str = "suites";
+
+/// How many test cases of a suite have the same sub-suite, automation status and automation
+/// coverage on a day. A case in two sub-suites is counted in both.
+#[derive(Debug, Row)]
+#[row(
+    table = "testrail_test_case_coverage",
+    mode = "snapshot",
+    key("day", "suite_id", "sub_suite_id", "automation_status_id", "automation_coverage_id")
+)]
+pub struct CaseCoverage {
+    /// The day, in UTC, on which the cases were counted.
+    day: Date,
+    /// The suite's number.
+    suite_id: i64,
+    /// The suite's name on that day.
+    suite_name: String,
+    /// The sub-suite's id (custom_sub_test_suites); 7 as well where a case names none.
+    sub_suite_id: i64,
+    /// The sub-suite: functional, smoke, accessibility, l10n, security, fxa or other; null
+    /// for an id that has no name here.
+    sub_suite: Option<String>,
+    /// The automation status' id (custom_automation_status); 0 where a case has none.
+    automation_status_id: i64,
+    /// The automation status: Untriaged, Suitable, Unsuitable, Completed, Disabled or Not
+    /// set; null for an id that has no name here.
+    automation_status: Option<String>,
+    /// The automation coverage's id (custom_automation_coverage); 0 where a case has none.
+    automation_coverage_id: i64,
+    /// The automation coverage: None, Partial, Full or Not set; null for an id that has no
+    /// name here.
+    automation_coverage: Option<String>,
+    /// How many cases these are.
+    case_count: i64,
+}
+
+/// A test suite, as it was when it was last seen. One that was deleted stays, for the days
+/// on which its cases were counted.
+#[derive(Debug, Row, Deserialize)]
+#[row(table = "testrail_test_suites", mode = "merge", key("id"))]
+pub struct Suite {
+    /// The suite's number.
+    id: i64,
+    /// Its name.
+    name: String,
+    /// Its description, in TestRail's markup; null without one.
+    description: Option<String>,
+    /// Whether it is the one suite of a project that has only one.
+    #[serde(default)]
+    is_master: bool,
+    /// Whether it is a baseline of the one suite.
+    #[serde(default)]
+    is_baseline: bool,
+    /// Whether it is closed.
+    #[serde(default)]
+    is_completed: bool,
+    /// When it was closed; null while it is open.
+    #[serde(default, with = "epoch_seconds::option")]
+    completed_on: Option<Timestamp>,
+    /// Its address for a person.
+    url: Option<String>,
+}
+
+impl Listed for Suite {
+    const KEY: &'static str = "suites";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// What a partition of cases is opened with.
+#[derive(Debug, Serialize, Deserialize)]
+struct SuiteOfDay {
+    suite_id: i64,
+    suite_name: String,
+    day: Date,
+}
+
+/// The suites themselves, and the cases of each.
+///
+/// # Errors
+///
+/// When the suites cannot be listed, or the settings name one that is not among them.
+pub fn plan(context: &Context) -> Result<Vec<Partition>, Failure> {
+    let day = time::day_of(context.now);
+    let mut partitions = vec![Partition { id: SUITES.into(), data: String::new() }];
+    for Suite { id: suite_id, name: suite_name, .. } in wanted_suites(context)? {
+        let id = format!("suite:{suite_id}/{day}");
+        partitions.push(Partition::new(id, &SuiteOfDay { suite_id, suite_name, day })?);
+    }
+    Ok(partitions)
+}
+
+/// Begins to read a partition.
+///
+/// # Errors
+///
+/// When the settings or the partition's data make no sense.
+pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>, Failure> {
+    if partition.id == SUITES {
+        return Ok(Box::new(Buffered::of::<Suite>(Suites(context.clone()))));
+    }
+    let suite: SuiteOfDay = partition.data()?;
+    let Settings { project_id, .. } = context.settings()?;
+    let api = Api::new(context);
+    let request = api.method("get_cases", project_id).query("suite_id", suite.suite_id);
+    let pages = api.list(project_id, request);
+    let count = CaseCount { suite, pages, groups: BTreeMap::new(), deleted: 0 };
+    Ok(Box::new(Buffered::of::<CaseCoverage>(count)))
+}
+
+/// The suites that the settings ask for, ordered by their numbers.
+fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
+    let Settings { project_id, suite_ids } = context.settings()?;
+    let api = Api::new(context);
+    let mut suites = api.list::<Suite>(project_id, api.method("get_suites", project_id)).all()?;
+    suites.sort_by_key(|suite| suite.id);
+    let Some(wanted) = suite_ids else { return Ok(suites) };
+    if let Some(missing) = wanted.iter().find(|id| !suites.iter().any(|suite| suite.id == **id)) {
+        let known: Vec<String> = suites.iter().map(|suite| suite.id.to_string()).collect();
+        return Err(Failure::not_found(format!(
+            "project {}: suite-ids names {missing}, which TestRail's project {project_id} does not have; it has {}",
+            context.project,
+            if known.is_empty() { "none".into() } else { known.join(", ") }
+        )));
+    }
+    suites.retain(|suite| wanted.contains(&suite.id));
+    Ok(suites)
+}
+
+/// Reads the suites.
+struct Suites(Context);
+
+impl Source for Suites {
+    fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        for suite in wanted_suites(&self.0)? {
+            batches.push(suite);
+        }
+        Ok(Progress::Finished)
+    }
+}
+
+/// A case, as far as it is counted.
+#[derive(Debug, Deserialize)]
+struct Case {
+    id: i64,
+    #[serde(default, deserialize_with = "choice")]
+    custom_automation_status: Option<i64>,
+    #[serde(default, deserialize_with = "choice")]
+    custom_automation_coverage: Option<i64>,
+    #[serde(default, deserialize_with = "choices")]
+    custom_sub_test_suites: BTreeSet<i64>,
+    #[serde(default, deserialize_with = "choice")]
+    is_deleted: Option<i64>,
+}
+
+impl Listed for Case {
+    const KEY: &'static str = "cases";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// Counts the cases of a suite. Only the counts are kept, however many cases there are.
+struct CaseCount {
+    suite: SuiteOfDay,
+    pages: Pages<Case>,
+    /// By sub-suite, automation status and automation coverage.
+    groups: BTreeMap<(i64, i64, i64), i64>,
+    deleted: u64,
+}
+
+impl Source for CaseCount {
+    fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        let Some(page) = self.pages.next_page()? else {
+            self.report_deleted();
+            for (&group, &count) in &self.groups {
+                batches.push(self.row(group, count));
+            }
+            return Ok(Progress::Finished);
+        };
+        for case in page {
+            self.count(case);
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl CaseCount {
+    fn count(&mut self, mut case: Case) {
+        if case.is_deleted.unwrap_or(0) != 0 {
+            self.deleted += 1;
+            return;
+        }
+        if case.custom_sub_test_suites.is_empty() {
+            case.custom_sub_test_suites.insert(OTHER_SUB_SUITE);
+        }
+        let status = case.custom_automation_status.unwrap_or(NOT_SET);
+        let coverage = case.custom_automation_coverage.unwrap_or(NOT_SET);
+        for sub_suite in case.custom_sub_test_suites {
+            *self.groups.entry((sub_suite, status, coverage)).or_default() += 1;
+        }
+    }
+
+    fn row(&self, (sub_suite, status, coverage): (i64, i64, i64), count: i64) -> CaseCoverage {
+        CaseCoverage {
+            day: self.suite.day,
+            suite_id: self.suite.suite_id,
+            suite_name: self.suite.suite_name.clone(),
+            sub_suite_id: sub_suite,
+            sub_suite: meaning::sub_suite(sub_suite).map(String::from),
+            automation_status_id: status,
+            automation_status: meaning::automation_status(status).map(String::from),
+            automation_coverage_id: coverage,
+            automation_coverage: meaning::automation_coverage(coverage).map(String::from),
+            case_count: count,
+        }
+    }
+
+    fn report_deleted(&self) {
+        if self.deleted > 0 {
+            let SuiteOfDay { suite_id, .. } = self.suite;
+            log::info(format!("suite {suite_id}: {} deleted cases are not counted", self.deleted));
+        }
+    }
+}
+
+/// The id of a dropdown's item, or none. Custom fields are made by administrators: a number
+/// may come as text, or a tick box as true.
+fn choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    id_in(&JsonValue::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// The ids of a list of items: none, one by itself, or an array.
+fn choices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<i64>, D::Error> {
+    let value = JsonValue::deserialize(deserializer)?;
+    let items = match &value {
+        JsonValue::Array(items) => items.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    let ids = items.iter().map(id_in).collect::<Result<Vec<_>, _>>().map_err(D::Error::custom)?;
+    Ok(ids.into_iter().flatten().collect())
+}
+
+fn id_in(value: &JsonValue) -> Result<Option<i64>, String> {
+    let id = match value {
+        JsonValue::Null => return Ok(None),
+        JsonValue::String(text) if text.trim().is_empty() => return Ok(None),
+        JsonValue::String(text) => text.trim().parse().ok(),
+        JsonValue::Bool(ticked) => Some((*ticked).into()),
+        other => other.as_i64(),
+    };
+    id.map(Some).ok_or_else(|| format!("{value} where the id of an item was expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_dashboard_sdk::FailureKind;
+    use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+    use test_dashboard_sdk::{Request, Value};
+
+    use super::*;
+    use crate::{COVERAGE, TestRail};
+
+    fn suites(ids: &[i64]) -> JsonValue {
+        let suite =
+            |id: &i64| json!({"id": id, "name": format!("Suite {id}"), "description": null});
+        json!({"_links": {"next": null}, "suites": ids.iter().map(suite).collect::<Vec<_>>()})
+    }
+
+    /// A TestRail with these suites; every one of them has these cases.
+    fn testrail(suite_ids: &'static [i64], cases: JsonValue) -> FakeHttp {
+        let cases = json!({"_links": {"next": null}, "cases": cases});
+        FakeHttp::serve(move |request| match request.url.contains("get_cases") {
+            true => Reply::json(200, &cases.to_string()),
+            false => Reply::json(200, &suites(suite_ids).to_string()),
+        })
+    }
+
+    fn request(http: &FakeHttp) -> Request {
+        testing::request(COVERAGE, testing::context(http, json!({"project-id": 59})))
+    }
+
+    fn run(http: &FakeHttp) -> Result<MemoryHost, Failure> {
+        let mut host = MemoryHost::new();
+        host.run::<TestRail>(&request(http)).map(|()| host)
+    }
+
+    /// `sub-suite/status/coverage` and the count of each row.
+    fn counts(host: &MemoryHost) -> Vec<(String, i64)> {
+        let names =
+            ["sub_suite_id", "automation_status_id", "automation_coverage_id", "case_count"];
+        let number = |value: &Value| match value {
+            Value::Int64(number) => *number,
+            other => panic!("{other:?}"),
+        };
+        let rows = host.select(CaseCoverage::TABLE, &names);
+        rows.iter()
+            .map(|row| row.iter().map(number).collect::<Vec<_>>())
+            .map(|row| (format!("{}/{}/{}", row[0], row[1], row[2]), row[3]))
+            .collect()
+    }
+
+    fn counts_of(cases: JsonValue) -> Vec<(String, i64)> {
+        counts(&run(&testrail(&[1], cases)).unwrap())
+    }
+
+    fn text(value: &str) -> Value {
+        Value::Text(value.into())
+    }
+
+    #[test]
+    fn a_missing_and_a_null_value_are_one_group_and_are_counted() {
+        let counts = counts_of(json!([
+            {"id": 1},
+            {"id": 2, "custom_automation_status": null, "custom_sub_test_suites": null},
+            {"id": 3, "custom_automation_coverage": null, "custom_sub_test_suites": []},
+            {"id": 4, "custom_automation_status": 4, "custom_automation_coverage": 3,
+             "custom_sub_test_suites": [7]},
+            {"id": 5, "custom_automation_status": "", "custom_sub_test_suites": [null]},
+        ]));
+        assert_eq!(counts, [("7/0/0".into(), 4), ("7/4/3".into(), 1)]);
+    }
+
+    #[test]
+    fn a_case_in_two_sub_suites_counts_in_both_and_once_in_each() {
+        let counts = counts_of(json!([
+            {"id": 1, "custom_automation_status": 1, "custom_sub_test_suites": [2, 1, 2]},
+            {"id": 2, "custom_automation_status": 1, "custom_sub_test_suites": [1]},
+        ]));
+        assert_eq!(counts, [("1/1/0".into(), 2), ("2/1/0".into(), 1)]);
+    }
+
+    #[test]
+    fn ids_may_come_as_text_or_alone() {
+        let counts = counts_of(json!([
+            {"id": 1, "custom_automation_status": "4", "custom_sub_test_suites": "2"},
+            {"id": 2, "custom_automation_status": 4, "custom_sub_test_suites": 2},
+        ]));
+        assert_eq!(counts, [("2/4/0".into(), 2)]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_id_fails_the_suite_instead_of_dropping_the_case() {
+        for value in [json!("Completed"), json!({"id": 1}), json!(1.5), json!([4])] {
+            let cases = json!([{"id": 1, "custom_automation_status": value}]);
+            let failure = run(&testrail(&[1], cases)).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::UnexpectedResponse, "{failure}");
+        }
+    }
+
+    #[test]
+    fn deleted_cases_are_not_counted_and_told() {
+        let counts = counts_of(json!([{"id": 1, "is_deleted": 1}, {"id": 2, "is_deleted": 0}]));
+        assert_eq!(counts, [("7/0/0".into(), 1)]);
+        let log = testing::take_log();
+        assert!(log.iter().any(|(_, line)| line.contains("1 deleted cases")), "{log:?}");
+    }
+
+    #[test]
+    fn names_stand_beside_ids_and_an_unknown_id_keeps_itself() {
+        let host = run(&testrail(
+            &[1],
+            json!([
+                {"id": 1, "custom_automation_status": 4, "custom_automation_coverage": 1,
+                 "custom_sub_test_suites": [2]},
+                {"id": 2, "custom_automation_status": 99, "custom_automation_coverage": 98,
+                 "custom_sub_test_suites": [97]},
+                {"id": 3},
+            ]),
+        ))
+        .unwrap();
+        let names = ["sub_suite", "automation_status", "automation_coverage"];
+        assert_eq!(
+            host.select(CaseCoverage::TABLE, &names),
+            [
+                [text("smoke"), text("Completed"), text("None")],
+                [text("other"), text("Not set"), text("Not set")],
+                [Value::Null, Value::Null, Value::Null],
+            ]
+        );
+    }
+
+    #[test]
+    fn each_suite_is_a_partition_of_its_day() {
+        let http = testrail(&[12, 3], json!([]));
+        let partitions = plan(&request(&http).context).unwrap();
+        let ids: Vec<&str> = partitions.iter().map(|partition| partition.id.as_str()).collect();
+        assert_eq!(ids, ["suites", "suite:3/2026-03-01", "suite:12/2026-03-01"]);
+    }
+
+    #[test]
+    fn a_run_done_twice_gives_the_same_tables_and_another_day_stays_beside_it() {
+        let http = testrail(&[1, 2], json!([{"id": 1}, {"id": 2}]));
+        let once = run(&http).unwrap();
+        let mut host = once.clone();
+        host.run::<TestRail>(&request(&http)).unwrap();
+        assert_eq!(host, once);
+        let mut tomorrow = request(&http);
+        tomorrow.context.now = "2026-03-02T06:00:00Z".parse().unwrap();
+        host.run::<TestRail>(&tomorrow).unwrap();
+        assert_eq!(host.rows(CaseCoverage::TABLE).len(), 4);
+        assert_eq!(host.rows(Suite::TABLE).len(), 2);
+    }
+
+    #[test]
+    fn a_group_that_is_gone_by_the_evening_disappears() {
+        let mut host = run(&testrail(&[1], json!([{"id": 1}]))).unwrap();
+        let later = testrail(&[1], json!([{"id": 1, "custom_automation_status": 2}]));
+        host.run::<TestRail>(&request(&later)).unwrap();
+        assert_eq!(counts(&host), [("7/2/0".into(), 1)]);
+    }
+
+    #[test]
+    fn suites_can_be_chosen_and_one_that_is_not_there_is_named() {
+        let http = testrail(&[1, 2, 3], json!([{"id": 1}]));
+        let with = |ids: JsonValue| {
+            let settings = json!({"project-id": 59, "suite-ids": ids});
+            let request = testing::request(COVERAGE, testing::context(&http, settings));
+            let mut host = MemoryHost::new();
+            host.run::<TestRail>(&request).map(|()| host)
+        };
+        let host = with(json!([3, 1])).unwrap();
+        assert_eq!(host.rows(CaseCoverage::TABLE).len(), 2);
+        assert_eq!(host.rows(Suite::TABLE).len(), 2);
+        let failure = with(json!([3, 4])).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotFound);
+        assert!(failure.message.contains("names 4"), "{failure}");
+        assert!(failure.message.contains("it has 1, 2, 3"), "{failure}");
+    }
+
+    #[test]
+    fn the_pages_of_a_suite_are_counted_together() {
+        let page = |ids: std::ops::Range<i64>, next: Option<&str>| {
+            let cases: Vec<JsonValue> = ids.map(|id| json!({"id": id})).collect();
+            let body = json!({"_links": {"next": next}, "cases": cases});
+            Reply::json(200, &body.to_string())
+        };
+        let base = "https://api.example.org/index.php?/api/v2";
+        let http = FakeHttp::script([
+            (format!("{base}/get_suites/59"), Reply::json(200, &suites(&[5]).to_string())),
+            (format!("{base}/get_suites/59"), Reply::json(200, &suites(&[5]).to_string())),
+            (
+                format!("{base}/get_cases/59&suite_id=5"),
+                page(0..250, Some("/api/v2/get_cases/59&suite_id=5&limit=250&offset=250")),
+            ),
+            (format!("{base}/get_cases/59&suite_id=5&limit=250&offset=250"), page(249..260, None)),
+        ]);
+        assert_eq!(counts(&run(&http).unwrap()), [("7/0/0".into(), 260)]);
+        http.assert_all_used();
+    }
+}

@@ -1,0 +1,115 @@
+//! Tests on whole exchanges: this crate's recordings, and bodies that a real TestRail sent.
+
+use serde_json::json;
+use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::{Request, Value};
+
+use crate::{COVERAGE, RUN_COUNTS, TestRail};
+
+/// The recordings' projects with their numbers.
+const PROJECTS: [(&str, i64); 5] = [
+    ("fenix", 59),
+    ("focus-android", 48),
+    ("reference-browser", 58),
+    ("firefox-ios", 14),
+    ("focus-ios", 27),
+];
+
+/// A body that a real TestRail sent, where those stand beside the project; says so where they
+/// do not.
+pub fn shared(file: &str) -> Option<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/testrail");
+    let body = std::fs::read_to_string(format!("{folder}/{file}")).ok();
+    if body.is_none() {
+        eprintln!("skipped: there is no shared/fixtures/testrail/{file} beside the project");
+    }
+    body
+}
+
+fn request(report: &str, project: &str, project_id: i64, http: &FakeHttp) -> Request {
+    let mut context = testing::context(http, json!({"project-id": project_id}));
+    context.project = project.into();
+    context.base_url = "https://testrail.example.com".into();
+    testing::request(report, context)
+}
+
+fn run_recording(report: &str, project: &str, project_id: i64) -> MemoryHost {
+    let file = format!("{}/fixtures/{project}/{report}.har", env!("CARGO_MANIFEST_DIR"));
+    let http = FakeHttp::har(&std::fs::read_to_string(&file).unwrap());
+    let mut host = MemoryHost::new();
+    host.run::<TestRail>(&request(report, project, project_id, &http)).unwrap();
+    http.assert_all_used();
+    host
+}
+
+fn sum(host: &MemoryHost, table: &str, column: &str) -> i64 {
+    let rows = host.select(table, &[column]);
+    rows.iter().map(|row| if let Value::Int64(number) = row[0] { number } else { 0 }).sum()
+}
+
+#[test]
+fn every_recording_holds_exactly_the_requests_that_are_made() {
+    for (project, project_id) in PROJECTS {
+        for (report, table) in
+            [(COVERAGE, "testrail_test_case_coverage"), (RUN_COUNTS, "testrail_test_runs")]
+        {
+            let host = run_recording(report, project, project_id);
+            assert!(!host.rows(table).is_empty(), "{project} {report}");
+        }
+    }
+}
+
+#[test]
+fn no_case_of_a_recording_is_lost() {
+    let host = run_recording(COVERAGE, "fenix", 59);
+    // Of 13 cases in a row the two in [1, 2] and [1, 2, 6] count once and twice more.
+    let more = |cases: i64| (cases + 11) / 13 + 2 * ((cases + 4) / 13);
+    let expected = 260 + more(260) + 12 + more(12);
+    assert_eq!(sum(&host, "testrail_test_case_coverage", "case_count"), expected);
+    assert_eq!(host.rows("testrail_test_suites").len(), 2);
+}
+
+#[test]
+fn the_runs_of_a_recording_are_in_plans_and_outside() {
+    let host = run_recording(RUN_COUNTS, "firefox-ios", 14);
+    let rows = host.select("testrail_test_runs", &["id", "plan_id", "is_completed"]);
+    assert_eq!(rows.len(), 3 + 2 * 3);
+    let loose = rows.iter().filter(|row| row[1] == Value::Null).count();
+    assert_eq!(loose, 3);
+    let open = rows.iter().filter(|row| row[2] == Value::Boolean(false)).count();
+    assert_eq!(open, 1 + 3);
+    let parts = ["passed", "blocked", "untested", "retest", "failed", "custom_status1"];
+    let counted: i64 =
+        parts.iter().map(|part| sum(&host, "testrail_test_runs", &format!("{part}_count"))).sum();
+    assert_eq!(sum(&host, "testrail_test_runs", "total_count"), counted);
+}
+
+#[test]
+fn a_recorded_entry_of_a_plan_is_read() {
+    let Some(entry) = shared("plan-entry.json") else { return };
+    let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
+    let created_on = entry["runs"][0]["created_on"].clone();
+    let listed = json!([{"id": 15355, "created_on": created_on}]).to_string();
+    let plan =
+        json!({"id": 15355, "name": "P", "is_completed": false, "entries": [entry]}).to_string();
+    let http = FakeHttp::serve(move |request| match request.url.split("/v2/").last() {
+        Some("get_runs/13") => Reply::json(200, "[]"),
+        Some("get_plans/13") => Reply::json(200, &listed),
+        Some("get_plan/15355") => Reply::json(200, &plan),
+        other => panic!("{other:?}"),
+    });
+    let mut host = MemoryHost::new();
+    host.run::<TestRail>(&request(RUN_COUNTS, "p", 13, &http)).unwrap();
+    let columns = ["id", "plan_id", "suite_id", "untested_count", "total_count", "created_on"];
+    assert_eq!(
+        host.select("testrail_test_runs", &columns),
+        [[
+            Value::Int64(15356),
+            Value::Int64(15355),
+            Value::Int64(12807),
+            Value::Int64(2),
+            Value::Int64(2),
+            Value::Timestamp(1_782_078_315_000_000),
+        ]]
+    );
+}

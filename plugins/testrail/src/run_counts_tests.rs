@@ -1,0 +1,403 @@
+//! A TestRail whose runs and plans change between loads.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Value as JsonValue, json};
+use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::{FailureKind, Row, Value};
+
+use super::*;
+use crate::{RUN_COUNTS, TestRail};
+
+const HOUR: i64 = 3_600;
+/// 2026-02-01T00:00:00Z.
+const FEBRUARY: i64 = 1_769_904_000;
+
+fn run(id: i64, created_on: i64, is_completed: bool) -> JsonValue {
+    json!({
+        "id": id, "name": format!("Run {id}"), "suite_id": 3, "plan_id": null,
+        "milestone_id": null, "config": null, "is_completed": is_completed,
+        "created_on": created_on, "completed_on": is_completed.then_some(created_on + HOUR),
+        "passed_count": 10, "blocked_count": 1, "untested_count": 2, "retest_count": 3,
+        "failed_count": 4, "custom_status1_count": 5, "custom_status2_count": null,
+        "url": format!("https://api.example.org/index.php?/runs/view/{id}"),
+    })
+}
+
+/// A plan with one entry of two runs.
+fn plan_of(id: i64, created_on: i64, is_completed: bool) -> JsonValue {
+    let configured = |n: i64, config: &str| {
+        let mut run = run(id * 10 + n, created_on, is_completed);
+        run["config"] = json!(config);
+        run["plan_id"] = json!(id);
+        run
+    };
+    json!({
+        "id": id, "name": format!("Plan {id}"), "milestone_id": 31, "is_completed": is_completed,
+        "created_on": created_on,
+        "entries": [{
+            "id": format!("entry-{id}"), "name": "Smoke",
+            "runs": [configured(0, "Android 14"), configured(1, "Android 11")],
+        }],
+    })
+}
+
+/// What the fake TestRail holds; a test changes it between loads.
+#[derive(Default)]
+struct World {
+    runs: BTreeMap<i64, JsonValue>,
+    plans: BTreeMap<i64, JsonValue>,
+    /// Answers every request for this plan with a failure.
+    broken_plan: Option<i64>,
+}
+
+impl World {
+    fn put_run(&mut self, id: i64, created_on: i64, is_completed: bool) {
+        self.runs.insert(id, run(id, created_on, is_completed));
+    }
+
+    fn put_plan(&mut self, id: i64, created_on: i64, is_completed: bool) {
+        self.plans.insert(id, plan_of(id, created_on, is_completed));
+    }
+
+    /// Answers as TestRail does, without including the seconds that a filter names.
+    fn answer(&self, url: &str) -> Reply {
+        let (_, call) = url.split_once("/api/v2/").expect("a method");
+        let (method, parameters) = call.split_once('&').unwrap_or((call, ""));
+        let (method, id) = method.split_once('/').expect("an id");
+        let id: i64 = id.parse().expect("a number");
+        let parameter = |name: &str| {
+            let mut pairs = parameters.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<i64>().ok())
+        };
+        let wanted = |item: &&JsonValue| {
+            let created_on = item["created_on"].as_i64().expect("a time");
+            parameter("created_after").is_none_or(|after| created_on > after)
+                && parameter("created_before").is_none_or(|before| created_on < before)
+        };
+        let list = |key: &str, items: &BTreeMap<i64, JsonValue>| {
+            let mut items: Vec<JsonValue> = items.values().filter(wanted).cloned().collect();
+            items.sort_by_key(|item| std::cmp::Reverse(item["created_on"].as_i64()));
+            for item in &mut items {
+                item.as_object_mut().expect("an object").remove("entries");
+            }
+            let body = json!({"_links": {"next": null}, key: items});
+            Reply::json(200, &body.to_string())
+        };
+        let single = |item: Option<&JsonValue>| match item {
+            Some(item) => Reply::json(200, &item.to_string()),
+            None => Reply::json(400, r#"{"error": "Field :id is not a valid one."}"#),
+        };
+        match method {
+            "get_runs" => list("runs", &self.runs),
+            "get_plans" => list("plans", &self.plans),
+            "get_run" => single(self.runs.get(&id)),
+            "get_plan" if self.broken_plan == Some(id) => Reply::json(500, "{}"),
+            "get_plan" => single(self.plans.get(&id)),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+/// A TestRail, and a host that loads from it.
+struct Pump {
+    world: Rc<RefCell<World>>,
+    http: FakeHttp,
+    host: MemoryHost,
+    request: Request,
+    requests_before: usize,
+}
+
+impl Pump {
+    fn new(fill: impl FnOnce(&mut World)) -> Self {
+        let world = Rc::new(RefCell::new(World::default()));
+        fill(&mut world.borrow_mut());
+        let http = FakeHttp::serve({
+            let world = world.clone();
+            move |request| world.borrow().answer(&request.url)
+        });
+        let request =
+            testing::request(RUN_COUNTS, testing::context(&http, json!({"project-id": 59})));
+        Pump { world, http, host: MemoryHost::new(), request, requests_before: 0 }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut World)) {
+        change(&mut self.world.borrow_mut());
+    }
+
+    fn load(&mut self) -> Result<(), Failure> {
+        self.requests_before = self.http.requests().len();
+        self.host.run::<TestRail>(&self.request)
+    }
+
+    /// What the last load asked for, in order.
+    fn asked(&self) -> Vec<String> {
+        let requests = self.http.requests();
+        let last = requests[self.requests_before..].iter();
+        last.filter_map(|url| url.split("/api/v2/").nth(1)).map(String::from).collect()
+    }
+
+    /// The ids of the rows, with a `+` for those that are closed.
+    fn rows(&self) -> Vec<String> {
+        let rows = self.host.select(TestRun::TABLE, &["id", "is_completed"]);
+        rows.iter()
+            .map(|row| match row[..] {
+                [Value::Int64(id), Value::Boolean(true)] => format!("{id}+"),
+                [Value::Int64(id), Value::Boolean(false)] => id.to_string(),
+                _ => panic!("{row:?}"),
+            })
+            .collect()
+    }
+}
+
+fn moment(second: i64) -> Option<Timestamp> {
+    Timestamp::from_second(second).ok()
+}
+
+#[test]
+fn runs_in_plans_and_outside_have_all_their_counts() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, true);
+        world.put_plan(7, FEBRUARY, false);
+    });
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "70", "71"]);
+    let text = |value: &str| Value::Text(value.into());
+    let columns = ["plan_id", "plan_name", "entry_id", "config", "milestone_id", "total_count"];
+    assert_eq!(
+        pump.host.select(TestRun::TABLE, &columns)[..2],
+        [
+            vec![Value::Null, Value::Null, Value::Null, Value::Null, Value::Null, Value::Int64(25)],
+            vec![
+                Value::Int64(7),
+                text("Plan 7"),
+                text("entry-7"),
+                text("Android 14"),
+                Value::Int64(31),
+                Value::Int64(25)
+            ],
+        ]
+    );
+    let columns =
+        ["untested_count", "custom_status1_count", "custom_status2_count", "custom_status7_count"];
+    assert_eq!(
+        pump.host.select(TestRun::TABLE, &columns)[0],
+        [Value::Int64(2), Value::Int64(5), Value::Null, Value::Null]
+    );
+}
+
+#[test]
+fn a_load_done_twice_gives_the_same_table() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, true);
+        world.put_run(2, FEBRUARY + 5, false);
+        world.put_plan(7, FEBRUARY, false);
+    });
+    pump.load().unwrap();
+    let once = pump.host.clone();
+    pump.load().unwrap();
+    assert_eq!(pump.host, once);
+}
+
+#[test]
+fn an_open_run_is_read_again_until_it_is_closed() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, false);
+        world.put_run(2, FEBRUARY + 100 * HOUR, true);
+    });
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), ["get_runs/59", "get_plans/59"]);
+    assert_eq!(pump.rows(), ["1", "2+"]);
+
+    let after = format!("get_runs/59&created_after={}", FEBRUARY + 99 * HOUR);
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), [&after, "get_run/1", "get_plans/59"]);
+
+    pump.change(|world| world.put_run(1, FEBRUARY, true));
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+"]);
+
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), [&after, "get_plans/59"]);
+}
+
+#[test]
+fn an_open_plan_is_read_again_until_it_is_closed() {
+    let mut pump = Pump::new(|world| {
+        world.put_plan(7, FEBRUARY, false);
+        world.put_plan(8, FEBRUARY + 100 * HOUR, true);
+    });
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), ["get_runs/59", "get_plans/59", "get_plan/7", "get_plan/8"]);
+
+    pump.change(|world| world.put_plan(7, FEBRUARY, true));
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["70+", "71+", "80+", "81+"]);
+    let after = format!("get_plans/59&created_after={}", FEBRUARY + 99 * HOUR);
+    assert_eq!(pump.asked(), ["get_runs/59", &after, "get_plan/7", "get_plan/8"]);
+
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), ["get_runs/59", &after, "get_plan/8"]);
+}
+
+#[test]
+fn what_is_created_late_or_in_the_watermarks_own_second_is_found() {
+    let mut pump = Pump::new(|world| world.put_run(1, FEBRUARY + 2 * HOUR, true));
+    pump.load().unwrap();
+    pump.change(|world| {
+        world.put_run(2, FEBRUARY + 2 * HOUR, true);
+        world.put_run(3, FEBRUARY + HOUR + 1, true);
+        world.put_run(4, FEBRUARY + 9 * HOUR, true);
+    });
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+", "3+", "4+"]);
+}
+
+#[test]
+fn what_was_open_and_is_deleted_is_let_go_of() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, false);
+        world.put_run(2, FEBRUARY + 9 * HOUR, true);
+        world.put_plan(7, FEBRUARY, false);
+        world.put_plan(8, FEBRUARY + 9 * HOUR, true);
+    });
+    pump.load().unwrap();
+    testing::take_log();
+    pump.change(|world| {
+        world.runs.remove(&1);
+        world.plans.remove(&7);
+    });
+    pump.load().unwrap();
+    let log: Vec<String> = testing::take_log().into_iter().map(|(_, line)| line).collect();
+    assert!(log.iter().any(|line| line.contains("run 1 was open and is gone")), "{log:?}");
+    assert!(log.iter().any(|line| line.contains("plan 7 is gone")), "{log:?}");
+    // The last that was known of them stays.
+    assert_eq!(pump.rows(), ["1", "2+", "70", "71", "80+", "81+"]);
+    pump.load().unwrap();
+    assert!(!pump.asked().iter().any(|call| call == "get_run/1" || call == "get_plan/7"));
+}
+
+#[test]
+fn a_failure_that_is_not_testrails_own_word_deletes_nothing() {
+    let http = FakeHttp::serve(|request| match request.url.contains("get_run/") {
+        true => Reply::text(400, "text/html", "<h1>Bad Request</h1>"),
+        false => Reply::json(200, "[]"),
+    });
+    let request = testing::request(RUN_COUNTS, testing::context(&http, json!({"project-id": 59})));
+    let mut state = State::default();
+    state.read(1, false);
+    let checkpoint = Checkpoint::of(&state).unwrap();
+    let mut reader = open(&request, &super::plan()[0], Some(&checkpoint)).unwrap();
+    assert_eq!(reader.next_batch(100).unwrap_err().kind, FailureKind::UnexpectedResponse);
+}
+
+#[test]
+fn a_first_load_of_many_plans_that_breaks_off_goes_on_from_its_last_commit_point() {
+    let mut pump = Pump::new(|world| {
+        (0..25).for_each(|n| world.put_plan(100 + n, FEBRUARY + n * 2 * HOUR, true));
+        world.broken_plan = Some(122);
+    });
+    assert_eq!(pump.load().unwrap_err().kind, FailureKind::Transient);
+    assert_eq!(pump.rows().len(), 20 * 2);
+
+    pump.change(|world| world.broken_plan = None);
+    pump.load().unwrap();
+    assert_eq!(pump.rows().len(), 25 * 2);
+    // The last plan that was committed is in the overlap.
+    let plans: Vec<String> =
+        pump.asked().into_iter().filter(|call| call.starts_with("get_plan/")).collect();
+    assert_eq!(plans.first().map(String::as_str), Some("get_plan/119"));
+    assert_eq!(plans.len(), 6);
+}
+
+#[test]
+fn a_window_bounds_the_first_load_to_the_second() {
+    let mut pump = Pump::new(|world| {
+        for n in 0..10 {
+            world.put_run(n, FEBRUARY + n, true);
+            world.put_plan(100 + n, FEBRUARY + n, true);
+        }
+    });
+    pump.request.since = moment(FEBRUARY + 4);
+    pump.request.until = moment(FEBRUARY + 6);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["4+", "5+", "1040+", "1041+", "1050+", "1051+"]);
+    let bounds =
+        format!("&created_after={}&created_before={}", FEBRUARY + 4 - HOUR, FEBRUARY + 6 + HOUR);
+    assert_eq!(pump.asked()[0], format!("get_runs/59{bounds}"));
+}
+
+#[test]
+fn a_later_window_goes_on_at_the_watermark_and_leaves_no_gap() {
+    let mut pump = Pump::new(|world| world.put_run(1, FEBRUARY, true));
+    pump.request.since = moment(FEBRUARY - 10);
+    pump.load().unwrap();
+    pump.change(|world| {
+        world.put_run(2, FEBRUARY + 50 * HOUR, true);
+        world.put_run(3, FEBRUARY + 99 * HOUR, true);
+    });
+    pump.request.since = moment(FEBRUARY + 90 * HOUR);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+", "3+"]);
+}
+
+#[test]
+fn an_earlier_window_than_was_ever_read_is_read_once() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, true);
+        world.put_run(2, FEBRUARY + 50 * HOUR, true);
+    });
+    pump.request.since = moment(FEBRUARY + 10 * HOUR);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["2+"]);
+    // Without a window the load goes on where it was.
+    pump.request.since = None;
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["2+"]);
+
+    pump.request.since = moment(FEBRUARY);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+"]);
+    pump.load().unwrap();
+    assert_eq!(pump.asked()[0], format!("get_runs/59&created_after={}", FEBRUARY + 49 * HOUR));
+}
+
+#[test]
+fn an_earlier_window_that_ends_before_what_was_read_does_not_count_as_all_between() {
+    let mut pump = Pump::new(|world| {
+        (1..=4).for_each(|n| world.put_run(n, FEBRUARY + n * 50 * HOUR, true));
+    });
+    pump.request.since = moment(FEBRUARY + 190 * HOUR);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["4+"]);
+    pump.request.since = moment(FEBRUARY);
+    pump.request.until = moment(FEBRUARY + 60 * HOUR);
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "4+"]);
+    pump.request.until = None;
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+", "3+", "4+"]);
+}
+
+#[test]
+fn a_run_without_a_count_is_a_failure_and_not_a_zero() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, true);
+        let run = world.runs.get_mut(&1).and_then(JsonValue::as_object_mut).expect("a run");
+        run.remove("untested_count");
+    });
+    let failure = pump.load().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::UnexpectedResponse);
+    assert!(failure.message.contains("untested_count"), "{failure}");
+}
+
+#[test]
+fn a_full_load_begins_anew() {
+    let mut pump = Pump::new(|world| world.put_run(1, FEBRUARY, true));
+    pump.load().unwrap();
+    pump.request.full = true;
+    pump.load().unwrap();
+    assert_eq!(pump.asked(), ["get_runs/59", "get_plans/59"]);
+}
