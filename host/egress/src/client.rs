@@ -58,18 +58,27 @@ impl Client {
         // The client takes the process's provider. Another one may be installed already, by
         // who embeds this crate; that is theirs to choose.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder()
-            .dns_resolver(CheckedResolver(addresses))
-            .default_headers(HeaderMap::from_iter([(USER_AGENT, user_agent)]))
-            .tls_certs_merge(extra.iter().cloned())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .build()
-            .map(Client)
-            .map_err(|error| chain(&error))
+        let builder = || {
+            reqwest::Client::builder()
+                .dns_resolver(CheckedResolver(addresses.clone()))
+                .default_headers(HeaderMap::from_iter([(USER_AGENT, user_agent.clone())]))
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .referer(false)
+        };
+        let client = builder().tls_certs_merge(extra.iter().cloned()).build().or_else(|error| {
+            // A bare container has no certificate authorities. Plain http on loopback works
+            // there none the less, and so does https with the operator's own authority.
+            tracing::warn!(
+                "the system's certificate authorities cannot be used ({}); only those of \
+                 `extra-root-certificates` are trusted",
+                chain(&error)
+            );
+            builder().tls_certs_only(extra.iter().cloned()).build()
+        });
+        client.map(Client).map_err(|error| chain(&error))
     }
 
     /// Sends a request, with its credential if it is for the request's origin, and reads the
@@ -216,3 +225,6 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

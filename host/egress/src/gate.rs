@@ -228,7 +228,10 @@ impl Inner {
         let sending = client.send(request, self.credential.as_ref(), receive);
         let outcome = match tokio::time::timeout(self.request_timeout, sending).await {
             Ok(Ok(response)) => Ok(self.redactor.redact_response(response)),
-            Ok(Err(SendError::Failed(failure))) => Err(failure),
+            Ok(Err(SendError::Failed(failure))) => Err(Failure {
+                reason: self.redactor.redact(&failure.reason).into_owned(),
+                ..failure
+            }),
             Ok(Err(SendError::UsedUp(used_up))) => {
                 return Err(self.used_up(used_up, request, session));
             }
@@ -325,7 +328,7 @@ impl Inner {
     fn failed(&self, failure: &Failure, attempts: u32, request: &Permitted) -> GateError {
         let datasource = self.policy.datasource.clone();
         let url = shown(request.url());
-        let reason = self.redactor.redact(&failure.reason).into_owned();
+        let reason = failure.reason.clone();
         match failure.kind {
             FailureKind::Timeout => {
                 GateError::Timeout { datasource, url, timeout: self.request_timeout, attempts }

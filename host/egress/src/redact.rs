@@ -34,12 +34,19 @@ impl Redactor {
         }
     }
 
-    /// Learns a secret. One of fewer than six characters is not remembered.
+    /// Learns a secret, and how JSON and a URL would spell it. One of fewer than six
+    /// characters is not remembered.
     pub fn add(&mut self, secret: &Secret) {
-        if secret.expose().len() >= SHORTEST && !self.secrets.contains(secret) {
-            self.secrets.push(secret.clone());
-            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        if secret.expose().len() < SHORTEST {
+            return;
         }
+        for spelling in spellings(secret.expose()) {
+            let secret = Secret::new(spelling);
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
     }
 
     /// `text` with every known secret replaced.
@@ -94,6 +101,15 @@ impl Redactor {
     }
 }
 
+/// The secret itself, and as it stands in a JSON string (with and without the `\/` that PHP
+/// writes) and in a URL.
+fn spellings(secret: &str) -> [String; 4] {
+    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
+    let php = json.replace('/', "\\/");
+    let url = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    [secret.to_owned(), json, php, url]
+}
+
 fn replace(haystack: &[u8], needle: &[u8]) -> Option<Vec<u8>> {
     let mut found = memmem::find_iter(haystack, needle).peekable();
     found.peek()?;
@@ -129,6 +145,16 @@ mod tests {
             "a [redacted] b [redacted] c [redacted]"
         );
         assert!(matches!(redactor.redact("nothing here"), Cow::Borrowed("nothing here")));
+    }
+
+    #[test]
+    fn a_secret_is_known_by_its_spelling_in_json_and_in_a_url() {
+        let redactor = redactor(&["hush/\"h\\sh+="]);
+        for text in
+            ["hush/\"h\\sh+=", r#"hush/\"h\\sh+="#, r#"hush\/\"h\\sh+="#, "hush%2F%22h%5Csh%2B%3D"]
+        {
+            assert_eq!(redactor.redact(text), REDACTED);
+        }
     }
 
     #[test]
