@@ -234,7 +234,6 @@ async fn a_body_that_stops_coming_is_given_up() {
     let error = gate.send(get(&server.url("/")), &session(Tape::Live)).await.unwrap_err();
     assert!(matches!(error, GateError::Timeout { attempts: 1, .. }), "{error}");
     assert!(error.to_string().contains("`request-timeout`"), "{error}");
-    server.left().await;
 }
 
 #[tokio::test]
