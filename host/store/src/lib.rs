@@ -1,1 +1,41 @@
-//! To be written.
+//! The path of checked rows into a team's database: SQLite, PostgreSQL or MySQL (and MariaDB).
+//!
+//! ```text
+//! stage ──▶ staging table of one connection ──▶ commit: one short transaction
+//!                                                 ├─ compare-and-set of the checkpoint
+//!                                                 ├─ merge: update what differs, insert what is missing
+//!                                                 ├─ snapshot tables: remove what was not delivered
+//!                                                 └─ rejected rows
+//! ```
+//!
+//! Between commit points nothing of the database but a temporary table is touched, so no lock
+//! is held while a plugin waits for an API, and a crash at any instant leaves exactly what the
+//! last commit point wrote.
+//!
+//! The behaviour is written once, over two seams: [`dialect::Dialect`] holds what differs in
+//! the text of SQL, [`connection::Connection`] what differs in talking to the server.
+
+mod catalogue;
+mod connection;
+mod dialect;
+mod error;
+mod history;
+mod merge;
+mod migrations;
+mod partition;
+mod rejected;
+mod rights;
+mod store;
+mod target;
+mod writer;
+
+pub use catalogue::{Owner, TableChange};
+pub use error::StoreError;
+pub use history::{
+    NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunId, RunSummary, Sums,
+};
+pub use migrations::MigrationStatus;
+pub use partition::PartitionKey;
+pub use store::Store;
+pub use target::{Engine, Target};
+pub use writer::{CommitPoint, Counts, PartitionWriter};

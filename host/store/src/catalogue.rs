@@ -1,0 +1,401 @@
+//! The plugins' tables: created, extended, and refused where a change could lose rows.
+//!
+//! This is a step of its own before any row is staged, because MySQL commits at every DDL
+//! statement. What a table was declared as is kept in the catalogue; what is there is read
+//! from the database. Where both say so, nothing is changed and nothing is locked.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use test_dashboard_model::{Column, Table};
+
+use crate::connection::{Arg, Session};
+use crate::dialect::{Dialect, list, quote};
+use crate::merge::{create_index, create_table, index_name};
+use crate::{Store, StoreError};
+
+/// Who prepares tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The datasource's name, whose tables they are.
+    pub datasource: String,
+    /// The plugin's version, for the catalogue.
+    pub plugin_version: String,
+}
+
+/// What was done to a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableChange {
+    /// It was created.
+    Created {
+        /// Its name.
+        table: String,
+    },
+    /// It got a column, null in every row that is there.
+    ColumnAdded {
+        /// The table's name.
+        table: String,
+        /// The column's name.
+        column: String,
+    },
+}
+
+/// What the catalogue knows of a table.
+#[derive(Debug)]
+struct Known {
+    datasource: String,
+    mode: String,
+    key: String,
+    description: String,
+    plugin_version: String,
+    columns: HashMap<String, KnownColumn>,
+}
+
+#[derive(Debug)]
+struct KnownColumn {
+    kind: String,
+    max_length: Option<u32>,
+    description: String,
+}
+
+/// What is to be done about a table.
+#[derive(Debug, Default, PartialEq)]
+struct Plan<'a> {
+    create: bool,
+    add: Vec<&'a Column>,
+    widen: Vec<&'a Column>,
+    /// Whether the catalogue has to be written.
+    record: bool,
+}
+
+impl Plan<'_> {
+    fn is_empty(&self) -> bool {
+        *self == Plan::default()
+    }
+}
+
+impl Store {
+    /// Makes the datasource's tables what they are declared to be: creates those that are
+    /// missing, adds columns that are new. A column that is not declared any more stays. Two
+    /// hosts may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is changed: [`StoreError::Changed`] for a changed type, key or mode,
+    /// with the statements that a person would run; [`StoreError::ForeignTable`] for a table
+    /// that is there and not in the catalogue; [`StoreError::OwnedByAnother`]. A missing right
+    /// with the GRANT that gives it.
+    pub async fn prepare_tables(
+        &self,
+        owner: &Owner,
+        tables: &[Arc<Table>],
+    ) -> Result<Vec<TableChange>, StoreError> {
+        let mut session = self.session().await?;
+        let plans = plan_all(&mut session, owner, tables).await?;
+        if plans.iter().all(Plan::is_empty) {
+            return Ok(Vec::new());
+        }
+        lock(&mut session).await?;
+        let prepared = prepare_locked(&mut session, owner, tables).await;
+        let unlocked = unlock(&mut session, prepared.is_ok()).await;
+        let changes = prepared.map_err(|error| self.with_grant(error))?;
+        unlocked?;
+        Ok(changes)
+    }
+}
+
+const LOCKING: &str = "taking the lock for changing tables";
+
+/// Waits until no other host changes tables.
+async fn lock(session: &mut Session) -> Result<(), StoreError> {
+    let dialect = session.dialect.clone();
+    session.hold();
+    if dialect.has_transactional_ddl() {
+        session.begin(LOCKING).await?;
+    }
+    let Some(sql) = dialect.schema_lock() else { return Ok(()) };
+    let rows = session.fetch(LOCKING, sql, vec![]).await?;
+    if rows.first().is_some_and(|row| matches!(row.int(0), Ok(1))) {
+        return Ok(());
+    }
+    Err(StoreError::Busy {
+        database: session.database.to_string(),
+        doing: LOCKING.into(),
+        reason: "another host has held it for a minute".into(),
+    })
+}
+
+async fn unlock(session: &mut Session, keep: bool) -> Result<(), StoreError> {
+    let doing = "ending the change of tables";
+    let dialect = session.dialect.clone();
+    if dialect.has_transactional_ddl() {
+        if keep {
+            session.commit(doing).await?;
+        } else {
+            session.roll_back(doing).await?;
+        }
+    }
+    if let Some(sql) = dialect.schema_unlock() {
+        session.fetch(doing, sql, vec![]).await?;
+    }
+    session.release();
+    Ok(())
+}
+
+/// Looks again, now that no other host changes anything, and does what is to be done.
+async fn prepare_locked(
+    session: &mut Session,
+    owner: &Owner,
+    tables: &[Arc<Table>],
+) -> Result<Vec<TableChange>, StoreError> {
+    let plans = plan_all(session, owner, tables).await?;
+    let mut changes = Vec::new();
+    for (table, plan) in tables.iter().zip(plans) {
+        if plan.record {
+            // Before the table: a host killed in between leaves a table that the next one
+            // knows to be missing, and not one that it takes for somebody else's.
+            record(session, owner, table, plan.create).await?;
+        }
+        changes.extend(apply(session, table, &plan).await?);
+    }
+    Ok(changes)
+}
+
+async fn plan_all<'a>(
+    session: &mut Session,
+    owner: &Owner,
+    tables: &'a [Arc<Table>],
+) -> Result<Vec<Plan<'a>>, StoreError> {
+    let mut plans = Vec::with_capacity(tables.len());
+    for table in tables {
+        let doing = format!("looking at the table {}", table.name);
+        let query = session.dialect.columns_query();
+        let rows = session.fetch(&doing, query, vec![table.name.as_str().into()]).await?;
+        let present = rows.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>();
+        let present = present.map_err(|error| session.failed(&doing, error))?;
+        let known = read(session, &doing, &table.name).await?;
+        plans.push(plan(session, owner, table, &present, known.as_ref())?);
+    }
+    Ok(plans)
+}
+
+fn plan<'a>(
+    session: &Session,
+    owner: &Owner,
+    table: &'a Table,
+    present: &HashSet<String>,
+    known: Option<&Known>,
+) -> Result<Plan<'a>, StoreError> {
+    let dialect = session.dialect.as_ref();
+    if let Some(known) = known
+        && known.datasource != owner.datasource
+    {
+        return Err(StoreError::OwnedByAnother {
+            database: session.database.to_string(),
+            table: table.name.clone(),
+            owner: known.datasource.clone(),
+            datasource: owner.datasource.clone(),
+        });
+    }
+    if present.is_empty() {
+        return Ok(Plan { create: true, record: true, ..Plan::default() });
+    }
+    let Some(known) = known else {
+        return Err(StoreError::ForeignTable {
+            database: session.database.to_string(),
+            table: table.name.clone(),
+            remedy: dialect.for_a_person(&rename(&table.name)),
+        });
+    };
+    let changes = refused_changes(table, present, known);
+    if !changes.is_empty() {
+        return Err(StoreError::Changed {
+            table: table.name.clone(),
+            change: changes.join("; "),
+            statements: dialect.for_a_person(&start_anew(dialect, owner, table)),
+        });
+    }
+    let mut plan = Plan {
+        record: known.plugin_version != owner.plugin_version
+            || known.description != table.description,
+        ..Plan::default()
+    };
+    for column in &table.columns {
+        if !present.contains(&column.name) {
+            plan.add.push(column);
+        }
+        let before = known.columns.get(&column.name);
+        plan.record |= before.is_none_or(|before| {
+            before.description != column.description || before.max_length != column.max_length
+        });
+        let grows = before.is_some_and(|before| before.max_length < column.max_length);
+        if grows && table.is_key(&column.name) {
+            plan.widen.push(column);
+        }
+    }
+    Ok(plan)
+}
+
+/// What the table was and what is declared now, where rows could be lost.
+fn refused_changes(table: &Table, present: &HashSet<String>, known: &Known) -> Vec<String> {
+    let mut changes = Vec::new();
+    let key = table.key.join(", ");
+    if known.key != key {
+        changes.push(format!("its key was ({}), and is declared ({key}) now", known.key));
+    }
+    let mode = table.mode.to_string();
+    if known.mode != mode {
+        changes.push(format!("it was a {} table, and is declared {mode} now", known.mode));
+    }
+    for column in &table.columns {
+        let kind = column.kind.to_string();
+        if let Some(before) = known.columns.get(&column.name)
+            && present.contains(&column.name)
+            && before.kind != kind
+        {
+            let name = &column.name;
+            changes
+                .push(format!("its column {name} was {}, and is declared {kind} now", before.kind));
+        }
+    }
+    changes
+}
+
+fn rename(table: &str) -> String {
+    format!("ALTER TABLE {} RENAME TO {};", quote(table), quote(&format!("{table}_old")))
+}
+
+/// The statements after which the table is made anew and filled from the start.
+fn start_anew(dialect: &dyn Dialect, owner: &Owner, table: &Table) -> String {
+    let mut statements = vec![rename(&table.name)];
+    if dialect.has_transactional_ddl() && create_index(table).is_some() {
+        // There an index has a name of its own beside the table's.
+        statements.push(format!("DROP INDEX IF EXISTS {};", quote(&index_name(&table.name))));
+    }
+    statements.push(format!("DELETE FROM checkpoints WHERE datasource = '{}';", owner.datasource));
+    statements.join("\n")
+}
+
+async fn apply(
+    session: &mut Session,
+    table: &Table,
+    plan: &Plan<'_>,
+) -> Result<Vec<TableChange>, StoreError> {
+    let dialect = session.dialect.clone();
+    let name = &table.name;
+    let mut changes = Vec::new();
+    if plan.create {
+        let doing = format!("creating the table {name}");
+        for sql in create_table(dialect.as_ref(), table) {
+            session.execute(&doing, &sql, vec![]).await?;
+        }
+        changes.push(TableChange::Created { table: name.clone() });
+    }
+    for column in &plan.add {
+        let doing = format!("adding the column {} to {name}", column.name);
+        let kind = dialect.column_type(column, false);
+        let sql = format!("ALTER TABLE {} ADD COLUMN {} {kind}", quote(name), quote(&column.name));
+        session.execute(&doing, &sql, vec![]).await?;
+        changes.push(TableChange::ColumnAdded { table: name.clone(), column: column.name.clone() });
+    }
+    for column in &plan.widen {
+        let doing = format!("making the column {} of {name} longer", column.name);
+        if let Some(sql) = dialect.widen_key(name, column) {
+            session.execute(&doing, &sql, vec![]).await?;
+        }
+    }
+    Ok(changes)
+}
+
+async fn read(
+    session: &mut Session,
+    doing: &str,
+    table: &str,
+) -> Result<Option<Known>, StoreError> {
+    let sql = "SELECT datasource, mode, key_columns, description, plugin_version \
+               FROM catalogue_tables WHERE table_name = ?";
+    let rows = session.fetch(doing, sql, vec![table.into()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let sql = "SELECT column_name, kind, max_length, description FROM catalogue_columns \
+               WHERE table_name = ?";
+    let columns = session.fetch(doing, sql, vec![table.into()]).await?;
+    let columns = columns.iter().map(|row| {
+        let column = KnownColumn {
+            kind: row.text(1)?,
+            max_length: row.optional_int(2)?.and_then(|length| u32::try_from(length).ok()),
+            description: row.text(3)?,
+        };
+        Ok((row.text(0)?, column))
+    });
+    let known = columns.collect::<Result<_, sqlx::Error>>().and_then(|columns| {
+        Ok(Known {
+            datasource: row.text(0)?,
+            mode: row.text(1)?,
+            key: row.text(2)?,
+            description: row.text(3)?,
+            plugin_version: row.text(4)?,
+            columns,
+        })
+    });
+    known.map(Some).map_err(|error| session.failed(doing, error))
+}
+
+/// Writes what is declared into the catalogue. Columns that are not declared any more stay in
+/// it, unless the table is made anew.
+async fn record(
+    session: &mut Session,
+    owner: &Owner,
+    table: &Table,
+    anew: bool,
+) -> Result<(), StoreError> {
+    let doing = format!("writing {} into the catalogue", table.name);
+    let time = session.dialect.time_parameter();
+    let now = Arg::Time(Timestamp::now());
+    let declared: [Arg; 6] = [
+        owner.datasource.as_str().into(),
+        table.mode.to_string().into(),
+        table.key.join(", ").into(),
+        table.description.as_str().into(),
+        owner.plugin_version.as_str().into(),
+        now.clone(),
+    ];
+    let name: Arg = table.name.as_str().into();
+    let update = format!(
+        "UPDATE catalogue_tables SET datasource = ?, mode = ?, key_columns = ?, description = ?, \
+         plugin_version = ?, updated_at = {time} WHERE table_name = ?"
+    );
+    let args = declared.iter().cloned().chain([name.clone()]).collect();
+    if session.execute(&doing, &update, args).await? == 0 {
+        let insert = format!(
+            "INSERT INTO catalogue_tables (datasource, mode, key_columns, description, \
+             plugin_version, updated_at, table_name, created_at) \
+             VALUES (?, ?, ?, ?, ?, {time}, ?, {time})"
+        );
+        let args = declared.into_iter().chain([name.clone(), now]).collect();
+        session.execute(&doing, &insert, args).await?;
+    }
+    let names = list(&table.columns, ", ", |_| "?".to_owned());
+    let mut delete = String::from("DELETE FROM catalogue_columns WHERE table_name = ?");
+    let mut args = vec![name];
+    if !anew {
+        delete.push_str(&format!(" AND column_name IN ({names})"));
+        args.extend(table.columns.iter().map(|column| column.name.as_str().into()));
+    }
+    session.execute(&doing, &delete, args).await?;
+    let row = vec!["(?, ?, ?, ?, ?)"; table.columns.len()].join(", ");
+    let insert = format!(
+        "INSERT INTO catalogue_columns (table_name, column_name, kind, max_length, description) VALUES {row}"
+    );
+    let args = table.columns.iter().flat_map(|column| {
+        [
+            table.name.as_str().into(),
+            column.name.as_str().into(),
+            column.kind.to_string().into(),
+            Arg::OptionalInt(column.max_length.map(i64::from)),
+            column.description.as_str().into(),
+        ]
+    });
+    session.execute(&doing, &insert, args.collect()).await?;
+    Ok(())
+}

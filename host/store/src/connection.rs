@@ -1,0 +1,263 @@
+//! One connection to a database, whichever it is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migrator};
+use test_dashboard_model::Table;
+use test_dashboard_model::validate::CheckedRow;
+
+use crate::StoreError;
+use crate::dialect::Dialect;
+
+/// A bound parameter of one of the host's own statements.
+#[derive(Debug, Clone)]
+pub(crate) enum Arg {
+    Int(i64),
+    Text(String),
+    OptionalText(Option<String>),
+    OptionalInt(Option<i64>),
+    /// Bound as each database writes a moment; see [`Dialect::time_parameter`].
+    Time(jiff::Timestamp),
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Arg {
+        Arg::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Arg {
+        Arg::Text(text)
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(number: i64) -> Arg {
+        Arg::Int(number)
+    }
+}
+
+/// One field of a result: the host's own queries read whole numbers and text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Field {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+/// One row of a result.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields(pub(crate) Vec<Field>);
+
+impl Fields {
+    fn get(&self, index: usize) -> Result<&Field, sqlx::Error> {
+        let len = self.0.len();
+        self.0.get(index).ok_or(sqlx::Error::ColumnIndexOutOfBounds { index, len })
+    }
+
+    /// The whole number at `index`.
+    pub(crate) fn int(&self, index: usize) -> Result<i64, sqlx::Error> {
+        match self.get(index)? {
+            Field::Int(number) => Ok(*number),
+            other => Err(unexpected(index, "a whole number", other)),
+        }
+    }
+
+    /// The whole number at `index`, unless it is null.
+    pub(crate) fn optional_int(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
+        match self.get(index)? {
+            Field::Null => Ok(None),
+            _ => self.int(index).map(Some),
+        }
+    }
+
+    /// The text at `index`.
+    pub(crate) fn text(&self, index: usize) -> Result<String, sqlx::Error> {
+        self.optional_text(index)?.ok_or_else(|| unexpected(index, "text", &Field::Null))
+    }
+
+    /// The text at `index`, unless it is null.
+    pub(crate) fn optional_text(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
+        match self.get(index)? {
+            Field::Null => Ok(None),
+            Field::Text(text) => Ok(Some(text.clone())),
+            other => Err(unexpected(index, "text", other)),
+        }
+    }
+}
+
+fn unexpected(index: usize, expected: &str, found: &Field) -> sqlx::Error {
+    sqlx::Error::Decode(format!("column {index} holds {found:?}, expected {expected}").into())
+}
+
+/// What differs between databases in talking to the server. Statements are written with `?`.
+#[async_trait]
+pub(crate) trait Connection: Send {
+    /// Runs a statement; the number of rows it touched.
+    async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error>;
+
+    /// Runs a query.
+    async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error>;
+
+    /// Runs an INSERT into a table whose key `id` the database gives out; that id.
+    async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error>;
+
+    /// Adds rows to the staging table of `table`. `sequence` counts the rows staged before.
+    async fn stage(
+        &mut self,
+        table: &Table,
+        rows: Vec<CheckedRow>,
+        sequence: u64,
+    ) -> Result<(), sqlx::Error>;
+
+    /// Brings the host's own tables up to date; the names of the migrations applied now.
+    async fn migrate(&mut self) -> Result<Vec<String>, MigrateError>;
+
+    /// The migrations that are embedded for this database.
+    fn migrations(&self) -> &'static Migrator;
+
+    /// Closes the connection when it is dropped, instead of giving it back to the pool.
+    fn discard(&mut self);
+}
+
+/// The pool that connections come from.
+#[async_trait]
+pub(crate) trait Connections: Send + Sync {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
+    async fn close(&self);
+}
+
+/// A connection that cannot go back to the pool in a state that the next user would notice:
+/// within a statement that was given up, within a transaction, with staged rows or a lock.
+pub(crate) struct Session {
+    connection: Box<dyn Connection>,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    pub(crate) database: Arc<str>,
+    /// A statement is on its way; true in `drop` when its future was dropped half-way.
+    running: bool,
+    /// Something of this session would outlive it: a transaction, a staging table, a lock.
+    holding: u32,
+}
+
+impl Session {
+    pub(crate) fn new(
+        connection: Box<dyn Connection>,
+        dialect: Arc<dyn Dialect>,
+        database: Arc<str>,
+    ) -> Session {
+        Session { connection, dialect, database, running: false, holding: 0 }
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        args: Vec<Arg>,
+    ) -> Result<u64, StoreError> {
+        self.running = true;
+        let result = self.connection.execute(sql, args).await;
+        self.done(doing, result)
+    }
+
+    pub(crate) async fn fetch(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Fields>, StoreError> {
+        self.running = true;
+        let result = self.connection.fetch(sql, args).await;
+        self.done(doing, result)
+    }
+
+    pub(crate) async fn insert(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        args: Vec<Arg>,
+    ) -> Result<i64, StoreError> {
+        self.running = true;
+        let result = self.connection.insert(sql, args).await;
+        self.done(doing, result)
+    }
+
+    pub(crate) async fn stage(
+        &mut self,
+        table: &Table,
+        rows: Vec<CheckedRow>,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
+        self.running = true;
+        let result = self.connection.stage(table, rows, sequence).await;
+        self.done(&format!("staging rows of {}", table.name), result)
+    }
+
+    pub(crate) async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
+        self.running = true;
+        let result = self.connection.migrate().await;
+        // A failed migration may leave its lock behind: then the connection is not reused.
+        self.running = result.is_err();
+        result
+    }
+
+    pub(crate) fn migrations(&self) -> &'static Migrator {
+        self.connection.migrations()
+    }
+
+    fn done<T>(&mut self, doing: &str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        // After an error that the server reported the connection is whole; after any other
+        // nobody knows.
+        self.running = !matches!(result, Ok(_) | Err(sqlx::Error::Database(_)));
+        result.map_err(|error| self.failed(doing, error))
+    }
+
+    /// `error` in this database's context.
+    pub(crate) fn failed(&self, doing: &str, error: sqlx::Error) -> StoreError {
+        StoreError::classify(&self.database, doing, error)
+    }
+
+    /// From here on the connection is closed rather than reused, until [`Session::release`].
+    pub(crate) fn hold(&mut self) {
+        self.holding += 1;
+    }
+
+    /// Takes one [`Session::hold`] back.
+    pub(crate) fn release(&mut self) {
+        self.holding = self.holding.saturating_sub(1);
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.hold();
+        let sql = self.dialect.begin();
+        let result = self.execute(doing, sql, vec![]).await;
+        if result.is_err() {
+            self.release();
+        }
+        result.map(drop)
+    }
+
+    /// Commits. After an error the transaction has to be rolled back.
+    pub(crate) async fn commit(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.execute(doing, "COMMIT", vec![]).await?;
+        self.release();
+        Ok(())
+    }
+
+    /// Rolls back. After an error the session is not fit for anything but being dropped.
+    pub(crate) async fn roll_back(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.execute(doing, "ROLLBACK", vec![]).await?;
+        self.release();
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.running || self.holding > 0 {
+            self.connection.discard();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What differs between the databases in the text of SQL, one file per database.
+//!
+//! Every session takes `"name"` for an identifier (MySQL through `ANSI_QUOTES`) and every
+//! statement is written with `?` for its parameters, so most statements are the same text
+//! everywhere. What is here is the rest.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+mod values;
+
+use std::sync::Arc;
+
+use test_dashboard_model::{Column, Table};
+
+use crate::connection::Connections;
+use crate::merge::Merge;
+use crate::target::{Place, Target};
+
+/// What differs in the text of SQL.
+pub(crate) trait Dialect: Send + Sync {
+    /// The type of a plugin's column in its table.
+    fn column_type(&self, column: &Column, is_key: bool) -> String;
+
+    /// The same in the staging table.
+    fn stage_type(&self, column: &Column, is_key: bool) -> String {
+        self.column_type(column, is_key)
+    }
+
+    /// The type of a text column of the host, part of a key or an index.
+    fn name_type(&self, characters: u32) -> String;
+
+    /// The type of `_run_id`.
+    fn integer_type(&self) -> &'static str;
+
+    /// The type of `_extracted_at`.
+    fn time_type(&self) -> &'static str;
+
+    /// What stands after the closing bracket of CREATE TABLE.
+    fn table_options(&self) -> String;
+
+    /// Begins a transaction that writes.
+    fn begin(&self) -> &'static str;
+
+    /// Whether CREATE and ALTER take part in transactions.
+    fn has_transactional_ddl(&self) -> bool;
+
+    /// A query that waits for this database's advisory lock and answers 1; none where a
+    /// transaction that writes is such a lock.
+    fn schema_lock(&self) -> Option<&'static str>;
+
+    /// Gives that lock back, where the end of the transaction does not.
+    fn schema_unlock(&self) -> Option<&'static str>;
+
+    /// The names of a table's or view's columns; takes the table's name. No rows: there is no
+    /// such table.
+    fn columns_query(&self) -> &'static str;
+
+    /// A parameter that holds a moment.
+    fn time_parameter(&self) -> &'static str;
+
+    /// A moment as `2026-01-31T12:00:00.000000Z`.
+    fn time_as_text(&self, expression: &str) -> String;
+
+    /// The type to CAST to for a 64-bit whole number.
+    fn integer_cast(&self) -> &'static str;
+
+    /// The staging table's name as statements refer to it.
+    fn stage_name(&self, table: &str) -> String;
+
+    /// Creates the staging table. It may be there from before; that one is in the way.
+    fn create_stage(&self, table: &Table) -> Vec<String>;
+
+    /// Run before the merge, outside of its transaction: leaves one row per key, the last.
+    fn settle_stage(&self, table: &Table) -> Vec<String>;
+
+    /// Empties the staging table, outside of a transaction.
+    fn empty_stage(&self, table: &Table) -> Vec<String>;
+
+    /// Drops the staging table.
+    fn drop_stage(&self, table: &str) -> String;
+
+    /// Updates the rows that differ. Parameters: `_partition`, `_run_id`, `_extracted_at`,
+    /// project.
+    fn update(&self, merge: &Merge<'_>) -> String;
+
+    /// Gives this partition the rows that it delivered and another one owns. Parameters:
+    /// `_partition`, project, `_partition`.
+    fn own(&self, merge: &Merge<'_>) -> String;
+
+    /// Removes this partition's rows; with `keep_staged` those that were not delivered.
+    /// Parameters: project, `_partition`.
+    fn remove(&self, merge: &Merge<'_>, keep_staged: bool) -> String;
+
+    /// A stored column as it is compared with a staged one.
+    fn comparable(&self, _column: &Column, stored: &str) -> String {
+        stored.to_owned()
+    }
+
+    /// A staged column's value as its table takes it.
+    fn staged_value(&self, column: &Column) -> String {
+        format!("s.{}", quote(&column.name))
+    }
+
+    /// The statement that makes a key's text column hold more characters; none where every
+    /// length fits.
+    fn widen_key(&self, table: &str, column: &Column) -> Option<String>;
+
+    /// A statement as a person's own session takes it.
+    fn for_a_person(&self, sql: &str) -> String {
+        sql.to_owned()
+    }
+
+    /// The statement by which a database's owner gives the right to do `action`.
+    fn grant(&self, action: Right, user: &str, database: &str) -> String;
+}
+
+/// What the host's database user has to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Create,
+    Alter,
+    Write,
+    Temporary,
+    Drop,
+}
+
+impl Right {
+    /// As a message says it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Right::Create => "create a table and an index",
+            Right::Alter => "alter a table",
+            Right::Write => "insert, update, read and delete rows",
+            Right::Temporary => "create a temporary table",
+            Right::Drop => "drop a table",
+        }
+    }
+}
+
+/// An open database.
+pub(crate) struct Opened {
+    pub(crate) connections: Arc<dyn Connections>,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    /// Product and version, `PostgreSQL 15.18`.
+    pub(crate) product: String,
+}
+
+/// Opens a pool of at most `connections`, after a first connection has shown that it works.
+pub(crate) async fn open(target: &Target, connections: u32) -> Result<Opened, sqlx::Error> {
+    match &target.place {
+        Place::Sqlite(path) => sqlite::open(path, connections).await,
+        Place::Postgres(options) => postgres::open(options.as_ref().clone(), connections).await,
+        Place::Mysql(options) => mysql::open(options.as_ref().clone(), connections).await,
+    }
+}
+
+/// An identifier in quotes.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `a, b, c` of something said about each item.
+pub(crate) fn list<T>(
+    items: impl IntoIterator<Item = T>,
+    separator: &str,
+    say: impl Fn(T) -> String,
+) -> String {
+    items.into_iter().map(say).collect::<Vec<_>>().join(separator)
+}
+
+/// The columns of a staging table, in the order of a row's values.
+fn stage_columns(dialect: &dyn Dialect, table: &Table) -> String {
+    list(&table.columns, ", ", |column| {
+        let is_key = table.is_key(&column.name);
+        let not_null = if is_key { " NOT NULL" } else { "" };
+        format!("{} {}{not_null}", quote(&column.name), dialect.stage_type(column, is_key))
+    })
+}
+
+/// The key columns' names, quoted, without the project.
+fn key_columns(table: &Table) -> String {
+    list(&table.key, ", ", |name| quote(name))
+}
+
+/// A multi-row INSERT (or REPLACE) into the staging table.
+fn insert_rows(verb: &str, stage: &str, table: &Table, rows: usize) -> String {
+    let columns = list(&table.columns, ", ", |column| quote(&column.name));
+    let row = format!("({})", vec!["?"; table.columns.len()].join(","));
+    format!("{verb} INTO {stage} ({columns}) VALUES {}", vec![row; rows].join(","))
+}

@@ -1,0 +1,474 @@
+//! MySQL from 8.0.17 on, and MariaDB from 10.2 on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlRow};
+use sqlx::pool::PoolConnection;
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Connection as _, MySql, Row as _, TypeInfo, ValueRef,
+};
+use test_dashboard_model::validate::CheckedRow;
+use test_dashboard_model::{Column, ColumnType, Table, Value};
+
+use super::{Dialect, Opened, Right, insert_rows, key_columns, quote, stage_columns, values};
+use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::merge::Merge;
+use crate::migrations;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/mysql");
+
+/// MySQL takes 65,535 parameters; above some thousand a statement does not get faster.
+const PARAMETERS: usize = 8_000;
+
+/// Bytes of values in one statement, unless the server takes less.
+const STATEMENT_BYTES: usize = 4 << 20;
+
+/// Quotes around names as in the other databases, and no value is ever cut or replaced.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+    SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
+NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
+
+pub(super) async fn open(
+    options: MySqlConnectOptions,
+    connections: u32,
+) -> Result<Opened, sqlx::Error> {
+    let options = options.charset("utf8mb4");
+    let mut first = sqlx::MySqlConnection::connect_with(&options).await?;
+    let query = sqlx::query_as("SELECT VERSION(), CAST(@@max_allowed_packet AS SIGNED)");
+    let (version, packet): (String, i64) = query.fetch_one(&mut first).await?;
+    first.close().await?;
+    let server = Server::parse(&version)?;
+    let pool = MySqlPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(60))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(SESSION).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options);
+    let packet = usize::try_from(packet).unwrap_or(usize::MAX);
+    Ok(Opened {
+        connections: Arc::new(MysqlConnections { pool, packet }),
+        product: server.product.clone(),
+        dialect: Arc::new(MysqlDialect { collation: server.collation }),
+    })
+}
+
+/// Which of the two products it is.
+struct Server {
+    product: String,
+    /// Compares text byte by byte, trailing spaces among them.
+    collation: &'static str,
+}
+
+impl Server {
+    fn parse(version: &str) -> Result<Server, sqlx::Error> {
+        // MariaDB says `10.11.6-MariaDB-…`; behind some proxies `5.5.5-10.11.6-MariaDB-…`.
+        let is_mariadb = version.contains("MariaDB");
+        let number = version.strip_prefix("5.5.5-").filter(|_| is_mariadb).unwrap_or(version);
+        let number = number.split('-').next().unwrap_or_default();
+        let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut part = || parts.next().unwrap_or(0);
+        let found = (part(), part(), part());
+        let (name, least, collation) = if is_mariadb {
+            ("MariaDB", (10, 2, 0), "utf8mb4_nopad_bin")
+        } else {
+            ("MySQL", (8, 0, 17), "utf8mb4_0900_bin")
+        };
+        if found < least {
+            let (major, minor, patch) = least;
+            return Err(sqlx::Error::InvalidArgument(format!(
+                "this is {name} {number}; {major}.{minor}.{patch} or later is needed, for a collation that tells all texts apart"
+            )));
+        }
+        Ok(Server { product: format!("{name} {number}"), collation })
+    }
+}
+
+struct MysqlDialect {
+    collation: &'static str,
+}
+
+impl MysqlDialect {
+    fn collate(&self, kind: &str) -> String {
+        format!("{kind} CHARACTER SET utf8mb4 COLLATE {}", self.collation)
+    }
+}
+
+impl Dialect for MysqlDialect {
+    fn column_type(&self, column: &Column, is_key: bool) -> String {
+        match column.kind {
+            ColumnType::Boolean => "boolean".into(),
+            ColumnType::Int64 => "bigint".into(),
+            ColumnType::Float64 => "double".into(),
+            ColumnType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
+            // varchar only where an index wants it: all varchars of a row share 65,535 bytes.
+            ColumnType::Text if is_key => self.name_type(column.max_length.unwrap_or(255)),
+            ColumnType::Text | ColumnType::Json => self.collate("longtext"),
+            ColumnType::Bytes => "longblob".into(),
+            ColumnType::Date => "date".into(),
+            ColumnType::Timestamp => "datetime(6)".into(),
+        }
+    }
+
+    fn name_type(&self, characters: u32) -> String {
+        self.collate(&format!("varchar({characters})"))
+    }
+
+    fn integer_type(&self) -> &'static str {
+        "bigint"
+    }
+
+    fn time_type(&self) -> &'static str {
+        "datetime(6)"
+    }
+
+    fn table_options(&self) -> String {
+        format!(
+            " ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE {}",
+            self.collation
+        )
+    }
+
+    fn begin(&self) -> &'static str {
+        "START TRANSACTION"
+    }
+
+    fn has_transactional_ddl(&self) -> bool {
+        false
+    }
+
+    fn schema_lock(&self) -> Option<&'static str> {
+        // Such locks are the server's, and their names have at most 64 characters.
+        Some("SELECT GET_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())), 60)")
+    }
+
+    fn schema_unlock(&self) -> Option<&'static str> {
+        Some("SELECT RELEASE_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())))")
+    }
+
+    fn columns_query(&self) -> &'static str {
+        "SELECT column_name FROM information_schema.columns \
+         WHERE table_schema = DATABASE() AND table_name = ?"
+    }
+
+    fn time_parameter(&self) -> &'static str {
+        "CAST(? AS datetime(6))"
+    }
+
+    fn time_as_text(&self, expression: &str) -> String {
+        format!("DATE_FORMAT({expression}, '%Y-%m-%dT%H:%i:%s.%fZ')")
+    }
+
+    fn integer_cast(&self) -> &'static str {
+        "SIGNED"
+    }
+
+    fn stage_name(&self, table: &str) -> String {
+        quote(&format!("_stage_{table}"))
+    }
+
+    fn create_stage(&self, table: &Table) -> Vec<String> {
+        // The key makes a later row of the same key replace the earlier one.
+        let stage = self.stage_name(&table.name);
+        let create = format!(
+            "CREATE TEMPORARY TABLE {stage} ({}, PRIMARY KEY ({})){}",
+            stage_columns(self, table),
+            key_columns(table),
+            self.table_options()
+        );
+        vec![self.drop_stage(&table.name), create]
+    }
+
+    fn settle_stage(&self, _table: &Table) -> Vec<String> {
+        vec![]
+    }
+
+    fn empty_stage(&self, table: &Table) -> Vec<String> {
+        self.create_stage(table)
+    }
+
+    fn drop_stage(&self, table: &str) -> String {
+        format!("DROP TEMPORARY TABLE IF EXISTS {}", self.stage_name(table))
+    }
+
+    fn update(&self, merge: &Merge<'_>) -> String {
+        // STRAIGHT_JOIN keeps the order of the tables: every staged row is looked up by key.
+        format!(
+            "UPDATE {} AS s STRAIGHT_JOIN {} AS t SET {} WHERE t.\"project\" = ? AND {} AND ({})",
+            merge.stage(),
+            merge.target(),
+            merge.assignments("t."),
+            merge.same_key("t", "s"),
+            merge.any_differs("t", |t, s| format!("NOT ({t} <=> {s})")),
+        )
+    }
+
+    fn own(&self, merge: &Merge<'_>) -> String {
+        format!(
+            "UPDATE {} AS s STRAIGHT_JOIN {} AS t SET t.\"_partition\" = ? \
+             WHERE t.\"project\" = ? AND {} AND t.\"_partition\" <> ?",
+            merge.stage(),
+            merge.target(),
+            merge.same_key("t", "s"),
+        )
+    }
+
+    fn remove(&self, merge: &Merge<'_>, keep_staged: bool) -> String {
+        let delivered = if keep_staged {
+            format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                merge.stage(),
+                merge.same_key("t", "s")
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "DELETE t FROM {} AS t WHERE t.\"project\" = ? AND t.\"_partition\" = ?{delivered}",
+            merge.target()
+        )
+    }
+
+    fn widen_key(&self, table: &str, column: &Column) -> Option<String> {
+        let (name, kind) = (quote(&column.name), self.column_type(column, true));
+        Some(format!("ALTER TABLE {} MODIFY COLUMN {name} {kind} NOT NULL", quote(table)))
+    }
+
+    fn for_a_person(&self, sql: &str) -> String {
+        sql.replace('"', "`")
+    }
+
+    fn grant(&self, action: Right, user: &str, database: &str) -> String {
+        let rights = match action {
+            Right::Create => "CREATE, INDEX",
+            Right::Alter => "ALTER",
+            Right::Write => "SELECT, INSERT, UPDATE, DELETE",
+            Right::Temporary => "CREATE TEMPORARY TABLES",
+            Right::Drop => "DROP",
+        };
+        format!("GRANT {rights} ON `{database}`.* TO '{user}'@'%'")
+    }
+}
+
+struct MysqlConnections {
+    pool: MySqlPool,
+    packet: usize,
+}
+
+#[async_trait]
+impl Connections for MysqlConnections {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        let connection = self.pool.acquire().await?;
+        Ok(Box::new(MysqlConnection { connection, packet: self.packet }))
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+struct MysqlConnection {
+    connection: PoolConnection<MySql>,
+    /// The greatest number of bytes that the server takes in one message.
+    packet: usize,
+}
+
+#[async_trait]
+impl Connection for MysqlConnection {
+    async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
+        let connection = &mut *self.connection;
+        if args.is_empty() {
+            // Some statements (START TRANSACTION, some DDL) cannot be prepared everywhere.
+            return Ok(sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(connection)
+                .await?
+                .rows_affected());
+        }
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        Ok(query.execute(connection).await?.rows_affected())
+    }
+
+    async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        query.fetch_all(&mut *self.connection).await?.iter().map(fields).collect()
+    }
+
+    async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        let id = query.execute(&mut *self.connection).await?.last_insert_id();
+        i64::try_from(id).map_err(|error| sqlx::Error::Decode(error.into()))
+    }
+
+    async fn stage(
+        &mut self,
+        table: &Table,
+        rows: Vec<CheckedRow>,
+        _sequence: u64,
+    ) -> Result<(), sqlx::Error> {
+        let chunk = (PARAMETERS / table.columns.len().max(1)).max(1);
+        let limit = STATEMENT_BYTES.min(self.packet / 2);
+        let mut waiting = Vec::with_capacity(chunk.min(rows.len()));
+        let mut bytes = 0;
+        for row in rows {
+            let size = row.values().iter().map(size).sum::<usize>();
+            if size > self.packet {
+                return Err(sqlx::Error::InvalidArgument(format!(
+                    "a row has {size} bytes, the server takes {} in one message; raise its max_allowed_packet",
+                    self.packet
+                )));
+            }
+            if waiting.len() == chunk || (bytes + size > limit && !waiting.is_empty()) {
+                self.stage_chunk(table, std::mem::take(&mut waiting), chunk).await?;
+                bytes = 0;
+            }
+            bytes += size;
+            waiting.push(row);
+        }
+        if !waiting.is_empty() {
+            self.stage_chunk(table, waiting, chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
+        let connection = &mut *self.connection;
+        connection.lock().await?;
+        connection.ensure_migrations_table("_sqlx_migrations").await?;
+        // DDL commits by itself here, so a host killed half-way leaves its migration marked
+        // as begun. The migrations create only what is missing: they can run again.
+        sqlx::raw_sql("DELETE FROM _sqlx_migrations WHERE success = false")
+            .execute(&mut *connection)
+            .await?;
+        let applied = migrations::run(&MIGRATIONS, &mut *connection).await?;
+        connection.unlock().await?;
+        Ok(applied)
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        &MIGRATIONS
+    }
+
+    fn discard(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+impl MysqlConnection {
+    async fn stage_chunk(
+        &mut self,
+        table: &Table,
+        rows: Vec<CheckedRow>,
+        full: usize,
+    ) -> Result<(), sqlx::Error> {
+        let stage = quote(&format!("_stage_{}", table.name));
+        let sql = insert_rows("REPLACE", &stage, table, rows.len());
+        let is_full = rows.len() == full;
+        let mut arguments = MySqlArguments::default();
+        arguments.reserve(rows.len() * table.columns.len(), 0);
+        for row in rows {
+            bind_row(&mut arguments, row)?;
+        }
+        // A full chunk is the same statement each time and worth keeping.
+        sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .persistent(is_full)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// About how many bytes a value takes in a message.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Boolean(_) => 2,
+        Value::Int64(_) | Value::Float64(_) => 10,
+        Value::Decimal(text) | Value::Text(text) | Value::Json(text) => text.len() + 10,
+        Value::Bytes(bytes) => bytes.len() + 10,
+        Value::Date(_) | Value::Timestamp(_) => 30,
+    }
+}
+
+/// `2026-01-31 12:00:00.000000`: MySQL wants a blank, and no zone.
+fn datetime(micros: i64) -> String {
+    let mut text = values::time(micros);
+    text.truncate(text.len() - 1);
+    text.replace('T', " ")
+}
+
+fn bind(args: Vec<Arg>) -> Result<MySqlArguments, sqlx::Error> {
+    let time = |time: jiff::Timestamp| datetime(time.as_microsecond());
+    let mut arguments = MySqlArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Int(number) => arguments.add(number),
+            Arg::Text(text) => arguments.add(text),
+            Arg::OptionalText(text) => arguments.add(text),
+            Arg::OptionalInt(number) => arguments.add(number),
+            Arg::Time(moment) => arguments.add(time(moment)),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn bind_row(arguments: &mut MySqlArguments, row: CheckedRow) -> Result<(), sqlx::Error> {
+    for value in row.into_values() {
+        match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Boolean(value) => arguments.add(value),
+            Value::Int64(value) => arguments.add(value),
+            Value::Float64(value) => arguments.add(value),
+            Value::Decimal(text) | Value::Text(text) | Value::Json(text) => arguments.add(text),
+            Value::Bytes(bytes) => arguments.add(bytes),
+            Value::Date(days) => arguments.add(values::date(days)),
+            Value::Timestamp(micros) => arguments.add(datetime(micros)),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(())
+}
+
+fn fields(row: &MySqlRow) -> Result<Fields, sqlx::Error> {
+    let field = |index: usize| {
+        let value = row.try_get_raw(index)?;
+        if value.is_null() {
+            Ok(Field::Null)
+        } else if value.type_info().name().contains("INT") {
+            row.try_get_unchecked(index).map(Field::Int)
+        } else {
+            row.try_get_unchecked(index).map(Field::Text)
+        }
+    };
+    let indices = row.columns().iter().map(|column| column.ordinal());
+    indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_products_are_told_apart_and_old_ones_refused() {
+        let parsed = |version: &str| match Server::parse(version) {
+            Ok(server) => format!("{} {}", server.product, server.collation),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(parsed("8.4.5"), "MySQL 8.4.5 utf8mb4_0900_bin");
+        assert_eq!(parsed("8.0.37-google"), "MySQL 8.0.37 utf8mb4_0900_bin");
+        let mariadb = "MariaDB 10.11.6 utf8mb4_nopad_bin";
+        assert_eq!(parsed("10.11.6-MariaDB-0+deb12u1"), mariadb);
+        assert_eq!(parsed("5.5.5-10.11.6-MariaDB-log"), mariadb);
+        assert!(parsed("5.7.44").contains("8.0.17 or later"));
+    }
+
+    #[test]
+    fn moments_are_written_without_a_zone() {
+        assert_eq!(datetime(1), "1970-01-01 00:00:00.000001");
+    }
+}

@@ -1,0 +1,416 @@
+//! PostgreSQL.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Postgres, Row as _, TypeInfo, ValueRef,
+};
+use test_dashboard_model::validate::CheckedRow;
+use test_dashboard_model::{Column, ColumnType, Table, Value};
+
+use super::{Dialect, Opened, Right, list, quote, stage_columns, values};
+use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::merge::Merge;
+use crate::migrations;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// Bytes of COPY text that are gathered before they are sent.
+const COPY_BYTES: usize = 1 << 20;
+
+pub(super) async fn open(
+    options: PgConnectOptions,
+    connections: u32,
+) -> Result<Opened, sqlx::Error> {
+    let options = options.application_name("test-dashboard");
+    let mut first = sqlx::PgConnection::connect_with(&options).await?;
+    let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut first).await?;
+    first.close().await?;
+    // The driver itself asks for UTC, UTF8 and ISO dates when it connects.
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(60))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // Whoever holds a table longer than this is not waited for: the commit fails
+                // as busy and is tried again.
+                sqlx::raw_sql("SET lock_timeout = '60s'; SET client_min_messages = 'warning'")
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options);
+    let version = version.split_whitespace().next().unwrap_or_default();
+    Ok(Opened {
+        connections: Arc::new(pool),
+        dialect: Arc::new(PostgresDialect),
+        product: format!("PostgreSQL {version}"),
+    })
+}
+
+struct PostgresDialect;
+
+impl Dialect for PostgresDialect {
+    fn column_type(&self, column: &Column, is_key: bool) -> String {
+        match column.kind {
+            ColumnType::Boolean => "boolean".into(),
+            ColumnType::Int64 => "bigint".into(),
+            ColumnType::Float64 => "double precision".into(),
+            ColumnType::Decimal { precision, scale } => format!("numeric({precision},{scale})"),
+            ColumnType::Text if is_key => "text COLLATE \"C\"".into(),
+            ColumnType::Text => "text".into(),
+            ColumnType::Bytes => "bytea".into(),
+            ColumnType::Date => "date".into(),
+            ColumnType::Timestamp => "timestamp with time zone".into(),
+            // Not jsonb: that would drop a number's digits and trailing zeros.
+            ColumnType::Json => "json".into(),
+        }
+    }
+
+    fn stage_type(&self, column: &Column, is_key: bool) -> String {
+        match column.kind {
+            // Parsed by the server only where the row is new or changed.
+            ColumnType::Json => "text".into(),
+            _ => self.column_type(column, is_key),
+        }
+    }
+
+    fn name_type(&self, characters: u32) -> String {
+        format!("varchar({characters}) COLLATE \"C\"")
+    }
+
+    fn integer_type(&self) -> &'static str {
+        "bigint"
+    }
+
+    fn time_type(&self) -> &'static str {
+        "timestamp with time zone"
+    }
+
+    fn table_options(&self) -> String {
+        String::new()
+    }
+
+    fn begin(&self) -> &'static str {
+        "BEGIN ISOLATION LEVEL READ COMMITTED"
+    }
+
+    fn has_transactional_ddl(&self) -> bool {
+        true
+    }
+
+    fn schema_lock(&self) -> Option<&'static str> {
+        // An arbitrary number of this project's own; the lock is the database's.
+        Some("SELECT CAST(1 AS bigint) FROM pg_advisory_xact_lock(7313874212050491777)")
+    }
+
+    fn schema_unlock(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn columns_query(&self) -> &'static str {
+        // Not information_schema, which leaves out what the user may not read.
+        "SELECT CAST(attname AS text) FROM pg_attribute \
+         WHERE attrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) \
+         AND attnum > 0 AND NOT attisdropped"
+    }
+
+    fn time_parameter(&self) -> &'static str {
+        "CAST(? AS timestamp with time zone)"
+    }
+
+    fn time_as_text(&self, expression: &str) -> String {
+        format!("to_char({expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+    }
+
+    fn integer_cast(&self) -> &'static str {
+        "bigint"
+    }
+
+    fn stage_name(&self, table: &str) -> String {
+        format!("pg_temp.{}", quote(&format!("_stage_{table}")))
+    }
+
+    fn create_stage(&self, table: &Table) -> Vec<String> {
+        let stage = self.stage_name(&table.name);
+        let columns = stage_columns(self, table);
+        vec![
+            format!("DROP TABLE IF EXISTS {stage}"),
+            format!(
+                "CREATE TEMPORARY TABLE {} (\"_seq\" bigint NOT NULL, {columns})",
+                quote(&format!("_stage_{}", table.name))
+            ),
+        ]
+    }
+
+    fn settle_stage(&self, table: &Table) -> Vec<String> {
+        let stage = self.stage_name(&table.name);
+        let same = list(&table.key, " AND ", |name| format!("a.{0} = b.{0}", quote(name)));
+        vec![
+            // Without it the planner takes the table for empty and joins it row by row.
+            format!("ANALYZE {stage}"),
+            format!(
+                "DELETE FROM {stage} AS a USING {stage} AS b WHERE {same} AND a.\"_seq\" < b.\"_seq\""
+            ),
+        ]
+    }
+
+    fn empty_stage(&self, table: &Table) -> Vec<String> {
+        vec![format!("TRUNCATE {}", self.stage_name(&table.name))]
+    }
+
+    fn drop_stage(&self, table: &str) -> String {
+        format!("DROP TABLE IF EXISTS {}", self.stage_name(table))
+    }
+
+    fn update(&self, merge: &Merge<'_>) -> String {
+        format!(
+            "UPDATE {} AS t SET {} FROM {} AS s WHERE t.\"project\" = ? AND {} AND ({})",
+            merge.target(),
+            merge.assignments(""),
+            merge.stage(),
+            merge.same_key("t", "s"),
+            merge.any_differs("t", |t, s| format!("{t} IS DISTINCT FROM {s}")),
+        )
+    }
+
+    fn own(&self, merge: &Merge<'_>) -> String {
+        format!(
+            "UPDATE {} AS t SET \"_partition\" = ? FROM {} AS s \
+             WHERE t.\"project\" = ? AND {} AND t.\"_partition\" <> ?",
+            merge.target(),
+            merge.stage(),
+            merge.same_key("t", "s"),
+        )
+    }
+
+    fn remove(&self, merge: &Merge<'_>, keep_staged: bool) -> String {
+        let delivered = if keep_staged {
+            format!(
+                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
+                merge.stage(),
+                merge.same_key("t", "s")
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "DELETE FROM {} AS t WHERE t.\"project\" = ? AND t.\"_partition\" = ?{delivered}",
+            merge.target()
+        )
+    }
+
+    fn comparable(&self, column: &Column, stored: &str) -> String {
+        match column.kind {
+            // json has no equality of its own; the host stores one text per document.
+            ColumnType::Json => format!("CAST({stored} AS text)"),
+            _ => stored.to_owned(),
+        }
+    }
+
+    fn staged_value(&self, column: &Column) -> String {
+        let staged = format!("s.{}", quote(&column.name));
+        match column.kind {
+            ColumnType::Json => format!("CAST({staged} AS json)"),
+            _ => staged,
+        }
+    }
+
+    fn widen_key(&self, _table: &str, _column: &Column) -> Option<String> {
+        None
+    }
+
+    fn grant(&self, action: Right, user: &str, database: &str) -> String {
+        let user = quote(user);
+        match action {
+            Right::Temporary => {
+                format!("GRANT TEMPORARY ON DATABASE {} TO {user}", quote(database))
+            }
+            Right::Create | Right::Alter | Right::Write | Right::Drop => {
+                format!("GRANT USAGE, CREATE ON SCHEMA public TO {user}")
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Connections for PgPool {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+        Ok(Box::new(PgPool::acquire(self).await?))
+    }
+
+    async fn close(&self) {
+        PgPool::close(self).await;
+    }
+}
+
+#[async_trait]
+impl Connection for PoolConnection<Postgres> {
+    async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
+        Ok(query.execute(&mut **self).await?.rows_affected())
+    }
+
+    async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
+        query.fetch_all(&mut **self).await?.iter().map(fields).collect()
+    }
+
+    async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
+        let sql = format!("{} RETURNING id", numbered(sql));
+        let query = sqlx::query_scalar_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        query.fetch_one(&mut **self).await
+    }
+
+    async fn stage(
+        &mut self,
+        table: &Table,
+        rows: Vec<CheckedRow>,
+        sequence: u64,
+    ) -> Result<(), sqlx::Error> {
+        let columns = list(&table.columns, ", ", |column| quote(&column.name));
+        let stage = PostgresDialect.stage_name(&table.name);
+        let statement = format!("COPY {stage} (\"_seq\", {columns}) FROM STDIN");
+        let mut copy = self.copy_in_raw(&statement).await?;
+        let mut text = String::with_capacity(COPY_BYTES + COPY_BYTES / 8);
+        for (row, number) in rows.iter().zip(sequence..) {
+            push_row(&mut text, number, row);
+            if text.len() >= COPY_BYTES {
+                copy.send(text.as_bytes()).await?;
+                text.clear();
+            }
+        }
+        copy.send(text.as_bytes()).await?;
+        copy.finish().await?;
+        Ok(())
+    }
+
+    async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
+        migrations::run(&MIGRATIONS, &mut **self).await
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        &MIGRATIONS
+    }
+
+    fn discard(&mut self) {
+        self.close_on_drop();
+    }
+}
+
+/// `?` becomes `$1`, `$2`, …; the host's statements hold no other question mark.
+fn numbered(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + 16);
+    for (index, part) in sql.split('?').enumerate() {
+        if index > 0 {
+            let _ = write!(out, "${index}");
+        }
+        out.push_str(part);
+    }
+    out
+}
+
+/// One row of COPY's text format:
+/// <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2>.
+fn push_row(out: &mut String, number: u64, row: &CheckedRow) {
+    let _ = write!(out, "{number}");
+    for value in row.values() {
+        out.push('\t');
+        match value {
+            Value::Null => out.push_str("\\N"),
+            Value::Boolean(value) => out.push(if *value { 't' } else { 'f' }),
+            Value::Int64(value) => {
+                let _ = write!(out, "{value}");
+            }
+            // The shortest digits that read back as the same number.
+            Value::Float64(value) => {
+                let _ = write!(out, "{value:e}");
+            }
+            Value::Decimal(text) => out.push_str(text),
+            Value::Text(text) | Value::Json(text) => push_escaped(out, text),
+            Value::Bytes(bytes) => {
+                out.push_str("\\\\x");
+                for byte in bytes {
+                    let _ = write!(out, "{byte:02x}");
+                }
+            }
+            Value::Date(days) => values::push_date(out, *days),
+            Value::Timestamp(micros) => values::push_time(out, *micros),
+        }
+    }
+    out.push('\n');
+}
+
+fn push_escaped(out: &mut String, text: &str) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = match byte {
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            _ => continue,
+        };
+        // All four are ASCII, so `at` is between characters.
+        out.push_str(&text[from..at]);
+        out.push_str(escaped);
+        from = at + 1;
+    }
+    out.push_str(&text[from..]);
+}
+
+fn bind(args: Vec<Arg>) -> Result<PgArguments, sqlx::Error> {
+    let time = |time: jiff::Timestamp| values::time(time.as_microsecond());
+    let mut arguments = PgArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Int(number) => arguments.add(number),
+            Arg::Text(text) => arguments.add(text),
+            Arg::OptionalText(text) => arguments.add(text),
+            Arg::OptionalInt(number) => arguments.add(number),
+            Arg::Time(moment) => arguments.add(time(moment)),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn fields(row: &PgRow) -> Result<Fields, sqlx::Error> {
+    let field = |index: usize| {
+        let value = row.try_get_raw(index)?;
+        if value.is_null() {
+            Ok(Field::Null)
+        } else if value.type_info().name() == "INT8" {
+            row.try_get_unchecked(index).map(Field::Int)
+        } else {
+            row.try_get_unchecked(index).map(Field::Text)
+        }
+    };
+    let indices = row.columns().iter().map(|column| column.ordinal());
+    indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_numbered_in_their_order() {
+        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+        assert_eq!(numbered("SELECT 1"), "SELECT 1");
+    }
+
+    #[test]
+    fn what_copy_would_take_for_its_own_is_escaped() {
+        let mut out = String::new();
+        push_escaped(&mut out, "a\tb\nc\rd\\N🐞\\");
+        assert_eq!(out, "a\\tb\\nc\\rd\\\\N🐞\\\\");
+    }
+}

@@ -1,0 +1,298 @@
+//! What can go wrong with the database, told apart by what a person or the host does next.
+
+use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
+
+/// Why the database did not do what was asked. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The address of the database makes no sense.
+    #[error("the database's address is not usable: {reason}")]
+    Address {
+        /// What is wrong, and which forms there are.
+        reason: String,
+    },
+    /// Nothing answers there, or the connection broke.
+    #[error(
+        "{database} cannot be reached ({doing}): {reason}; is it running, and are host and port right?"
+    )]
+    Unreachable {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The user or the password is wrong.
+    #[error(
+        "{database} refused the login: {reason}; check user and password, and whether this user may connect from here"
+    )]
+    WrongLogin {
+        /// Which database.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server has no such database.
+    #[error("{database}: {reason}; create it, or correct the name")]
+    NoSuchDatabase {
+        /// Which database.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The user lacks a right.
+    #[error("{database}: a right is missing ({doing}): {reason}\nwhat helps: {remedy}")]
+    MissingRight {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+        /// The statement that helps, or what else to do.
+        remedy: String,
+    },
+    /// The disk, or the database's share of it, is full. Nothing of the transaction was kept.
+    #[error("{database}: the disk is full ({doing}): {reason}; make room and run again")]
+    DiskFull {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// Another host has committed the partition since it was opened; nothing was written.
+    #[error(
+        "{partition}: another run has moved its checkpoint since this one opened it; nothing was written, and the next run goes on from there"
+    )]
+    Conflict {
+        /// Which partition.
+        partition: String,
+    },
+    /// A table that this project did not make stands where a plugin's table should be.
+    #[error(
+        "{database} has a table or view {table} that test-dashboard did not create; nothing was changed. Rename it or drop it: {remedy}"
+    )]
+    ForeignTable {
+        /// Which database.
+        database: String,
+        /// The table's name.
+        table: String,
+        /// The statement that a person would run.
+        remedy: String,
+    },
+    /// The table belongs to another datasource.
+    #[error(
+        "the table {table} in {database} belongs to the datasource {owner}; {datasource} cannot write to it"
+    )]
+    OwnedByAnother {
+        /// Which database.
+        database: String,
+        /// The table's name.
+        table: String,
+        /// Who owns it.
+        owner: String,
+        /// Who wanted it.
+        datasource: String,
+    },
+    /// A plugin declares a column's type or a table's key otherwise than it was created.
+    #[error(
+        "the table {table}: {change}. This is not changed by itself, because rows could be lost. To start it anew (the next full run fills it again) run:\n{statements}"
+    )]
+    Changed {
+        /// The table's name.
+        table: String,
+        /// What it was and what is declared now.
+        change: String,
+        /// The statements that a person would run, one a line.
+        statements: String,
+    },
+    /// Locks or deadlocks, still there after several tries; nothing was written.
+    #[error("{database} is busy ({doing}): {reason}; tried several times, try again later")]
+    Busy {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The host's own tables are missing or are not those of this version.
+    #[error("{database}: {reason}")]
+    Migration {
+        /// Which database.
+        database: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The writer was used otherwise than it can be.
+    #[error("{0}")]
+    Misuse(String),
+    /// Anything else that the database said.
+    #[error("{database}: {doing}: {source}")]
+    Other {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the driver said.
+        source: Box<sqlx::Error>,
+    },
+}
+
+impl StoreError {
+    /// Whether another host has committed the same partition in the meantime.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, StoreError::Conflict { .. })
+    }
+
+    /// Whether the same may succeed when it is tried again from `open_partition` on.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Unreachable { .. } | StoreError::Busy { .. })
+    }
+
+    /// Whether a key that was to be inserted is there already.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, StoreError::Other { source, .. } if trouble(source) == Trouble::Duplicate)
+    }
+
+    /// What `error` means for a person, in the context of what was being done.
+    pub(crate) fn classify(database: &str, doing: &str, error: sqlx::Error) -> StoreError {
+        let (database, doing) = (database.to_owned(), doing.to_owned());
+        let reason = reason(&error);
+        match trouble(&error) {
+            Trouble::Lost => StoreError::Unreachable { database, doing, reason },
+            Trouble::Login => StoreError::WrongLogin { database, reason },
+            Trouble::NoDatabase => StoreError::NoSuchDatabase { database, reason },
+            Trouble::Right => {
+                let remedy =
+                    String::from("ask the database's owner to GRANT this right to the user");
+                StoreError::MissingRight { database, doing, reason, remedy }
+            }
+            Trouble::DiskFull => StoreError::DiskFull { database, doing, reason },
+            Trouble::Busy => StoreError::Busy { database, doing, reason },
+            Trouble::Duplicate | Trouble::Other => {
+                StoreError::Other { database, doing, source: Box::new(error) }
+            }
+        }
+    }
+}
+
+/// What the server said, without the driver's words around it.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::PoolTimedOut => String::from("no connection became free in time"),
+        other => other.to_string(),
+    }
+}
+
+/// Errors by what is done about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Lost,
+    Login,
+    NoDatabase,
+    Right,
+    DiskFull,
+    Busy,
+    Duplicate,
+    Other,
+}
+
+fn trouble(error: &sqlx::Error) -> Trouble {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Trouble::Lost,
+        sqlx::Error::Database(error) => database_trouble(error.as_ref()),
+        _ => Trouble::Other,
+    }
+}
+
+fn database_trouble(error: &dyn DatabaseError) -> Trouble {
+    if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+        postgres_trouble(error.code())
+    } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
+        mysql_trouble(error.number())
+    } else if error.try_downcast_ref::<SqliteError>().is_some() {
+        sqlite_trouble(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
+    } else {
+        Trouble::Other
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn postgres_trouble(state: &str) -> Trouble {
+    match state {
+        "28P01" | "28000" => Trouble::Login,
+        "3D000" => Trouble::NoDatabase,
+        // No right, or no schema to create in.
+        "42501" | "3F000" => Trouble::Right,
+        "53100" => Trouble::DiskFull,
+        // Serialisation failure, deadlock, lock_timeout.
+        "40001" | "40P01" | "55P03" => Trouble::Busy,
+        "23505" => Trouble::Duplicate,
+        // Shutting down, starting up, too many connections; class 08 is a broken connection.
+        "57P01" | "57P02" | "57P03" | "53300" => Trouble::Lost,
+        state if state.starts_with("08") => Trouble::Lost,
+        _ => Trouble::Other,
+    }
+}
+
+/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+fn mysql_trouble(number: u16) -> Trouble {
+    match number {
+        1045 | 1698 | 3118 => Trouble::Login,
+        1049 => Trouble::NoDatabase,
+        1044 | 1142 | 1143 | 1227 | 1370 => Trouble::Right,
+        1021 | 1114 => Trouble::DiskFull,
+        // Lock wait timeout, deadlock, and MariaDB's "record has changed since last read".
+        1205 | 1213 | 1020 => Trouble::Busy,
+        1062 => Trouble::Duplicate,
+        // Too many connections, shutting down, killed, lost.
+        1040 | 1203 | 1053 | 1317 | 1927 | 2006 | 2013 => Trouble::Lost,
+        _ => Trouble::Other,
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>; the low eight bits are the primary code.
+fn sqlite_trouble(code: u32) -> Trouble {
+    match (code & 0xff, code) {
+        (5 | 6, _) => Trouble::Busy,
+        (13, _) => Trouble::DiskFull,
+        (3 | 8 | 23, _) => Trouble::Right,
+        (14, _) => Trouble::Lost,
+        (_, 1555 | 2067 | 2579) => Trouble::Duplicate,
+        _ => Trouble::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_by_itself_is_told_from_what_will_not() {
+        for state in ["40001", "40P01", "55P03"] {
+            assert_eq!(postgres_trouble(state), Trouble::Busy, "{state}");
+        }
+        assert_eq!(postgres_trouble("08006"), Trouble::Lost);
+        assert_eq!(postgres_trouble("42P01"), Trouble::Other);
+        assert_eq!(mysql_trouble(1213), Trouble::Busy);
+        assert_eq!(mysql_trouble(1064), Trouble::Other);
+        // SQLITE_BUSY_SNAPSHOT has SQLITE_BUSY in its low bits.
+        assert_eq!(sqlite_trouble(517), Trouble::Busy);
+        assert_eq!(sqlite_trouble(13), Trouble::DiskFull);
+        assert_eq!(sqlite_trouble(1), Trouble::Other);
+    }
+}

@@ -1,0 +1,420 @@
+//! Which runs there were, and what became of their partitions.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::connection::{Arg, Fields, Session};
+use crate::{PartitionKey, Store, StoreError};
+
+/// Names a run; given out by the database, rising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a run is recorded under when it begins. No field may hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// The project asked for, as the person wrote it.
+    pub project: String,
+    /// The report asked for.
+    pub report: String,
+    /// The command line, without secrets.
+    pub command: String,
+    /// The host's version.
+    pub version: String,
+}
+
+/// How a run or a partition ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it was written.
+    Succeeded,
+    /// Some partitions were written, others failed.
+    PartlyFailed,
+    /// It failed.
+    Failed,
+    /// A person or a signal stopped it.
+    Interrupted,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 4] =
+        [Outcome::Succeeded, Outcome::PartlyFailed, Outcome::Failed, Outcome::Interrupted];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::PartlyFailed => "partly-failed",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Outcome, sqlx::Error> {
+        let found = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
+        found.ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is no outcome").into()))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What a person should know when it did not succeed.
+    pub error: Option<String>,
+}
+
+/// What became of one partition in one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionResult {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What sort of trouble it was (`auth`, `budget`, …).
+    pub failure_kind: Option<String>,
+    /// Rows that the plugin delivered.
+    pub rows_read: u64,
+    /// Rows that were not there before.
+    pub rows_new: u64,
+    /// Rows that were there and differed.
+    pub rows_changed: u64,
+    /// Rows that were there and did not differ.
+    pub rows_unchanged: u64,
+    /// Rows of a snapshot that were gone upstream.
+    pub rows_removed: u64,
+    /// Rows that broke their declaration.
+    pub rows_rejected: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Bytes of response bodies.
+    pub response_bytes: u64,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took; kept to the millisecond.
+    pub elapsed: Duration,
+}
+
+/// What the partitions of a run come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Partitions that were recorded.
+    pub partitions: u64,
+    /// Those among them that did not succeed.
+    pub partitions_failed: u64,
+    /// Rows that the plugins delivered.
+    pub rows_read: u64,
+    /// Rows that were not there before.
+    pub rows_new: u64,
+    /// Rows that were there and differed.
+    pub rows_changed: u64,
+    /// Rows that were there and did not differ.
+    pub rows_unchanged: u64,
+    /// Rows of snapshots that were gone upstream.
+    pub rows_removed: u64,
+    /// Rows that broke their declaration.
+    pub rows_rejected: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Bytes of response bodies.
+    pub response_bytes: u64,
+}
+
+/// One run, with what its partitions come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its number.
+    pub id: RunId,
+    /// The project asked for.
+    pub project: String,
+    /// The report asked for.
+    pub report: String,
+    /// The command line.
+    pub command: String,
+    /// The host's version.
+    pub version: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; none while it runs, and when it was killed.
+    pub finished: Option<Timestamp>,
+    /// How it ended; none as for `finished`.
+    pub outcome: Option<Outcome>,
+    /// What a person should know when it did not succeed.
+    pub error: Option<String>,
+    /// What its partitions come to.
+    pub sums: Sums,
+}
+
+/// One partition of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionSummary {
+    /// Which partition.
+    pub key: PartitionKey,
+    /// What became of it.
+    pub result: PartitionResult,
+}
+
+/// A run and its partitions, in the order of their keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDetail {
+    /// The run.
+    pub summary: RunSummary,
+    /// Its partitions.
+    pub partitions: Vec<PartitionSummary>,
+}
+
+/// The columns of `run_partitions` that are counted, in the order of [`Sums`] and
+/// [`PartitionResult`].
+const COUNTED: [&str; 8] = [
+    "rows_read",
+    "rows_new",
+    "rows_changed",
+    "rows_unchanged",
+    "rows_removed",
+    "rows_rejected",
+    "requests",
+    "response_bytes",
+];
+
+impl Store {
+    /// Records that a run begins.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written.
+    pub async fn start_run(&self, run: &NewRun) -> Result<RunId, StoreError> {
+        let mut session = self.session().await?;
+        let sql = format!(
+            "INSERT INTO runs (project, report, command, version, started_at) VALUES (?, ?, ?, ?, {})",
+            self.dialect.time_parameter()
+        );
+        let args = vec![
+            run.project.as_str().into(),
+            run.report.as_str().into(),
+            run.command.as_str().into(),
+            run.version.as_str().into(),
+            Arg::Time(Timestamp::now()),
+        ];
+        session.insert("recording that a run begins", &sql, args).await.map(RunId)
+    }
+
+    /// Records how a run ended. Its sums are those of its partitions.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written.
+    pub async fn finish_run(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        let sql = format!(
+            "UPDATE runs SET finished_at = {}, outcome = ?, error = ? WHERE id = ?",
+            self.dialect.time_parameter()
+        );
+        let args = vec![
+            Arg::Time(Timestamp::now()),
+            end.outcome.as_str().into(),
+            Arg::OptionalText(end.error.clone()),
+            run.0.into(),
+        ];
+        session.execute(&format!("recording how run {run} ended"), &sql, args).await?;
+        Ok(())
+    }
+
+    /// Records what became of a partition. Recorded again it replaces what was recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written.
+    pub async fn record_partition(
+        &self,
+        run: RunId,
+        key: &PartitionKey,
+        result: &PartitionResult,
+    ) -> Result<(), StoreError> {
+        let doing = format!("recording what became of {key} in run {run}");
+        let mut session = self.session().await?;
+        session.begin(&doing).await?;
+        let delete = "DELETE FROM run_partitions WHERE run_id = ? AND project = ? AND datasource = ? \
+                      AND report = ? AND partition_id = ?";
+        session.execute(&doing, delete, partition_args(run, key)).await?;
+        let insert = format!(
+            "INSERT INTO run_partitions (run_id, project, datasource, report, partition_id, outcome, \
+             error, failure_kind, {}, elapsed_ms, started_at) VALUES ({}, {})",
+            COUNTED.join(", "),
+            ["?"; 9 + COUNTED.len()].join(", "),
+            self.dialect.time_parameter()
+        );
+        session.execute(&doing, &insert, result_args(run, key, result)).await?;
+        session.commit(&doing).await
+    }
+
+    /// The newest runs first, at most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, StoreError> {
+        let doing = "reading the history of runs";
+        let mut session = self.session().await?;
+        let sql = self.summary_query("ORDER BY r.id DESC LIMIT ?");
+        let rows = session.fetch(doing, &sql, vec![i64::from(limit).into()]).await?;
+        let summaries = rows.iter().map(summary).collect::<Result<_, _>>();
+        summaries.map_err(|error| session.failed(doing, error))
+    }
+
+    /// One run with its partitions; none when there is no such run.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn run(&self, id: RunId) -> Result<Option<RunDetail>, StoreError> {
+        let doing = format!("reading run {id}");
+        let mut session = self.session().await?;
+        let sql = self.summary_query("WHERE r.id = ?");
+        let rows = session.fetch(&doing, &sql, vec![id.0.into()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let summary = summary(row).map_err(|error| session.failed(&doing, error))?;
+        let partitions = self.partitions(&mut session, &doing, id).await?;
+        Ok(Some(RunDetail { summary, partitions }))
+    }
+
+    async fn partitions(
+        &self,
+        session: &mut Session,
+        doing: &str,
+        id: RunId,
+    ) -> Result<Vec<PartitionSummary>, StoreError> {
+        let sql = format!(
+            "SELECT project, datasource, report, partition_id, outcome, error, failure_kind, {}, {}, \
+             elapsed_ms FROM run_partitions WHERE run_id = ? \
+             ORDER BY project, datasource, report, partition_id",
+            self.dialect.time_as_text("started_at"),
+            COUNTED.join(", "),
+        );
+        let rows = session.fetch(doing, &sql, vec![id.0.into()]).await?;
+        let partitions = rows.iter().map(partition).collect::<Result<_, _>>();
+        partitions.map_err(|error| session.failed(doing, error))
+    }
+
+    fn summary_query(&self, which: &str) -> String {
+        let time = |column| self.dialect.time_as_text(column);
+        let integer = self.dialect.integer_cast();
+        let sums = COUNTED.map(|column| {
+            format!("CAST(COALESCE((SELECT SUM(p.{column}) FROM run_partitions AS p WHERE p.run_id = r.id), 0) AS {integer})")
+        });
+        format!(
+            "SELECT r.id, r.project, r.report, r.command, r.version, {}, {}, r.outcome, r.error, \
+             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id), \
+             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id AND p.outcome <> 'succeeded'), \
+             {} FROM runs AS r {which}",
+            time("r.started_at"),
+            time("r.finished_at"),
+            sums.join(", "),
+        )
+    }
+}
+
+fn partition_args(run: RunId, key: &PartitionKey) -> Vec<Arg> {
+    vec![
+        run.0.into(),
+        key.project.as_str().into(),
+        key.datasource.as_str().into(),
+        key.report.as_str().into(),
+        key.partition.as_str().into(),
+    ]
+}
+
+fn result_args(run: RunId, key: &PartitionKey, result: &PartitionResult) -> Vec<Arg> {
+    let mut args = partition_args(run, key);
+    args.push(result.outcome.as_str().into());
+    args.push(Arg::OptionalText(result.error.clone()));
+    args.push(Arg::OptionalText(result.failure_kind.clone()));
+    let elapsed = u64::try_from(result.elapsed.as_millis()).unwrap_or(u64::MAX);
+    let counts = [
+        result.rows_read,
+        result.rows_new,
+        result.rows_changed,
+        result.rows_unchanged,
+        result.rows_removed,
+        result.rows_rejected,
+        result.requests,
+        result.response_bytes,
+        elapsed,
+    ];
+    args.extend(counts.map(|count| Arg::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+    args.push(Arg::Time(result.started));
+    args
+}
+
+fn summary(row: &Fields) -> Result<RunSummary, sqlx::Error> {
+    Ok(RunSummary {
+        id: RunId(row.int(0)?),
+        project: row.text(1)?,
+        report: row.text(2)?,
+        command: row.text(3)?,
+        version: row.text(4)?,
+        started: time(&row.text(5)?)?,
+        finished: row.optional_text(6)?.as_deref().map(time).transpose()?,
+        outcome: row.optional_text(7)?.as_deref().map(Outcome::parse).transpose()?,
+        error: row.optional_text(8)?,
+        sums: Sums {
+            partitions: count(row, 9)?,
+            partitions_failed: count(row, 10)?,
+            rows_read: count(row, 11)?,
+            rows_new: count(row, 12)?,
+            rows_changed: count(row, 13)?,
+            rows_unchanged: count(row, 14)?,
+            rows_removed: count(row, 15)?,
+            rows_rejected: count(row, 16)?,
+            requests: count(row, 17)?,
+            response_bytes: count(row, 18)?,
+        },
+    })
+}
+
+fn partition(row: &Fields) -> Result<PartitionSummary, sqlx::Error> {
+    Ok(PartitionSummary {
+        key: PartitionKey {
+            project: row.text(0)?,
+            datasource: row.text(1)?,
+            report: row.text(2)?,
+            partition: row.text(3)?,
+        },
+        result: PartitionResult {
+            outcome: Outcome::parse(&row.text(4)?)?,
+            error: row.optional_text(5)?,
+            failure_kind: row.optional_text(6)?,
+            started: time(&row.text(7)?)?,
+            rows_read: count(row, 8)?,
+            rows_new: count(row, 9)?,
+            rows_changed: count(row, 10)?,
+            rows_unchanged: count(row, 11)?,
+            rows_removed: count(row, 12)?,
+            rows_rejected: count(row, 13)?,
+            requests: count(row, 14)?,
+            response_bytes: count(row, 15)?,
+            elapsed: Duration::from_millis(count(row, 16)?),
+        },
+    })
+}
+
+fn count(row: &Fields, index: usize) -> Result<u64, sqlx::Error> {
+    u64::try_from(row.int(index)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn time(text: &str) -> Result<Timestamp, sqlx::Error> {
+    text.parse().map_err(|error: jiff::Error| sqlx::Error::Decode(error.into()))
+}

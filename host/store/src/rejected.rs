@@ -1,0 +1,176 @@
+//! Rows that broke their declaration: kept for a person to look at.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use test_dashboard_model::validate::RejectedRow;
+
+use crate::connection::{Arg, Session};
+use crate::{PartitionKey, RunId, StoreError};
+
+/// What is kept in memory between two commits at most; what is past it is counted only.
+const MAX_ROWS: usize = 10_000;
+const MAX_BYTES: usize = 8 << 20;
+/// The greatest part of one rejected row that is kept, in bytes.
+const MAX_ROW: usize = 64 << 10;
+/// Rows in one INSERT.
+const CHUNK: usize = 200;
+
+/// The rejected rows since the last commit.
+#[derive(Debug, Default)]
+pub(crate) struct Rejected {
+    rows: Vec<RejectedRow>,
+    bytes: usize,
+    count: u64,
+}
+
+impl Rejected {
+    pub(crate) fn push(&mut self, mut row: RejectedRow) {
+        self.count += 1;
+        shorten(&mut row.row);
+        shorten(&mut row.reason);
+        let bytes = row.row.len() + row.reason.len();
+        if self.rows.len() < MAX_ROWS && self.bytes + bytes <= MAX_BYTES {
+            self.bytes += bytes;
+            self.rows.push(row);
+        } else if self.count == self.rows.len() as u64 + 1 {
+            tracing::warn!(
+                "more rows are rejected than are kept between two commits ({} now): the others are counted only",
+                self.rows.len()
+            );
+        }
+    }
+
+    /// How many there were, those among them that were not kept as well.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Writes them, within a transaction. A reject that is there already is replaced, so that
+    /// it tells the run that saw it last.
+    pub(crate) async fn write(
+        &self,
+        session: &mut Session,
+        run: RunId,
+        key: &PartitionKey,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let doing = format!("writing the rejected rows of {key}");
+        let by_digest: HashMap<String, &RejectedRow> =
+            self.rows.iter().map(|row| (digest(key, row), row)).collect();
+        let mut rows: Vec<_> = by_digest.into_iter().collect();
+        // One order for all hosts, so that two of them wait for each other rather than lock up.
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        for chunk in rows.chunks(CHUNK) {
+            let places = vec!["?"; chunk.len()].join(", ");
+            let delete = format!("DELETE FROM rejected_rows WHERE digest IN ({places})");
+            let digests = chunk.iter().map(|(digest, _)| digest.as_str().into()).collect();
+            session.execute(&doing, &delete, digests).await?;
+            let place =
+                format!("(?, ?, ?, ?, ?, ?, ?, ?, ?, {})", session.dialect.time_parameter());
+            let insert = format!(
+                "INSERT INTO rejected_rows (digest, run_id, project, datasource, report, partition_id, \
+                 table_name, reason, row_json, rejected_at) VALUES {}",
+                vec![place; chunk.len()].join(", ")
+            );
+            let args = chunk.iter().flat_map(|(digest, row)| args(digest, row, run, key, now));
+            session.execute(&doing, &insert, args.collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn args(
+    digest: &str,
+    row: &RejectedRow,
+    run: RunId,
+    key: &PartitionKey,
+    now: Timestamp,
+) -> [Arg; 10] {
+    [
+        digest.into(),
+        run.0.into(),
+        key.project.as_str().into(),
+        key.datasource.as_str().into(),
+        key.report.as_str().into(),
+        key.partition.as_str().into(),
+        row.table.as_str().into(),
+        row.reason.as_str().into(),
+        row.row.as_str().into(),
+        Arg::Time(now),
+    ]
+}
+
+/// Tells a reject from every other; each part goes in with its length, so that no two lists of
+/// parts are alike.
+fn digest(key: &PartitionKey, row: &RejectedRow) -> String {
+    let mut hasher = Sha256::new();
+    let parts = [
+        &key.project,
+        &key.datasource,
+        &key.report,
+        &key.partition,
+        &row.table,
+        &row.reason,
+        &row.row,
+    ];
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// Cuts a text that is too long between two characters, and says so. U+0000, which a plugin
+/// may have put into a name or a value, becomes U+FFFD: PostgreSQL cannot hold it.
+fn shorten(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{FFFD}");
+    }
+    if text.len() > MAX_ROW {
+        let end = (0..=MAX_ROW).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let left_out = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("… ({left_out} more bytes)"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reject(row: String) -> RejectedRow {
+        RejectedRow { table: "github_issues".into(), reason: "bad".into(), row }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_count_is_not() {
+        let mut rejected = Rejected::default();
+        for _ in 0..200 {
+            rejected.push(reject("🐞".repeat(MAX_ROW)));
+        }
+        assert_eq!(rejected.count(), 200);
+        let bytes: usize = rejected.rows.iter().map(|row| row.row.len()).sum();
+        assert!(bytes <= MAX_BYTES, "{bytes}");
+        assert!(rejected.rows[0].row.ends_with("more bytes)"));
+        let mut many = Rejected::default();
+        for number in 0..MAX_ROWS + 5 {
+            many.push(reject(number.to_string()));
+        }
+        assert_eq!((many.rows.len(), many.count()), (MAX_ROWS, MAX_ROWS as u64 + 5));
+    }
+
+    #[test]
+    fn two_partitions_rejects_are_told_apart() {
+        let key = |report: &str, partition: &str| PartitionKey {
+            project: "fenix".into(),
+            datasource: "github".into(),
+            report: report.into(),
+            partition: partition.into(),
+        };
+        let row = reject("{}".into());
+        assert_eq!(digest(&key("a", "bc"), &row), digest(&key("a", "bc"), &row));
+        assert_ne!(digest(&key("a", "bc"), &row), digest(&key("ab", "c"), &row));
+    }
+}

@@ -1,0 +1,110 @@
+//! An open database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::connection::{Connections, Session};
+use crate::dialect::{self, Dialect, Opened, Right, quote};
+use crate::{StoreError, Target};
+
+/// How long the first connection may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An open database; cloning shares its connections.
+#[derive(Clone)]
+pub struct Store {
+    connections: Arc<dyn Connections>,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    name: Arc<str>,
+    user: Arc<str>,
+    database: Arc<str>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.name)
+    }
+}
+
+impl Store {
+    /// Opens the database; a SQLite file is created when it is missing. `connections` is the
+    /// number of partitions that are written at the same time: each
+    /// [`PartitionWriter`](crate::PartitionWriter) has one connection to itself. Two more may
+    /// be opened for history and catalogue.
+    ///
+    /// # Errors
+    ///
+    /// Unreachable (after at most 15 seconds), wrong login, no such database.
+    pub async fn connect(target: &Target, connections: u32) -> Result<Store, StoreError> {
+        let doing = "connecting";
+        let open = dialect::open(target, connections.saturating_add(2));
+        let opened = match tokio::time::timeout(PATIENCE, open).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                let late = format!("no answer within {} seconds", PATIENCE.as_secs());
+                Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, late)))
+            }
+        };
+        let Opened { connections, dialect, product } =
+            opened.map_err(|error| StoreError::classify(&target.to_string(), doing, error))?;
+        Ok(Store {
+            connections,
+            dialect,
+            name: format!("{product}, {}", target.location()).into(),
+            user: target.user().into(),
+            database: target.database().into(),
+        })
+    }
+
+    /// Which database this is, for a person: `PostgreSQL 15.18, database dash at db:5432`.
+    pub fn name(&self) -> String {
+        self.name.to_string()
+    }
+
+    /// How many rows each of the tables has.
+    ///
+    /// # Errors
+    ///
+    /// When one of them does not exist or cannot be read.
+    pub async fn table_counts(&self, tables: &[&str]) -> Result<Vec<(String, i64)>, StoreError> {
+        let mut session = self.session().await?;
+        let mut counts = Vec::with_capacity(tables.len());
+        for table in tables {
+            let doing = format!("counting the rows of {table}");
+            let sql = format!("SELECT COUNT(*) FROM {}", quote(table));
+            let rows = session.fetch(&doing, &sql, vec![]).await?;
+            let count = rows.first().map_or(Ok(0), |row| row.int(0));
+            counts.push((table.to_string(), count.map_err(|error| session.failed(&doing, error))?));
+        }
+        Ok(counts)
+    }
+
+    /// Closes all connections, waiting for those that are in use.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// A connection of one's own.
+    pub(crate) async fn session(&self) -> Result<Session, StoreError> {
+        let connection = self.connections.acquire().await;
+        let connection = connection
+            .map_err(|error| StoreError::classify(&self.name, "taking a connection", error))?;
+        Ok(Session::new(connection, self.dialect.clone(), self.name.clone()))
+    }
+
+    /// The statement that gives the right to this database's user.
+    pub(crate) fn grant(&self, right: Right) -> String {
+        self.dialect.grant(right, &self.user, &self.database)
+    }
+
+    /// Where a right is missing to create or alter tables: with the statement that gives it.
+    pub(crate) fn with_grant(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::MissingRight { database, doing, reason, .. } => {
+                let remedy = format!("{}; {}", self.grant(Right::Create), self.grant(Right::Alter));
+                StoreError::MissingRight { database, doing, reason, remedy }
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Writes one partition: rows are staged, and become visible at commit points.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use test_dashboard_model::validate::{CheckedRow, RejectedRow};
+use test_dashboard_model::{CheckpointText, Table, TableMode};
+
+use crate::connection::{Arg, Session};
+use crate::merge::Merge;
+use crate::rejected::Rejected;
+use crate::{PartitionKey, RunId, Store, StoreError};
+
+/// How often a commit that met a lock or a deadlock is tried.
+const TRIES: u32 = 6;
+
+/// Which kind of commit point it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitPoint {
+    /// A batch that carried a checkpoint. A partition that fills a snapshot table writes
+    /// nothing here: its rows stay staged, and the checkpoint is stored at the end.
+    Intermediate,
+    /// The end of the partition.
+    End,
+}
+
+/// What one commit did, in rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that were not there before.
+    pub new: u64,
+    /// Rows that were there and differed.
+    pub changed: u64,
+    /// Rows that were there and did not differ.
+    pub unchanged: u64,
+    /// Rows of a snapshot that were not delivered again.
+    pub removed: u64,
+    /// Rows that broke their declaration since the last commit.
+    pub rejected: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.removed += other.removed;
+        self.rejected += other.rejected;
+    }
+}
+
+/// Writes one partition. Owns one connection; dropping it discards what is staged.
+///
+/// Everything between two commits happens in temporary tables, so the database's own tables
+/// are not locked while the plugin waits for its API.
+pub struct PartitionWriter {
+    session: Session,
+    run: RunId,
+    key: PartitionKey,
+    tables: HashMap<String, Staged>,
+    /// The order in which tables are merged: the same in every host.
+    order: Vec<String>,
+    /// The checkpoint's version when it was last read or written; none: there is no row.
+    version: Option<i64>,
+    checkpoint: Option<CheckpointText>,
+    /// A checkpoint that was given at an intermediate commit point of a snapshot.
+    held: Option<CheckpointText>,
+    rejected: Rejected,
+    /// What made this writer unusable.
+    broken: Option<&'static str>,
+}
+
+/// A table and what is staged for it.
+struct Staged {
+    table: Arc<Table>,
+    /// Whether the staging table exists.
+    exists: bool,
+    /// Rows staged since the last commit, duplicates among them.
+    rows: u64,
+}
+
+impl std::fmt::Debug for PartitionWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PartitionWriter({})", self.key)
+    }
+}
+
+impl Store {
+    /// Opens a partition for writing into `tables`, which [`Store::prepare_tables`] has
+    /// prepared. Waits for a free connection, at most a minute.
+    ///
+    /// # Errors
+    ///
+    /// When no connection is to be had, or the checkpoint cannot be read.
+    pub async fn open_partition(
+        &self,
+        run: RunId,
+        key: PartitionKey,
+        tables: &[Arc<Table>],
+    ) -> Result<PartitionWriter, StoreError> {
+        let mut session = self.session().await?;
+        let doing = format!("reading the checkpoint of {key}");
+        let sql = "SELECT version, checkpoint FROM checkpoints \
+                   WHERE project = ? AND datasource = ? AND report = ? AND partition_id = ?";
+        let rows = session.fetch(&doing, sql, key_args(&key)).await?;
+        let (version, checkpoint) = match rows.first() {
+            None => (None, None),
+            Some(row) => {
+                let read = row.int(0).and_then(|version| Ok((version, row.optional_text(1)?)));
+                let (version, text) = read.map_err(|error| session.failed(&doing, error))?;
+                (Some(version), text.map(CheckpointText))
+            }
+        };
+        let mut order: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+        order.sort_unstable();
+        order.dedup();
+        let staged = |table: &Arc<Table>| Staged { table: table.clone(), exists: false, rows: 0 };
+        let tables = tables.iter().map(|table| (table.name.clone(), staged(table))).collect();
+        Ok(PartitionWriter {
+            session,
+            run,
+            key,
+            tables,
+            order,
+            version,
+            checkpoint,
+            held: None,
+            rejected: Rejected::default(),
+            broken: None,
+        })
+    }
+}
+
+fn key_args(key: &PartitionKey) -> Vec<Arg> {
+    vec![
+        key.project.as_str().into(),
+        key.datasource.as_str().into(),
+        key.report.as_str().into(),
+        key.partition.as_str().into(),
+    ]
+}
+
+impl PartitionWriter {
+    /// The checkpoint that is stored for this partition.
+    pub fn checkpoint(&self) -> Option<&CheckpointText> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Stages rows; nothing of them is visible before [`PartitionWriter::commit`]. Of several
+    /// rows with one key the last wins.
+    ///
+    /// # Errors
+    ///
+    /// When the database refuses them. The writer is of no use then: drop it.
+    pub async fn stage(&mut self, table: &str, rows: Vec<CheckedRow>) -> Result<(), StoreError> {
+        self.refuse_if_broken()?;
+        let Some(staged) = self.tables.get_mut(table) else {
+            return Err(StoreError::Misuse(format!(
+                "{}: the table {table} was not opened with this partition",
+                self.key
+            )));
+        };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.broken = Some("staging rows failed");
+        if !staged.exists {
+            self.session.hold();
+            let doing = format!("making the staging table of {table}");
+            for sql in self.session.dialect.create_stage(&staged.table) {
+                self.session.execute(&doing, &sql, vec![]).await?;
+            }
+            staged.exists = true;
+        }
+        let count = rows.len() as u64;
+        self.session.stage(&staged.table, rows, staged.rows).await?;
+        staged.rows += count;
+        self.broken = None;
+        Ok(())
+    }
+
+    /// Keeps a row that broke its declaration until the next commit writes it.
+    ///
+    /// Memory is bounded: past 10,000 rows or 8 MiB between two commits they are only counted.
+    pub fn reject(&mut self, row: RejectedRow) {
+        self.rejected.push(row);
+    }
+
+    /// Makes what is staged visible together with the checkpoint, in one transaction. Without
+    /// a checkpoint the stored one stays. At the end, the rows of this partition that a
+    /// snapshot table holds and that were not staged are removed.
+    ///
+    /// Locks and deadlocks are tried again a few times.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::is_conflict`] when another host has committed this partition since it was
+    /// opened. After [`StoreError::is_transient`] it is not known whether the commit was done
+    /// (the connection may have broken in the middle): open the partition again, its
+    /// checkpoint tells. In every other case nothing was written. After any error the writer
+    /// is of no use.
+    pub async fn commit(
+        &mut self,
+        checkpoint: Option<CheckpointText>,
+        point: CommitPoint,
+    ) -> Result<Counts, StoreError> {
+        self.refuse_if_broken()?;
+        if checkpoint.is_some() {
+            self.held = checkpoint;
+        }
+        if point == CommitPoint::Intermediate && self.has_snapshot() {
+            return Ok(Counts::default());
+        }
+        self.broken = Some("a commit failed");
+        self.settle().await?;
+        let checkpoint = self.held.clone().or_else(|| self.checkpoint.clone());
+        let mut tries = 1;
+        let counts = loop {
+            match self.try_commit(checkpoint.as_ref(), point).await {
+                Ok(counts) => break counts,
+                Err(failure) => self.before_another_try(failure, &mut tries).await?,
+            }
+        };
+        self.version = Some(self.version.map_or(1, |version| version + 1));
+        self.checkpoint = checkpoint;
+        self.held = None;
+        self.rejected = Rejected::default();
+        // What was committed stays so: trouble from here on is the next call's.
+        self.broken = self.clean_up(point).await;
+        Ok(counts)
+    }
+
+    fn refuse_if_broken(&self) -> Result<(), StoreError> {
+        match self.broken {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Misuse(format!(
+                "{}: {why} before, and this writer cannot be used any more; open the partition again",
+                self.key
+            ))),
+        }
+    }
+
+    fn has_snapshot(&self) -> bool {
+        self.tables.values().any(|staged| staged.table.mode == TableMode::Snapshot)
+    }
+
+    /// What can be done outside of the transaction, to keep that short.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        for staged in self.tables.values().filter(|staged| staged.rows > 0) {
+            let doing = format!("sorting out the staged rows of {}", staged.table.name);
+            for sql in self.session.dialect.settle_stage(&staged.table) {
+                self.session.execute(&doing, &sql, vec![]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rolls back and waits; an error when it is not worth another try.
+    async fn before_another_try(
+        &mut self,
+        failure: TryFailure,
+        tries: &mut u32,
+    ) -> Result<(), StoreError> {
+        let TryFailure { error, is_race } = failure;
+        let may_help = is_race || matches!(error, StoreError::Busy { .. });
+        let doing = format!("rolling back {}", self.key);
+        let rolled_back = self.session.roll_back(&doing).await;
+        if !may_help || *tries >= TRIES || rolled_back.is_err() {
+            return Err(error);
+        }
+        tracing::debug!("{}: trying the commit again: {error}", self.key);
+        tokio::time::sleep(pause(*tries)).await;
+        *tries += 1;
+        Ok(())
+    }
+
+    async fn try_commit(
+        &mut self,
+        checkpoint: Option<&CheckpointText>,
+        point: CommitPoint,
+    ) -> Result<Counts, TryFailure> {
+        let now = Timestamp::now();
+        let doing = format!("committing {}", self.key);
+        self.session.begin(&doing).await?;
+        self.move_checkpoint(checkpoint, now).await?;
+        let mut counts = Counts { rejected: self.rejected.count(), ..Counts::default() };
+        for index in 0..self.order.len() {
+            let name = self.order[index].clone();
+            counts += self.merge(&name, point, now).await?;
+        }
+        self.rejected.write(&mut self.session, self.run, &self.key, now).await?;
+        self.session.commit(&doing).await?;
+        Ok(counts)
+    }
+
+    /// Compare-and-set: only when the version is still the one that was read.
+    async fn move_checkpoint(
+        &mut self,
+        checkpoint: Option<&CheckpointText>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let doing = format!("moving the checkpoint of {}", self.key);
+        let time = self.session.dialect.time_parameter();
+        let text = Arg::OptionalText(checkpoint.map(|checkpoint| checkpoint.0.clone()));
+        let mut args = vec![text, self.run.0.into(), Arg::Time(now)];
+        args.extend(key_args(&self.key));
+        let conflict = || StoreError::Conflict { partition: self.key.to_string() };
+        let Some(version) = self.version else {
+            let sql = format!(
+                "INSERT INTO checkpoints (version, checkpoint, run_id, updated_at, \
+                 project, datasource, report, partition_id) VALUES (1, ?, ?, {time}, ?, ?, ?, ?)"
+            );
+            return match self.session.execute(&doing, &sql, args).await {
+                Err(error) if error.is_duplicate() => Err(conflict()),
+                result => result.map(drop),
+            };
+        };
+        let sql = format!(
+            "UPDATE checkpoints SET version = version + 1, checkpoint = ?, run_id = ?, updated_at = {time} \
+             WHERE project = ? AND datasource = ? AND report = ? AND partition_id = ? AND version = ?"
+        );
+        args.push(version.into());
+        match self.session.execute(&doing, &sql, args).await? {
+            0 => Err(conflict()),
+            _ => Ok(()),
+        }
+    }
+
+    /// One table's staged rows become its rows.
+    async fn merge(
+        &mut self,
+        name: &str,
+        point: CommitPoint,
+        now: Timestamp,
+    ) -> Result<Counts, TryFailure> {
+        let mut counts = Counts::default();
+        let Some(staged) = self.tables.get(name) else { return Ok(counts) };
+        let dialect = self.session.dialect.clone();
+        let merge = Merge { table: &staged.table, dialect: dialect.as_ref() };
+        let is_snapshot = staged.table.mode == TableMode::Snapshot;
+        let project: Arg = self.key.project.as_str().into();
+        let owner: Arg = self.key.row_owner().into();
+        let (run, now): (Arg, Arg) = (self.run.0.into(), Arg::Time(now));
+        let session = &mut self.session;
+        if staged.rows > 0 {
+            let doing = format!("merging {} staged rows into {name}", staged.rows);
+            let rows = session.fetch(&doing, &merge.count(), vec![]).await?;
+            let total = rows.first().map_or(Ok(0), |row| row.int(0));
+            let total = total.map_err(|error| session.failed(&doing, error))?.unsigned_abs();
+            if merge.has_payload() {
+                let args = vec![owner.clone(), run.clone(), now.clone(), project.clone()];
+                counts.changed = session.execute(&doing, &dialect.update(&merge), args).await?;
+            }
+            if is_snapshot {
+                let args = vec![owner.clone(), project.clone(), owner.clone()];
+                session.execute(&doing, &dialect.own(&merge), args).await?;
+            }
+            let args = vec![project.clone(), owner.clone(), run, now, project.clone()];
+            counts.new = match session.execute(&doing, &merge.insert(), args).await {
+                // Another partition has inserted one of the keys in the meantime: the next try
+                // finds it and updates it.
+                Err(error) if error.is_duplicate() => {
+                    return Err(TryFailure { error, is_race: true });
+                }
+                result => result?,
+            };
+            counts.unchanged = total.saturating_sub(counts.new + counts.changed);
+        }
+        if is_snapshot && point == CommitPoint::End {
+            let doing = format!("removing the rows of {name} that were not delivered again");
+            let sql = dialect.remove(&merge, staged.rows > 0);
+            counts.removed = session.execute(&doing, &sql, vec![project, owner]).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Empties the staging tables, or drops them at the end; what made that impossible.
+    async fn clean_up(&mut self, point: CommitPoint) -> Option<&'static str> {
+        for staged in self.tables.values_mut().filter(|staged| staged.exists) {
+            let dialect = &self.session.dialect;
+            let is_end = point == CommitPoint::End;
+            let statements = match point {
+                CommitPoint::End => vec![dialect.drop_stage(&staged.table.name)],
+                CommitPoint::Intermediate if staged.rows > 0 => dialect.empty_stage(&staged.table),
+                CommitPoint::Intermediate => vec![],
+            };
+            for sql in statements {
+                let doing = format!("emptying the staging table of {}", staged.table.name);
+                if let Err(error) = self.session.execute(&doing, &sql, vec![]).await {
+                    tracing::warn!("{}: {error}", self.key);
+                    return Some("emptying its staging tables failed");
+                }
+            }
+            staged.rows = 0;
+            if is_end {
+                staged.exists = false;
+                self.session.release();
+            }
+        }
+        None
+    }
+}
+
+/// Why one try of a commit failed.
+struct TryFailure {
+    error: StoreError,
+    /// Another transaction was faster with a row; the next try sees it.
+    is_race: bool,
+}
+
+impl From<StoreError> for TryFailure {
+    fn from(error: StoreError) -> TryFailure {
+        TryFailure { error, is_race: false }
+    }
+}
+
+/// Longer with every try, and different for hosts that met.
+fn pause(tries: u32) -> Duration {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    // The standard library's hasher is seeded at random, which is all that is wanted here.
+    let jitter = RandomState::new().build_hasher().finish() % 50;
+    Duration::from_millis(u64::from(tries) * (25 + jitter))
+}
