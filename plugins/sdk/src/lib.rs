@@ -142,7 +142,7 @@ macro_rules! export {
             use super::*;
 
             type Exported = $crate::guest::Exported<$datasource>;
-            $crate::guest::export_plugin!(Exported with_types_in $crate::guest);
+            $crate::guest::export_plugin!(Exported with_types_in $crate::guest::bindings);
         }
     };
 }

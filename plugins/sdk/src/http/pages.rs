@@ -14,6 +14,7 @@ use crate::Failure;
 pub struct LinkPages {
     request: RequestBuilder,
     next: Option<Result<Pending, Failure>>,
+    next_url: Option<String>,
     visited: HashSet<String>,
 }
 
@@ -22,7 +23,8 @@ impl LinkPages {
     pub fn start(first: RequestBuilder) -> Self {
         let visited = HashSet::from([first.url().to_owned()]);
         let next = Some(first.clone().start());
-        LinkPages { request: first, next, visited }
+        let next_url = Some(first.url().to_owned());
+        LinkPages { request: first, next, next_url, visited }
     }
 
     /// The next page, or none after the last.
@@ -33,6 +35,7 @@ impl LinkPages {
     /// that was there already. Afterwards the list is over.
     pub fn next_page(&mut self) -> Result<Option<Response>, Failure> {
         let Some(pending) = self.next.take() else { return Ok(None) };
+        self.next_url = None;
         let page = pending?.wait()?;
         self.visited.insert(page.url().to_owned());
         if let Some(next) = next_link(&page)? {
@@ -44,8 +47,15 @@ impl LinkPages {
                 )));
             }
             self.next = Some(self.request.to(&next).start());
+            self.next_url = Some(next);
         }
         Ok(Some(page))
+    }
+
+    /// Where the next page is, as the last one named it: whether a service pages by a cursor
+    /// or by numbers shows in it. None at the end of the list.
+    pub fn next_url(&self) -> Option<&str> {
+        self.next_url.as_deref()
     }
 }
 
@@ -166,6 +176,9 @@ mod tests {
         let mut pages = pages(&http);
         pages.next_page().unwrap();
         assert_eq!(http.requests().len(), 2);
+        assert_eq!(pages.next_url(), Some("https://api.example.org/list?page=2"));
+        pages.next_page().unwrap();
+        assert_eq!(pages.next_url(), None);
     }
 
     #[test]

@@ -1,0 +1,188 @@
+//! GitHub's REST API: its addresses, its answers, and what its refusals mean here.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use test_dashboard_sdk::http::{Client, LinkPages, RequestBuilder, Response};
+use test_dashboard_sdk::{Context, Failure, FailureKind, Timestamp};
+
+/// The greatest page that GitHub gives.
+const PER_PAGE: u32 = 100;
+
+/// A repository, as far as it matters. Its number is stable, its name is not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Repository {
+    pub id: i64,
+    pub full_name: String,
+    #[serde(default = "yes")]
+    pub has_issues: bool,
+    #[serde(default)]
+    pub open_issues_count: i64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// An issue or a pull request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Issue {
+    pub id: i64,
+    pub number: i64,
+    pub title: String,
+    pub state: String,
+    pub state_reason: Option<String>,
+    /// Null when the account was deleted.
+    pub user: Option<User>,
+    pub author_association: Option<String>,
+    pub milestone: Option<Milestone>,
+    pub labels: Vec<Label>,
+    pub comments: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+    pub html_url: String,
+    /// There for a pull request, and absent for an issue.
+    pub pull_request: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct User {
+    pub login: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Milestone {
+    pub title: String,
+}
+
+/// A label of an issue. GitHub documents two forms, a bare name and an object whose name may
+/// be null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub id: Option<i64>,
+    pub name: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LabelVisitor;
+
+        impl<'de> Visitor<'de> for LabelVisitor {
+            type Value = Label;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a label, as its name or as an object")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Label, E> {
+                Ok(Label { id: None, name: Some(name.into()) })
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Label, M::Error> {
+                #[derive(Deserialize)]
+                struct Object {
+                    id: Option<i64>,
+                    name: Option<String>,
+                }
+                let Object { id, name } = Object::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Label { id, name })
+            }
+        }
+
+        deserializer.deserialize_any(LabelVisitor)
+    }
+}
+
+/// Asks with the headers that GitHub wants.
+pub struct Api {
+    client: Client,
+}
+
+impl Api {
+    pub fn of(context: &Context) -> Self {
+        let client = context
+            .http()
+            .header("accept", "application/vnd.github+json")
+            .header("user-agent", concat!("test-dashboard-github/", env!("CARGO_PKG_VERSION")))
+            .header("x-github-api-version", "2022-11-28");
+        Api { client }
+    }
+
+    /// Looks a repository up by its present name or by one that it had.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist, cannot be seen, or the answer is none.
+    pub fn repository(&self, name: &str) -> Result<Repository, Failure> {
+        let answer = self.client.get(&format!("/repos/{name}")).send();
+        answer.map_err(|failure| explain(failure, name))?.json()
+    }
+
+    /// All issues and pull requests of a repository that pass a filter, in pages.
+    pub fn issues(
+        &self,
+        repository: &Repository,
+        filter: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> IssuePages {
+        let request = self.client.get(&format!("/repos/{}/issues", repository.full_name));
+        let request = filter(request.query("state", "all").query("per_page", PER_PAGE));
+        IssuePages { pages: LinkPages::start(request), repository: repository.full_name.clone() }
+    }
+}
+
+/// A list of issues, page by page. Only a good answer without a next page ends it.
+pub struct IssuePages {
+    pages: LinkPages,
+    repository: String,
+}
+
+impl IssuePages {
+    /// # Errors
+    ///
+    /// When a page does not come or is no list of issues.
+    pub fn next_page(&mut self) -> Result<Option<Vec<Issue>>, Failure> {
+        let page = self.pages.next_page().map_err(|failure| explain(failure, &self.repository))?;
+        page.as_ref().map(Response::json).transpose()
+    }
+
+    /// Whether the pages that follow are counted (`page=2`), not told apart by a cursor
+    /// (`after=…`). Counted pages shift when an issue moves within the list.
+    pub fn is_counted(&self) -> bool {
+        let Some(query) = self.pages.next_url().and_then(|url| url.split_once('?')) else {
+            return false;
+        };
+        !query.1.split('&').any(|parameter| parameter.starts_with("after="))
+    }
+}
+
+/// Adds to a refusal what it means for this repository.
+fn explain(mut failure: Failure, repository: &str) -> Failure {
+    let (kind, hint) = match (failure.status, failure.kind) {
+        (Some(404), _) => (
+            FailureKind::NotFound,
+            format!("the repository {repository} does not exist, or the token cannot see it"),
+        ),
+        (Some(410), _) => (
+            FailureKind::NotFound,
+            format!("the issues of {repository} are disabled, or it was deleted"),
+        ),
+        (Some(401), _) => {
+            (FailureKind::Auth, "the token is wrong or has expired: make a new one".into())
+        }
+        // 'Secondary' limits may come without a header that says so: GitHub asks for a minute.
+        (Some(403 | 429), _) if failure.message.contains("rate limit") => {
+            failure.retry_after.get_or_insert(60);
+            (FailureKind::RateLimited, "GitHub's rate limit is reached: try again later".into())
+        }
+        (Some(403), FailureKind::Auth) => (
+            FailureKind::Auth,
+            format!("the token may not read {repository}: it needs the permission to read issues"),
+        ),
+        _ => return failure,
+    };
+    let message = format!("{hint} ({})", failure.message);
+    failure.retold(kind, message)
+}

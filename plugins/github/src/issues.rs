@@ -1,0 +1,210 @@
+//! The report `issues`: what changed since the last run, in the order in which it changed.
+//!
+//! # The watermark
+//!
+//! Issues are read by `updated_at`, ascending, from an hour before the greatest one seen. The
+//! overlap is for answers that come from a replica a little behind; reading an issue again
+//! changes nothing. A first load leaves `since` out, unless the request bounds it: the epoch
+//! has been seen to give an empty list.
+//!
+//! An issue that changes while the list is being read moves to its end. Where pages are told
+//! apart by a cursor that loses nothing, so each tenth page is a commit point. Where they are
+//! counted, everything behind the issue shifts, and one issue slips between two pages. It
+//! shows: the moved issue is read twice. Then the watermark stays where it was, and the next
+//! run reads the window again; and a counted list commits only at its end.
+//!
+//! # Labels that go away
+//!
+//! A partition delivers only what changed, and a merge deletes nothing, so rows of labels are
+//! keyed by their position on the issue: reading the issue again overwrites them, and the
+//! positions that became free are overwritten with null. The checkpoint remembers how many
+//! positions the rows of any issue may take up. Issues created after the watermark have no
+//! rows yet and need none overwritten.
+//!
+//! Without a checkpoint, in a reconcile run (`full`), it is not known how many labels the rows
+//! in the database have: then ten positions are overwritten. The column `labels` of
+//! `github_issues` is always exact.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use test_dashboard_sdk::jiff::SignedDuration;
+use test_dashboard_sdk::{
+    Batches, Buffered, Checkpoint, CheckpointState, Failure, Json, Progress, Reader, Request,
+    Source, Timestamp, log,
+};
+
+use crate::api::{Api, Issue, IssuePages, Label, Repository};
+use crate::tables::{IssueLabelRow, IssueRow};
+
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+/// A thousand issues: often enough that a broken run loses seconds of work.
+const PAGES_PER_COMMIT: u32 = 10;
+/// How many positions a reconcile run takes the rows in the database to have.
+const POSITIONS_TO_RECONCILE: usize = 10;
+
+/// What is remembered from run to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct State {
+    /// The greatest `updated_at` up to which every issue was delivered.
+    watermark: Option<Timestamp>,
+    /// The most labels that the rows of one issue may have.
+    positions: usize,
+}
+
+impl CheckpointState for State {
+    const VERSION: u32 = 1;
+}
+
+/// Reads what changed since the checkpoint.
+pub fn reader(
+    request: &Request,
+    repository: Repository,
+    checkpoint: Option<Checkpoint>,
+) -> Box<dyn Reader> {
+    let unreadable = State {
+        watermark: None,
+        positions: if request.full || checkpoint.is_some() { POSITIONS_TO_RECONCILE } else { 0 },
+    };
+    let state = checkpoint.and_then(|checkpoint| checkpoint.state()).unwrap_or(unreadable);
+    let since = match state.watermark {
+        Some(watermark) => watermark.checked_sub(OVERLAP).ok(),
+        None => request.since,
+    };
+    let pages = Api::of(&request.context).issues(&repository, |list| {
+        let since = since.map(|since| format!("{since:.0}"));
+        list.query("sort", "updated").query("direction", "asc").query_opt("since", since)
+    });
+    let issues = Issues {
+        repository,
+        pages,
+        begin: state.clone(),
+        state,
+        labels_of: HashMap::new(),
+        pages_read: 0,
+        is_counted: false,
+        last_update: None,
+        is_in_order: true,
+        has_repeats: false,
+    };
+    Box::new(Buffered::of::<IssueRow>(issues))
+}
+
+struct Issues {
+    repository: Repository,
+    pages: IssuePages,
+    /// The state at the begin of this run.
+    begin: State,
+    /// The state that covers what was pushed.
+    state: State,
+    /// How many labels each issue had when this run read it.
+    labels_of: HashMap<i64, usize>,
+    pages_read: u32,
+    is_counted: bool,
+    /// When the issue read last was updated.
+    last_update: Option<Timestamp>,
+    is_in_order: bool,
+    has_repeats: bool,
+}
+
+impl Source for Issues {
+    fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        let Some(page) = self.pages.next_page()? else {
+            self.finish(batches)?;
+            return Ok(Progress::Finished);
+        };
+        self.is_counted |= self.pages.is_counted();
+        for issue in page {
+            self.push(issue, batches)?;
+        }
+        self.pages_read += 1;
+        let is_due = self.pages_read.is_multiple_of(PAGES_PER_COMMIT);
+        if is_due && self.is_in_order && !self.is_counted {
+            batches.checkpoint(&self.state)?;
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl Issues {
+    fn push(&mut self, issue: Issue, batches: &mut Batches) -> Result<(), Failure> {
+        let before = self.labels_of.insert(issue.id, issue.labels.len());
+        self.has_repeats |= before.is_some();
+        let stored = before.unwrap_or_else(|| self.positions_stored(&issue));
+        self.state.positions = self.state.positions.max(issue.labels.len());
+
+        self.is_in_order &= self.last_update <= Some(issue.updated_at);
+        self.last_update = Some(issue.updated_at);
+        self.state.watermark = self.state.watermark.max(Some(issue.updated_at));
+
+        for row in label_rows(&self.repository, &issue, stored) {
+            batches.push(row);
+        }
+        batches.push(issue_row(&self.repository, issue)?);
+        Ok(())
+    }
+
+    /// How many rows of labels the issue may have from earlier runs.
+    fn positions_stored(&self, issue: &Issue) -> usize {
+        match self.begin.watermark {
+            Some(watermark) if issue.created_at > watermark => 0,
+            _ => self.begin.positions,
+        }
+    }
+
+    fn finish(&mut self, batches: &mut Batches) -> Result<(), Failure> {
+        if self.is_counted && self.has_repeats {
+            log::info(format!(
+                "issues of {} changed while they were being read, so one may have been missed: the next run reads the same window again",
+                self.repository.full_name
+            ));
+            self.state.watermark = self.begin.watermark;
+        }
+        if self.state != self.begin {
+            batches.checkpoint(&self.state)?;
+        }
+        Ok(())
+    }
+}
+
+fn label_rows(
+    repository: &Repository,
+    issue: &Issue,
+    stored: usize,
+) -> impl Iterator<Item = IssueLabelRow> {
+    let absent = Label { id: None, name: None };
+    let labels = issue.labels.iter().cloned();
+    let freed = std::iter::repeat_n(absent, stored.saturating_sub(issue.labels.len()));
+    (1..).zip(labels.chain(freed)).map(|(position, label)| IssueLabelRow {
+        repository_id: repository.id,
+        issue_id: issue.id,
+        position,
+        label: label.name,
+        label_id: label.id,
+    })
+}
+
+fn issue_row(repository: &Repository, issue: Issue) -> Result<IssueRow, Failure> {
+    let names: Vec<&String> = issue.labels.iter().filter_map(|label| label.name.as_ref()).collect();
+    let labels = Json::of(&names)
+        .map_err(|error| Failure::internal(format!("labels have no JSON form: {error}")))?;
+    Ok(IssueRow {
+        repository_id: repository.id,
+        id: issue.id,
+        number: issue.number,
+        repository: repository.full_name.clone(),
+        title: issue.title,
+        state: issue.state,
+        state_reason: issue.state_reason,
+        is_pull_request: issue.pull_request.is_some(),
+        user_login: issue.user.map(|user| user.login),
+        author_association: issue.author_association,
+        milestone: issue.milestone.map(|milestone| milestone.title),
+        labels,
+        comments: issue.comments,
+        created_at: issue.created_at,
+        updated_at: issue.updated_at,
+        closed_at: issue.closed_at,
+        html_url: issue.html_url,
+    })
+}
