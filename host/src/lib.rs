@@ -1,1 +1,18 @@
-//! To be written.
+//! `test-dashboard`: pumps what test systems know into the team's SQL database.
+//!
+//! Data moves left to right once:
+//!
+//! ```text
+//! run → plan → partitions → reader → batches → validate → stage → commit (rows + checkpoint)
+//!       └── plugin, one store each ──┘   └────────────── host ─────────────────┘
+//! ```
+//!
+//! [`cli`] is what a person types, [`config`] what an operator wrote, [`plugin`] runs a
+//! plugin without trusting it, [`pump`] is the path of a row. The egress gate, the database
+//! and the words they all share are crates of their own beside this one.
+
+pub mod cli;
+pub mod config;
+pub mod misuse;
+pub mod plugin;
+pub mod pump;

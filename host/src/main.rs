@@ -1,2 +1,7 @@
-//! To be written.
-fn main() {}
+//! The binary: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    test_dashboard::cli::main()
+}

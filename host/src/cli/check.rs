@@ -1,0 +1,165 @@
+//! `check`: tries everything that a run needs, and answers for each.
+
+use serde_json::json;
+use test_dashboard_egress::{Gate, RequestBudget, Session, Tape};
+
+use super::args::{CheckArgs, Common, Format};
+use super::exit::Exit;
+use super::run::check_settings;
+use super::{context, output};
+use crate::config::{Config, Environment};
+use crate::misuse::{Misuse, did_you_mean};
+use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
+use crate::pump::{Installed, gate_options};
+
+/// What was tried, and what came of it.
+struct Finding {
+    what: String,
+    outcome: Result<String, String>,
+}
+
+/// Tries the configuration, each plugin, each project's settings with its credential, and the
+/// database.
+///
+/// # Errors
+///
+/// When the configuration cannot be read; everything else is a finding.
+pub async fn check(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let environment = Environment::of_process();
+    let config = Config::load(common.config.as_deref())?;
+    if let Some(project) = &args.project
+        && !config.projects.contains_key(project)
+    {
+        let near = did_you_mean(project, config.projects.keys());
+        return Err(Misuse::new(format!("there is no project {project:?}{near}")).into());
+    }
+    let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+    let mut findings = vec![Finding {
+        what: "configuration".into(),
+        outcome: Ok(format!(
+            "{} datasources, {} projects",
+            config.datasources.len(),
+            config.projects.len()
+        )),
+    }];
+    for (name, plugin) in installed.all() {
+        findings.push(Finding {
+            what: format!("plugin {name}"),
+            outcome: plugin
+                .map(|plugin| {
+                    format!(
+                        "version {}, {} reports",
+                        plugin.description.version,
+                        plugin.description.reports.len()
+                    )
+                })
+                .map_err(ToString::to_string),
+        });
+        if let Ok(plugin) = plugin {
+            let wanted = args.project.as_deref();
+            findings.extend(projects(&config, name, plugin, &environment, wanted).await);
+        }
+    }
+    findings.push(database(common, &config, &environment).await);
+    tell(common.format, &findings)
+}
+
+/// One finding per project that has settings for the datasource.
+async fn projects(
+    config: &Config,
+    name: &str,
+    plugin: &Plugin,
+    environment: &Environment,
+    wanted: Option<&str>,
+) -> Vec<Finding> {
+    let gate = gate_options(config, name, plugin, environment, true)
+        .map_err(|error| error.to_string())
+        .and_then(|(options, base_url)| {
+            Gate::new(options).map(|gate| (gate, base_url)).map_err(|error| error.to_string())
+        });
+    let (gate, base_url) = match gate {
+        Ok(gate) => gate,
+        Err(error) => {
+            return vec![Finding { what: format!("access to {name}"), outcome: Err(error) }];
+        }
+    };
+    let mut findings = Vec::new();
+    for project in config.select_projects("ALL", name).unwrap_or_default() {
+        if wanted.is_some_and(|wanted| wanted != project) {
+            continue;
+        }
+        let what = format!("{name} for {project}");
+        let outcome =
+            one_project(config, name, plugin, &gate, &base_url, &project, environment).await;
+        findings.push(Finding { what, outcome });
+    }
+    findings
+}
+
+async fn one_project(
+    config: &Config,
+    name: &str,
+    plugin: &Plugin,
+    gate: &Gate,
+    base_url: &str,
+    project: &str,
+    environment: &Environment,
+) -> Result<String, String> {
+    let settings =
+        config.settings(project, name, environment).map_err(|error| error.to_string())?;
+    check_settings(project, name, &plugin.description, &settings)
+        .map_err(|error| error.to_string())?;
+    let limits = plugin.limits();
+    let label = format!("{project} check");
+    let budget = RequestBudget {
+        max_requests: limits.max_requests,
+        max_response_bytes: limits.max_response_bytes,
+    };
+    let session = Session::new(label.clone(), Tape::Live, budget);
+    let context = ProjectContext {
+        project: project.to_string(),
+        base_url: base_url.to_string(),
+        settings: serde_json::Value::Object(settings).to_string(),
+        now: jiff::Timestamp::now(),
+    };
+    let options = InstanceOptions { label, gate: Some((gate.clone(), session)), now: context.now };
+    let mut instance = plugin.instantiate(options).await.map_err(|error| error.to_string())?;
+    instance.check(&context).await.map_err(|error| error.to_string())
+}
+
+async fn database(common: &Common, config: &Config, environment: &Environment) -> Finding {
+    let outcome = async {
+        let target = context::database(common, Some(config), environment)?;
+        let store = context::connect(&target, 1).await?;
+        let rights = store.check_rights().await;
+        let name = store.name();
+        store.close().await;
+        rights?;
+        anyhow::Ok(name)
+    }
+    .await;
+    Finding { what: "database".into(), outcome: outcome.map_err(|error| format!("{error:#}")) }
+}
+
+fn tell(format: Format, findings: &[Finding]) -> anyhow::Result<Exit> {
+    let failed = findings.iter().filter(|finding| finding.outcome.is_err()).count();
+    if format == Format::Json {
+        let list: Vec<_> = findings
+            .iter()
+            .map(|Finding { what, outcome }| match outcome {
+                Ok(answer) => json!({ "what": what, "ok": true, "answer": answer }),
+                Err(error) => json!({ "what": what, "ok": false, "answer": error }),
+            })
+            .collect();
+        output::json(&json!(list))?;
+    } else {
+        for Finding { what, outcome } in findings {
+            match outcome {
+                Ok(answer) => println!("ok      {what}: {answer}"),
+                Err(error) => println!("FAILED  {what}: {error}"),
+            }
+        }
+        println!("{} tried, {failed} failed", findings.len());
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}

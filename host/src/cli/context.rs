@@ -1,0 +1,61 @@
+//! What several commands set up alike.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use test_dashboard_store::{Store, Target};
+
+use super::args::Common;
+use crate::config::{Config, Environment};
+use crate::misuse::Misuse;
+
+/// The file that rows go to when no database is configured.
+const DEFAULT_SQLITE: &str = "test-dashboard.sqlite";
+
+/// The database that is meant: `--database`, else the configured one, else a SQLite file
+/// beside the configuration.
+///
+/// # Errors
+///
+/// [`Misuse`] names what is missing.
+pub fn database(
+    common: &Common,
+    config: Option<&Config>,
+    environment: &Environment,
+) -> Result<Target, Misuse> {
+    if let Some(url) = &common.database {
+        return Target::parse(url).map_err(|error| Misuse::new(format!("--database: {error}")));
+    }
+    match config.map(|config| (config, &config.database)) {
+        Some((_, Some(database))) => database.target(environment),
+        Some((config, None)) => sqlite_at(&config.resolve_path(Path::new(DEFAULT_SQLITE))),
+        None => sqlite_at(Path::new(DEFAULT_SQLITE)),
+    }
+}
+
+fn sqlite_at(path: &Path) -> Result<Target, Misuse> {
+    Target::parse(&format!("sqlite:{}", path.display()))
+        .map_err(|error| Misuse::new(error.to_string()))
+}
+
+/// Reads the configuration for a command that only needs the database: with `--database` it
+/// can do without a file.
+///
+/// # Errors
+///
+/// As [`Config::load`].
+pub fn config_for_database(common: &Common) -> Result<Option<Config>, Misuse> {
+    match (&common.config, &common.database) {
+        (None, Some(_)) => Ok(None),
+        (named, _) => Config::load(named.as_deref()).map(Some),
+    }
+}
+
+/// Connects to the database.
+///
+/// # Errors
+///
+/// The database's, with what was tried.
+pub async fn connect(target: &Target, connections: u32) -> anyhow::Result<Store> {
+    Store::connect(target, connections).await.with_context(|| format!("cannot use {target}"))
+}

@@ -1,0 +1,52 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+use test_dashboard_store::Outcome;
+
+use crate::misuse::Misuse;
+
+/// The exit codes; `--help` and the README list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done,
+    /// It failed.
+    Failed,
+    /// The command line or the configuration is wrong.
+    Misused,
+    /// Some partitions failed, the others are written.
+    PartlyFailed,
+    /// Ctrl-C or a request to terminate.
+    Interrupted,
+}
+
+impl Exit {
+    /// How the program ends with this error.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if error.is::<Misuse>() { Exit::Misused } else { Exit::Failed }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Exit::Done,
+            Outcome::PartlyFailed => Exit::PartlyFailed,
+            Outcome::Failed => Exit::Failed,
+            Outcome::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Misused => 2,
+            Exit::PartlyFailed => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}

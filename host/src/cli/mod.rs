@@ -1,0 +1,92 @@
+//! What a person types. The command line is declared in [`args`]; each command is a file.
+
+mod args;
+mod build;
+mod check;
+mod context;
+mod db;
+mod exit;
+mod inspect;
+mod output;
+mod reports;
+mod run;
+mod runs;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command, DbCommand, PluginCommand};
+use exit::Exit;
+
+use crate::misuse::Misuse;
+
+/// Runs the program and tells how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.common.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let outcome = runtime.block_on(dispatch(cli));
+    // Not waited for: a compilation that was given up would hold the program for minutes.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::of(&error).into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
+    let common = &cli.common;
+    if cli.command.is_some() && !cli.run.is_empty() {
+        return Err(Misuse::new(
+            "flags of a run go behind the command: test-dashboard run --project …",
+        )
+        .into());
+    }
+    match cli.command {
+        None if cli.run.is_empty() => {
+            Cli::command().print_help()?;
+            Ok(Exit::Misused)
+        }
+        None => run::run(common, &cli.run).await,
+        Some(Command::Run(args)) => run::run(common, &args).await,
+        Some(Command::Reports) => reports::reports(common).await,
+        Some(Command::Check(args)) => check::check(common, &args).await,
+        Some(Command::Runs(args)) => runs::runs(common, &args).await,
+        Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
+        Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
+        Some(Command::Plugin { command: PluginCommand::Inspect(args) }) => {
+            inspect::inspect(common, &args).await
+        }
+        Some(Command::Plugin { command: PluginCommand::Build(args) }) => build::build(&args).await,
+    }
+}
+
+/// Log lines go to standard error; what a command answers goes to standard output.
+/// `RUST_LOG` wins over `-v`.
+fn start_log(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let default = match verbose {
+        0 => "warn,test_dashboard=info,test_dashboard_store=info,test_dashboard_egress=info",
+        1 => "info,test_dashboard=debug,test_dashboard_store=debug,test_dashboard_egress=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .init();
+}

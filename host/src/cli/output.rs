@@ -1,0 +1,252 @@
+//! How a run is told: tables for a person, JSON for a program.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use serde_json::json;
+use test_dashboard_model::Value;
+
+use super::args::Format;
+use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
+
+/// How many rows of each table a dry run shows a person.
+const DRY_ROWS: usize = 10;
+/// Where a value is cut that a person is shown, in characters.
+const LONGEST_CELL: usize = 40;
+
+/// One line below the header, and nothing else.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// An empty table in the style of all answers.
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table
+}
+
+/// Puts the numbers of these columns to the right.
+pub fn right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// Tells a run that wrote to the database.
+///
+/// # Errors
+///
+/// When standard output is gone.
+pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return json(&json!({
+            "run": run.run,
+            "outcome": run.outcome().to_string(),
+            "database": database,
+            "total": run.total(),
+            "partitions": run.partitions,
+        }));
+    }
+    println!("{}", summary(run));
+    failures(run);
+    let number = run.run.map_or_else(String::new, |id| format!("run {id}: "));
+    println!("{number}{} in {database}", verdict(run));
+    Ok(())
+}
+
+/// Tells a dry run: its rows, and what would have been written.
+///
+/// # Errors
+///
+/// When standard output is gone.
+pub fn dry_run(
+    format: Format,
+    run: &RunReport,
+    tables: BTreeMap<String, DryTable>,
+) -> anyhow::Result<()> {
+    if format == Format::Json {
+        let tables: serde_json::Map<String, serde_json::Value> = tables
+            .into_iter()
+            .map(|(name, dry)| {
+                (name, json!({ "rows": json_rows(&dry), "rejected": rejected(&dry) }))
+            })
+            .collect();
+        return json(&json!({
+            "outcome": run.outcome().to_string(),
+            "total": run.total(),
+            "partitions": run.partitions,
+            "tables": tables,
+        }));
+    }
+    for dry in tables.values() {
+        show_rows(dry);
+    }
+    println!("{}", summary(run));
+    failures(run);
+    println!("dry run: nothing was written; {}", verdict(run));
+    Ok(())
+}
+
+/// Prints an answer for a program.
+///
+/// # Errors
+///
+/// When standard output is gone.
+pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// A line per project and report.
+fn summary(run: &RunReport) -> Table {
+    let mut groups: BTreeMap<(&str, &str), Group> = BTreeMap::new();
+    for partition in &run.partitions {
+        groups.entry((&partition.project, &partition.report)).or_default().add(partition);
+    }
+    let mut table = table([
+        "project",
+        "report",
+        "partitions",
+        "new",
+        "changed",
+        "unchanged",
+        "removed",
+        "rejected",
+        "requests",
+        "time",
+    ]);
+    for ((project, report), group) in &groups {
+        let Tally { rows_new, rows_changed, rows_unchanged, rows_removed, .. } = group.tally;
+        table.add_row([
+            (*project).to_string(),
+            (*report).to_string(),
+            group.partitions(),
+            rows_new.to_string(),
+            rows_changed.to_string(),
+            rows_unchanged.to_string(),
+            rows_removed.to_string(),
+            group.tally.rows_rejected.to_string(),
+            group.tally.requests.to_string(),
+            elapsed(group.elapsed),
+        ]);
+    }
+    right(&mut table, 2..10);
+    table
+}
+
+#[derive(Default)]
+struct Group {
+    done: usize,
+    failed: usize,
+    tally: Tally,
+    elapsed: Duration,
+}
+
+impl Group {
+    fn add(&mut self, partition: &PartitionReport) {
+        // What is in parentheses is no partition of the plugin's, but can fail all the same.
+        if partition.error.is_some() {
+            self.failed += 1;
+        } else if !partition.partition.starts_with('(') {
+            self.done += 1;
+        }
+        self.tally += partition.tally;
+        self.elapsed += partition.elapsed;
+    }
+
+    fn partitions(&self) -> String {
+        if self.failed == 0 {
+            self.done.to_string()
+        } else {
+            format!("{}, {} failed", self.done, self.failed)
+        }
+    }
+}
+
+fn failures(run: &RunReport) {
+    for partition in run.failures() {
+        let message = partition.error.as_ref().map_or("", |error| error.message.as_str());
+        let PartitionReport { project, report, partition, .. } = partition;
+        println!("FAILED {project} {report} {partition}: {message}");
+    }
+}
+
+fn verdict(run: &RunReport) -> String {
+    let failed = run.failures().count();
+    let read = run.total().rows_read;
+    if failed == 0 {
+        format!("succeeded, {read} rows read")
+    } else {
+        format!("{failed} failed; what the others wrote is complete, and running it again is safe")
+    }
+}
+
+fn elapsed(duration: Duration) -> String {
+    if duration < Duration::from_secs(10) {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} s", duration.as_secs())
+    }
+}
+
+fn json_rows(dry: &DryTable) -> Vec<serde_json::Value> {
+    dry.rows
+        .iter()
+        .map(|(project, row)| {
+            let mut object = serde_json::Map::new();
+            object.insert("project".into(), json!(project));
+            for (column, value) in dry.table.columns.iter().zip(row.values()) {
+                object.insert(column.name.clone(), value.to_json());
+            }
+            serde_json::Value::Object(object)
+        })
+        .collect()
+}
+
+fn rejected(dry: &DryTable) -> Vec<serde_json::Value> {
+    dry.rejected.iter().map(|row| json!({ "reason": row.reason, "row": row.row })).collect()
+}
+
+fn show_rows(dry: &DryTable) {
+    let name = &dry.table.name;
+    let mut shown = Table::new();
+    shown.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    let header = dry.table.columns.iter().map(|column| column.name.as_str());
+    shown.set_header(std::iter::once("project").chain(header));
+    for (project, row) in dry.rows.iter().take(DRY_ROWS) {
+        shown.add_row(std::iter::once(project.clone()).chain(row.values().iter().map(cell)));
+    }
+    println!("{name}: {} rows\n{shown}", dry.rows.len());
+    if dry.rows.len() > DRY_ROWS {
+        println!("… and {} more (--format json shows all)", dry.rows.len() - DRY_ROWS);
+    }
+    for row in dry.rejected.iter().take(DRY_ROWS) {
+        println!("would be rejected: {}: {}", row.reason, row.row);
+    }
+    println!();
+}
+
+fn cell(value: &Value) -> String {
+    let text = match value.to_json() {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    cut(&text)
+}
+
+/// A text for one cell of a table: one line, cut where it is long.
+pub fn cut(text: &str) -> String {
+    let mut line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CELL).collect();
+    if text.chars().nth(LONGEST_CELL).is_some() {
+        line.push('…');
+    }
+    line
+}

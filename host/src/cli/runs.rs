@@ -1,0 +1,195 @@
+//! `runs`: the history.
+
+use serde_json::json;
+use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, Store};
+
+use super::args::{Common, Format, RunsArgs};
+use super::exit::Exit;
+use super::{context, output};
+use crate::config::Environment;
+
+/// Shows the newest runs, or one with its partitions.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn runs(common: &Common, args: &RunsArgs) -> anyhow::Result<Exit> {
+    let config = context::config_for_database(common)?;
+    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
+    let store = context::connect(&target, 1).await?;
+    store.migrate().await?;
+    let exit = match args.id {
+        Some(id) => one(common.format, &store, id).await,
+        None => newest(common.format, &store, args.limit).await,
+    };
+    store.close().await;
+    exit
+}
+
+async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exit> {
+    let runs = store.runs(limit).await?;
+    if format == Format::Json {
+        output::json(&json!(runs.iter().map(summary_json).collect::<Vec<_>>()))?;
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        println!("no runs yet in {}", store.name());
+        return Ok(Exit::Done);
+    }
+    let mut table = output::table([
+        "run",
+        "started (UTC)",
+        "project",
+        "report",
+        "read",
+        "new",
+        "changed",
+        "rejected",
+        "requests",
+        "time",
+        "outcome",
+    ]);
+    for run in &runs {
+        table.add_row([
+            run.id.to_string(),
+            run.started.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            run.project.clone(),
+            run.report.clone(),
+            run.sums.rows_read.to_string(),
+            run.sums.rows_new.to_string(),
+            run.sums.rows_changed.to_string(),
+            run.sums.rows_rejected.to_string(),
+            run.sums.requests.to_string(),
+            elapsed(run),
+            outcome(run.outcome),
+        ]);
+    }
+    output::right(&mut table, 4..10);
+    println!("{table}");
+    Ok(Exit::Done)
+}
+
+async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
+    let Some(detail) = store.run(RunId(id)).await? else {
+        anyhow::bail!(
+            "there is no run {id} in {}; `test-dashboard runs` shows what there is",
+            store.name()
+        );
+    };
+    if format == Format::Json {
+        output::json(&detail_json(&detail))?;
+        return Ok(Exit::Done);
+    }
+    let run = &detail.summary;
+    println!(
+        "run {}: {} of {}, {}, started {} UTC, took {}, by test-dashboard {}",
+        run.id,
+        run.report,
+        run.project,
+        outcome(run.outcome),
+        run.started.strftime("%Y-%m-%d %H:%M:%S"),
+        elapsed(run),
+        run.version
+    );
+    let mut table = output::table([
+        "project",
+        "partition",
+        "read",
+        "new",
+        "changed",
+        "unchanged",
+        "removed",
+        "rejected",
+        "requests",
+        "outcome",
+    ]);
+    for partition in &detail.partitions {
+        let result = &partition.result;
+        table.add_row([
+            partition.key.project.clone(),
+            partition.key.partition.clone(),
+            result.rows_read.to_string(),
+            result.rows_new.to_string(),
+            result.rows_changed.to_string(),
+            result.rows_unchanged.to_string(),
+            result.rows_removed.to_string(),
+            result.rows_rejected.to_string(),
+            result.requests.to_string(),
+            result.failure_kind.clone().unwrap_or_else(|| outcome(Some(result.outcome))),
+        ]);
+    }
+    output::right(&mut table, 2..9);
+    println!("{table}");
+    for partition in &detail.partitions {
+        if let Some(error) = &partition.result.error {
+            println!("FAILED {} {}: {error}", partition.key.project, partition.key.partition);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn outcome(outcome: Option<Outcome>) -> String {
+    outcome.map_or_else(|| "unfinished".into(), |outcome| outcome.to_string())
+}
+
+fn elapsed(run: &RunSummary) -> String {
+    match run.finished {
+        Some(finished) => {
+            format!("{:.1} s", finished.duration_since(run.started).as_secs_f64())
+        }
+        None => String::new(),
+    }
+}
+
+fn summary_json(run: &RunSummary) -> serde_json::Value {
+    json!({
+        "run": run.id.0,
+        "started": run.started.to_string(),
+        "finished": run.finished.map(|time| time.to_string()),
+        "project": run.project,
+        "report": run.report,
+        "outcome": outcome(run.outcome),
+        "error": run.error,
+        "version": run.version,
+        "rows_read": run.sums.rows_read,
+        "rows_new": run.sums.rows_new,
+        "rows_changed": run.sums.rows_changed,
+        "rows_unchanged": run.sums.rows_unchanged,
+        "rows_removed": run.sums.rows_removed,
+        "rows_rejected": run.sums.rows_rejected,
+        "requests": run.sums.requests,
+        "response_bytes": run.sums.response_bytes,
+    })
+}
+
+fn detail_json(detail: &RunDetail) -> serde_json::Value {
+    let partitions: Vec<_> = detail
+        .partitions
+        .iter()
+        .map(|partition| {
+            let result = &partition.result;
+            json!({
+                "project": partition.key.project,
+                "datasource": partition.key.datasource,
+                "report": partition.key.report,
+                "partition": partition.key.partition,
+                "outcome": outcome(Some(result.outcome)),
+                "error": result.error,
+                "failure_kind": result.failure_kind,
+                "rows_read": result.rows_read,
+                "rows_new": result.rows_new,
+                "rows_changed": result.rows_changed,
+                "rows_unchanged": result.rows_unchanged,
+                "rows_removed": result.rows_removed,
+                "rows_rejected": result.rows_rejected,
+                "requests": result.requests,
+                "response_bytes": result.response_bytes,
+                "started": result.started.to_string(),
+                "seconds": result.elapsed.as_secs_f64(),
+            })
+        })
+        .collect();
+    let mut json = summary_json(&detail.summary);
+    json["partitions"] = json!(partitions);
+    json
+}

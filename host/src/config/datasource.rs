@@ -1,0 +1,101 @@
+//! What an operator says of one datasource: its plugin, and what that plugin may do.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use test_dashboard_model::CredentialKind;
+
+use super::{LimitsConfig, Template};
+
+/// `[datasources.NAME]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DatasourceConfig {
+    /// The plugin's file.
+    pub plugin: PathBuf,
+    /// The service's address. Without it, the one that the plugin names.
+    pub base_url: Option<Template>,
+    /// Origins that the plugin may reach (`https://api.github.com`). Without it, the origin
+    /// of `base-url`; an empty list denies everything.
+    pub allow: Option<Vec<Template>>,
+    /// Hosts, addresses or networks (CIDR) that may be reached although they are private.
+    #[serde(default)]
+    pub allow_addresses: Vec<String>,
+    /// What the host puts on requests to the base URL's origin.
+    pub credential: Option<CredentialConfig>,
+    /// Requests a minute; without it, what the plugin asks for.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Requests at the same time. Default 4.
+    pub max_concurrent: Option<usize>,
+    /// Files with further root certificates (PEM), for a service inside a company.
+    #[serde(default)]
+    pub extra_root_certificates: Vec<PathBuf>,
+    /// Budgets of this plugin.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+}
+
+/// `credential = { … }`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CredentialConfig {
+    /// How it is put on a request.
+    pub kind: CredentialKind,
+    /// The secret, as a variable: `${GITHUB_TOKEN}`.
+    pub secret: Template,
+    /// For `basic`: the user.
+    pub user: Option<Template>,
+    /// For `header`: the header's name.
+    pub header: Option<String>,
+    /// When true, a secret that is not set means: ask without a credential.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl DatasourceConfig {
+    pub(super) fn check(&self, name: &str) -> Result<(), String> {
+        if self.max_concurrent == Some(0) {
+            return Err(format!("datasources.{name}.max-concurrent is 0"));
+        }
+        let Some(credential) = &self.credential else { return Ok(()) };
+        let at = format!("datasources.{name}.credential");
+        if !credential.secret.has_variable() {
+            return Err(format!(
+                "{at}.secret has to be a variable such as ${{{}_TOKEN}}: this file is shared, a secret is not",
+                name.to_ascii_uppercase()
+            ));
+        }
+        match (credential.kind, &credential.user, &credential.header) {
+            (CredentialKind::Basic, None, _) => Err(format!("{at} is basic and needs a user")),
+            (CredentialKind::Header, _, None) => {
+                Err(format!("{at} is header and needs the header's name"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(credential: &str) -> String {
+        let text = format!("plugin = \"x.wasm\"\ncredential = {{ {credential} }}");
+        let config: DatasourceConfig = toml::from_str(&text).unwrap();
+        config.check("bitrise").err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_secret_is_never_in_the_file() {
+        let error = problem(r#"kind = "raw-token", secret = "abc123""#);
+        assert!(error.contains("${BITRISE_TOKEN}") && !error.contains("abc123"), "{error}");
+        assert_eq!(problem(r#"kind = "raw-token", secret = "${T}""#), "");
+    }
+
+    #[test]
+    fn a_credential_has_what_its_kind_needs() {
+        assert!(problem(r#"kind = "basic", secret = "${T}""#).contains("needs a user"));
+        assert!(problem(r#"kind = "header", secret = "${T}""#).contains("header's name"));
+    }
+}

@@ -1,0 +1,207 @@
+//! The budgets of a plugin, each with its default.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+/// Budgets as the file gives them: `[limits]` for all, `[datasources.NAME.limits]` for one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LimitsConfig {
+    memory: Option<ByteSize>,
+    cpu_time: Option<SignedDuration>,
+    wall_time: Option<SignedDuration>,
+    max_requests: Option<u64>,
+    max_response_bytes: Option<ByteSize>,
+    max_body_bytes: Option<ByteSize>,
+    request_timeout: Option<SignedDuration>,
+    max_attempts: Option<u32>,
+    max_wait: Option<SignedDuration>,
+    max_batch_rows: Option<u32>,
+    max_batch_bytes: Option<ByteSize>,
+    max_log_lines: Option<u64>,
+    max_partitions: Option<usize>,
+    max_plugin_bytes: Option<ByteSize>,
+    compile_time: Option<SignedDuration>,
+    max_rejected_share: Option<f64>,
+}
+
+/// Budgets in force for one plugin. Times, requests, bytes and lines count per partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// All linear memories and tables of an instance together, in bytes.
+    pub memory: u64,
+    /// Time in which the plugin's own code runs.
+    pub cpu_time: Duration,
+    /// Time from the first call on, waiting for answers included.
+    pub wall_time: Duration,
+    /// Requests that the plugin makes.
+    pub max_requests: u64,
+    /// Bytes of all response bodies, decompressed.
+    pub max_response_bytes: u64,
+    /// Bytes of one response body, decompressed.
+    pub max_body_bytes: u64,
+    /// How long one try of one request may take.
+    pub request_timeout: Duration,
+    /// How often one request is tried.
+    pub max_attempts: u32,
+    /// How long the host waits for one request, all its tries together.
+    pub max_wait: Duration,
+    /// Rows of one batch.
+    pub max_batch_rows: u32,
+    /// Bytes of one batch as the host holds it.
+    pub max_batch_bytes: u64,
+    /// Lines that the plugin logs.
+    pub max_log_lines: u64,
+    /// Partitions of one report and project.
+    pub max_partitions: usize,
+    /// The plugin's file, in bytes.
+    pub max_plugin_bytes: u64,
+    /// How long compiling the plugin may take.
+    pub compile_time: Duration,
+    /// The share of rows that may be rejected before the partition fails, from 0 to 1.
+    pub max_rejected_share: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Limits {
+            memory: 256 * MIB,
+            cpu_time: Duration::from_secs(5 * 60),
+            wall_time: Duration::from_secs(60 * 60),
+            max_requests: 20_000,
+            max_response_bytes: 4 * 1024 * MIB,
+            max_body_bytes: 64 * MIB,
+            request_timeout: Duration::from_secs(60),
+            max_attempts: 5,
+            max_wait: Duration::from_secs(15 * 60),
+            max_batch_rows: 1_000,
+            max_batch_bytes: 64 * MIB,
+            max_log_lines: 1_000,
+            max_partitions: 10_000,
+            // A component of Python's carries the interpreter: 18 MB.
+            max_plugin_bytes: 64 * MIB,
+            compile_time: Duration::from_secs(5 * 60),
+            max_rejected_share: 0.01,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// These limits where given, else those of `general`, else the defaults.
+    ///
+    /// # Errors
+    ///
+    /// Names a value that makes no sense, such as a negative time.
+    pub fn resolve(&self, general: &LimitsConfig) -> Result<Limits, String> {
+        let default = Limits::default();
+        let time = |name: &str, own: Option<SignedDuration>, other, default| match own.or(other) {
+            None => Ok(default),
+            Some(given) => Duration::try_from(given)
+                .ok()
+                .filter(|duration| !duration.is_zero())
+                .ok_or_else(|| format!("limits.{name} is {given}: a time above zero is wanted")),
+        };
+        let bytes = |own: Option<ByteSize>, other: Option<ByteSize>, default| {
+            own.or(other).map_or(default, |size| size.as_u64())
+        };
+        let share = self
+            .max_rejected_share
+            .or(general.max_rejected_share)
+            .unwrap_or(default.max_rejected_share);
+        if !(0.0..=1.0).contains(&share) {
+            return Err(format!("limits.max-rejected-share is {share}: 0 to 1 is wanted"));
+        }
+        let batch_rows =
+            self.max_batch_rows.or(general.max_batch_rows).unwrap_or(default.max_batch_rows);
+        let attempts = self.max_attempts.or(general.max_attempts).unwrap_or(default.max_attempts);
+        if batch_rows == 0 || attempts == 0 {
+            return Err("limits.max-batch-rows and limits.max-attempts are at least 1".into());
+        }
+        Ok(Limits {
+            memory: bytes(self.memory, general.memory, default.memory),
+            cpu_time: time("cpu-time", self.cpu_time, general.cpu_time, default.cpu_time)?,
+            wall_time: time("wall-time", self.wall_time, general.wall_time, default.wall_time)?,
+            max_requests: self
+                .max_requests
+                .or(general.max_requests)
+                .unwrap_or(default.max_requests),
+            max_response_bytes: bytes(
+                self.max_response_bytes,
+                general.max_response_bytes,
+                default.max_response_bytes,
+            ),
+            max_body_bytes: bytes(
+                self.max_body_bytes,
+                general.max_body_bytes,
+                default.max_body_bytes,
+            ),
+            request_timeout: time(
+                "request-timeout",
+                self.request_timeout,
+                general.request_timeout,
+                default.request_timeout,
+            )?,
+            max_attempts: attempts,
+            max_wait: time("max-wait", self.max_wait, general.max_wait, default.max_wait)?,
+            max_batch_rows: batch_rows,
+            max_batch_bytes: bytes(
+                self.max_batch_bytes,
+                general.max_batch_bytes,
+                default.max_batch_bytes,
+            ),
+            max_log_lines: self
+                .max_log_lines
+                .or(general.max_log_lines)
+                .unwrap_or(default.max_log_lines),
+            max_partitions: self
+                .max_partitions
+                .or(general.max_partitions)
+                .unwrap_or(default.max_partitions),
+            max_plugin_bytes: bytes(
+                self.max_plugin_bytes,
+                general.max_plugin_bytes,
+                default.max_plugin_bytes,
+            ),
+            compile_time: time(
+                "compile-time",
+                self.compile_time,
+                general.compile_time,
+                default.compile_time,
+            )?,
+            max_rejected_share: share,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datasource_wins_over_the_general_and_that_over_the_default() {
+        let own: LimitsConfig = toml::from_str("memory = \"32MiB\"\ncpu-time = \"5s\"").unwrap();
+        let general: LimitsConfig = toml::from_str("memory = \"64MiB\"\nmax-requests = 7").unwrap();
+        let limits = own.resolve(&general).unwrap();
+        assert_eq!(limits.memory, 32 << 20);
+        assert_eq!(limits.cpu_time, Duration::from_secs(5));
+        assert_eq!(limits.max_requests, 7);
+        assert_eq!(limits.max_body_bytes, Limits::default().max_body_bytes);
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_named() {
+        for (text, name) in [
+            ("cpu-time = \"-5s\"", "cpu-time"),
+            ("max-rejected-share = 1.5", "max-rejected-share"),
+            ("max-batch-rows = 0", "max-batch-rows"),
+        ] {
+            let config: LimitsConfig = toml::from_str(text).unwrap();
+            let error = config.resolve(&LimitsConfig::default()).unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

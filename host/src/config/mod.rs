@@ -1,0 +1,220 @@
+//! The operator's configuration: one TOML file.
+//!
+//! It says where the database is, which plugin serves which datasource and what it may do,
+//! and what each project is called there. Values may refer to environment variables; a
+//! variable is looked up when its value is used, so a run that only asks GitHub does not need
+//! TestRail's password.
+
+mod database;
+mod datasource;
+mod limits;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use database::DatabaseConfig;
+pub use datasource::{CredentialConfig, DatasourceConfig};
+pub use limits::{Limits, LimitsConfig};
+pub use variables::{Environment, Template, VariableError};
+
+use crate::misuse::{Misuse, did_you_mean};
+use test_dashboard_model::declaration;
+
+/// The file that is read when no other is named.
+pub const DEFAULT_FILE: &str = "test-dashboard.toml";
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Where rows go. Without it: a SQLite file beside the configuration.
+    pub database: Option<DatabaseConfig>,
+    /// How many partitions are read at the same time. Default 4.
+    pub jobs: Option<usize>,
+    /// Budgets of every plugin, unless its datasource says otherwise.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// The datasources by name.
+    #[serde(default)]
+    pub datasources: BTreeMap<String, DatasourceConfig>,
+    /// The projects by name: per datasource, the settings that its plugin takes.
+    #[serde(default)]
+    pub projects: BTreeMap<String, BTreeMap<String, toml::Table>>,
+    /// The folder against which relative paths are taken: the file's own.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+impl Config {
+    /// Reads a file; without a name, [`DEFAULT_FILE`] in the working folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] with the path, and the line where the file is not what it should be. The
+    /// line itself is not quoted: it may hold a secret.
+    pub fn load(named: Option<&Path>) -> Result<Config, Misuse> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let hint = match named {
+                None => " Name another file with --config, or start from the one that is shipped: it has every setting with its default.",
+                Some(_) => "",
+            };
+            Misuse::new(format!("cannot read the configuration {}: {error}.{hint}", path.display()))
+        })?;
+        let mut config = Config::parse(&text)
+            .map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))?;
+        config.folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        Ok(config)
+    }
+
+    /// Parses the text of a file. An error begins with `:LINE: `.
+    fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
+            format!(":{}: {}", before.matches('\n').count() + 1, error.message())
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (project, settings) in &self.projects {
+            if !declaration::is_kebab(project) || project.eq_ignore_ascii_case("all") {
+                return Err(format!(
+                    ": the project {project:?} must be named with lower-case letters, digits and '-', and not \"all\""
+                ));
+            }
+            for datasource in settings.keys() {
+                if !self.datasources.contains_key(datasource) {
+                    return Err(format!(
+                        ": projects.{project} has settings for {datasource:?}, which is no datasource here{}",
+                        did_you_mean(datasource, self.datasources.keys())
+                    ));
+                }
+            }
+        }
+        if self.jobs == Some(0) {
+            return Err(": jobs is 0: nothing would ever be read".into());
+        }
+        for (name, datasource) in &self.datasources {
+            datasource.check(name).map_err(|problem| format!(": {problem}"))?;
+        }
+        Ok(())
+    }
+
+    /// A path of the file, taken from the file's folder.
+    pub fn resolve_path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The names of the projects that `wanted` means: one, or all that have settings for the
+    /// datasource.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when there is no such project, with the nearest names, or when it has no
+    /// settings for the datasource.
+    pub fn select_projects(&self, wanted: &str, datasource: &str) -> Result<Vec<String>, Misuse> {
+        let configured = |name: &&String| {
+            self.projects.get(*name).is_some_and(|settings| settings.contains_key(datasource))
+        };
+        if wanted.eq_ignore_ascii_case("all") {
+            let all: Vec<String> = self.projects.keys().filter(configured).cloned().collect();
+            if all.is_empty() {
+                return Err(Misuse::new(format!(
+                    "no project has settings for {datasource}: add [projects.NAME.{datasource}] to the configuration"
+                )));
+            }
+            return Ok(all);
+        }
+        let name = wanted.to_string();
+        if !self.projects.contains_key(&name) {
+            return Err(Misuse::new(format!(
+                "there is no project {wanted:?}{}",
+                did_you_mean(wanted, self.projects.keys())
+            )));
+        }
+        if !configured(&&name) {
+            return Err(Misuse::new(format!(
+                "the project {wanted} has no settings for {datasource}: add [projects.{wanted}.{datasource}] to the configuration"
+            )));
+        }
+        Ok(vec![name])
+    }
+
+    /// The settings of a project for a datasource, variables replaced, as a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when a variable is not set.
+    pub fn settings(
+        &self,
+        project: &str,
+        datasource: &str,
+        environment: &Environment,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Misuse> {
+        let table = self.projects.get(project).and_then(|settings| settings.get(datasource));
+        let mut json = serde_json::to_value(table.cloned().unwrap_or_default())
+            .map_err(|error| Misuse::new(format!("projects.{project}.{datasource}: {error}")))?;
+        variables::replace_in(&mut json, environment)
+            .map_err(|error| Misuse::new(format!("projects.{project}.{datasource}: {error}")))?;
+        match json {
+            serde_json::Value::Object(map) => Ok(map),
+            _ => Ok(serde_json::Map::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        [datasources.github]
+        plugin = "github.wasm"
+        base-url = "https://api.github.com"
+        credential = { kind = "bearer", secret = "${GITHUB_TOKEN}" }
+        [projects.fenix.github]
+        repository = "${OWNER:-mozilla-mobile}/fenix"
+        [projects.focus-ios]
+    "#;
+
+    #[test]
+    fn an_unknown_project_is_answered_with_the_nearest() {
+        let config = Config::parse(SMALL).unwrap();
+        let error = config.select_projects("fenixx", "github").unwrap_err().to_string();
+        assert!(error.contains("did you mean fenix?"), "{error}");
+        let error = config.select_projects("focus-ios", "github").unwrap_err().to_string();
+        assert!(error.contains("[projects.focus-ios.github]"), "{error}");
+        assert_eq!(config.select_projects("ALL", "github").unwrap(), ["fenix"]);
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_names_its_line_and_quotes_nothing() {
+        let error = Config::parse("jobs = 2\n[database]\npassword = \"hunter2\" x").unwrap_err();
+        assert!(error.starts_with(":3: "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        let error = Config::parse("job = 2").unwrap_err();
+        assert!(error.starts_with(":1: ") && error.contains("jobs"), "{error}");
+    }
+
+    #[test]
+    fn settings_for_an_unknown_datasource_are_a_mistake() {
+        let text = format!("{SMALL}\n[projects.fenix.githup]\nx = 1");
+        let error = Config::parse(&text).unwrap_err();
+        assert!(error.contains("did you mean github?"), "{error}");
+    }
+
+    #[test]
+    fn settings_have_their_variables_replaced() {
+        let config = Config::parse(SMALL).unwrap();
+        let settings = config.settings("fenix", "github", &Environment::default()).unwrap();
+        assert_eq!(settings["repository"], "mozilla-mobile/fenix");
+    }
+}

@@ -1,0 +1,66 @@
+//! Which budget a plugin ran out of, and how a person raises it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A budget that was used up. Its text names the budget, its value and its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// Linear memories and tables, in bytes.
+    Memory(u64),
+    /// Time in which the plugin's code ran.
+    Cpu(Duration),
+    /// Time from the first call on.
+    Wall(Duration),
+    /// Rows of one batch: how many came, how many are allowed.
+    BatchRows(usize, u32),
+    /// Bytes of one batch.
+    BatchBytes(u64),
+    /// Lines logged.
+    LogLines(u64),
+    /// Partitions planned: how many came, how many are allowed.
+    Partitions(usize, usize),
+    /// Host objects (requests, headers, streams) held at the same time.
+    Resources(usize),
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mebibytes = |bytes: u64| bytesize::ByteSize(bytes).display().iec().to_string();
+        match self {
+            Budget::Memory(bytes) => write!(
+                f,
+                "it wanted more memory than its budget of {} (limits.memory)",
+                mebibytes(*bytes)
+            ),
+            Budget::Cpu(time) => {
+                write!(f, "its code ran for longer than its budget of {time:?} (limits.cpu-time)")
+            }
+            Budget::Wall(time) => {
+                write!(f, "it took longer than its budget of {time:?} (limits.wall-time)")
+            }
+            Budget::BatchRows(rows, allowed) => write!(
+                f,
+                "it returned a batch of {rows} rows, {allowed} are the most (limits.max-batch-rows)"
+            ),
+            Budget::BatchBytes(bytes) => write!(
+                f,
+                "it handed over more than {} at once (limits.max-batch-bytes)",
+                mebibytes(*bytes)
+            ),
+            Budget::LogLines(lines) => {
+                write!(f, "it logged more than {lines} lines (limits.max-log-lines)")
+            }
+            Budget::Partitions(planned, allowed) => write!(
+                f,
+                "it planned {planned} partitions, {allowed} are the most (limits.max-partitions)"
+            ),
+            Budget::Resources(held) => {
+                write!(
+                    f,
+                    "it holds more than {held} requests, headers and streams at the same time"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A plugin's file: what it must be before anything in it runs.
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use test_dashboard_model::declaration;
+use test_dashboard_model::{Description, Report, Table};
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::instance::{Instance, InstanceOptions};
+use super::state::State;
+use super::wit::v0_1_0;
+use super::{PluginError, wit};
+use crate::config::Limits;
+
+/// The interface that every plugin exports, without its version.
+const DATASOURCE: &str = "testops:datasource/datasource@";
+
+/// A version of the contract that this host runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContractVersion {
+    /// `wit/0.1.0`
+    V0_1_0,
+}
+
+impl ContractVersion {
+    const ALL: &[ContractVersion] = &[ContractVersion::V0_1_0];
+}
+
+impl fmt::Display for ContractVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ContractVersion::V0_1_0 => "0.1.0",
+        })
+    }
+}
+
+/// A loaded plugin: compiled, linked, and described by itself.
+pub struct Plugin {
+    /// Its file.
+    pub path: PathBuf,
+    /// The file's size in bytes.
+    pub size: u64,
+    /// The file's SHA-256, in hexadecimal.
+    pub digest: String,
+    /// The contract's version that it exports.
+    pub version: ContractVersion,
+    /// The names of everything it imports.
+    pub imports: Vec<String>,
+    /// What it says of itself, checked for being possible.
+    pub description: Description,
+    limits: Arc<Limits>,
+    linked: v0_1_0::PluginPre<State>,
+}
+
+impl Plugin {
+    /// The report of this name.
+    pub fn report(&self, name: &str) -> Option<&Report> {
+        self.description.reports.iter().find(|report| report.name == name)
+    }
+
+    /// The tables that a report fills.
+    pub fn tables_of(&self, report: &Report) -> Vec<Arc<Table>> {
+        self.description
+            .tables
+            .iter()
+            .filter(|table| report.tables.contains(&table.name))
+            .map(|table| Arc::new(table.clone()))
+            .collect()
+    }
+
+    /// The budgets that its instances get.
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    /// A fresh instance, with its own memory and accounts.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] when the component cannot be set up within its budgets.
+    pub async fn instantiate(&self, options: InstanceOptions) -> Result<Instance, PluginError> {
+        Instance::new(&self.linked, Arc::clone(&self.limits), options).await
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// See [`Runtime::load`](super::Runtime::load).
+pub async fn load(
+    engine: &Engine,
+    linker: &Linker<State>,
+    path: &Path,
+    limits: Arc<Limits>,
+) -> Result<Plugin, PluginError> {
+    let bytes = read(path, &limits)?;
+    let size = bytes.len() as u64;
+    let digest = hex(&Sha256::digest(&bytes));
+    let component = compile(engine, path, bytes, &limits).await?;
+    let version = find_version(engine, &component, path)?;
+    let imports =
+        component.component_type().imports(engine).map(|(name, _)| name.to_string()).collect();
+    let linked = linker
+        .instantiate_pre(&component)
+        .and_then(wit::v0_1_0::PluginPre::new)
+        .map_err(|error| PluginError::CannotLink { path: path.into(), reason: one_line(&error) })?;
+    let mut instance =
+        Instance::new(&linked, Arc::clone(&limits), InstanceOptions::offline(path)).await?;
+    let description = instance.describe().await?;
+    declaration::check(&description)
+        .map_err(|error| PluginError::Declaration { path: path.into(), error })?;
+    Ok(Plugin {
+        path: path.to_path_buf(),
+        size,
+        digest,
+        version,
+        imports,
+        description,
+        limits,
+        linked,
+    })
+}
+
+/// Reads the file, never more of it than the budget allows.
+fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, PluginError> {
+    let unreadable = |error| PluginError::Unreadable { path: path.into(), error };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let allowed = limits.max_plugin_bytes;
+    let mut bytes = Vec::new();
+    file.take(allowed + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > allowed {
+        let size = path.metadata().map_or(bytes.len() as u64, |metadata| metadata.len());
+        return Err(PluginError::TooLarge { path: path.into(), size, allowed });
+    }
+    Ok(bytes)
+}
+
+/// Compiles on a thread of its own: it may take seconds, and is given up after its budget.
+/// The abandoned thread ends with the program.
+async fn compile(
+    engine: &Engine,
+    path: &Path,
+    bytes: Vec<u8>,
+    limits: &Limits,
+) -> Result<Component, PluginError> {
+    let not_a_component = |reason| PluginError::NotAComponent { path: path.into(), reason };
+    match wasmparser_kind(&bytes) {
+        FileKind::Component => {}
+        FileKind::Module => {
+            return Err(not_a_component(
+                "it is a core WebAssembly module, not a component; `test-dashboard plugin build` makes one".into(),
+            ));
+        }
+        FileKind::Other => {
+            return Err(not_a_component("it does not begin like WebAssembly".into()));
+        }
+    }
+    let engine = engine.clone();
+    let compiling = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes));
+    match tokio::time::timeout(limits.compile_time, compiling).await {
+        Err(_) => Err(PluginError::CompileTime { path: path.into(), allowed: limits.compile_time }),
+        Ok(Err(panic)) => Err(not_a_component(format!("the compiler failed on it: {panic}"))),
+        Ok(Ok(Err(error))) => Err(not_a_component(one_line(&error))),
+        Ok(Ok(Ok(component))) => Ok(component),
+    }
+}
+
+enum FileKind {
+    Component,
+    Module,
+    Other,
+}
+
+/// What the first eight bytes say: the magic number, then version and layer.
+fn wasmparser_kind(bytes: &[u8]) -> FileKind {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => FileKind::Component,
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => FileKind::Module,
+        _ => FileKind::Other,
+    }
+}
+
+fn find_version(
+    engine: &Engine,
+    component: &Component,
+    path: &Path,
+) -> Result<ContractVersion, PluginError> {
+    let exports: Vec<String> =
+        component.component_type().exports(engine).map(|(name, _)| name.to_string()).collect();
+    let exported = |version: &&ContractVersion| exports.contains(&format!("{DATASOURCE}{version}"));
+    // The newest one that both know.
+    if let Some(version) = ContractVersion::ALL.iter().rev().find(exported) {
+        return Ok(*version);
+    }
+    let found = match exports.iter().find(|name| name.starts_with(DATASOURCE)) {
+        Some(name) => format!("it exports {name}"),
+        None if exports.is_empty() => "it exports nothing".into(),
+        None => format!("it exports {}", shorten(&exports.join(", "))),
+    };
+    let supported: Vec<String> = ContractVersion::ALL.iter().map(ToString::to_string).collect();
+    Err(PluginError::WrongVersion { path: path.into(), found, supported: supported.join(", ") })
+}
+
+/// An engine's error on one line, its causes included.
+pub fn one_line(error: &wasmtime::Error) -> String {
+    shorten(&format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(400).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    super::state::printable(&short)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,147 @@
+//! Everything that can go wrong with a plugin, told to the operator.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use test_dashboard_egress::GateError;
+use test_dashboard_model::declaration::DeclarationError;
+use test_dashboard_model::{Failure, FailureKind};
+
+use super::Budget;
+
+/// Why a plugin was not loaded, or was stopped, or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The file cannot be read.
+    #[error(
+        "cannot read the plugin {path}: {error}. `make plugins` builds the ones that are shipped"
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// The file is larger than the budget.
+    #[error("the plugin {path} has {size} bytes, {allowed} are the most (limits.max-plugin-bytes)")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+        /// The budget in bytes.
+        allowed: u64,
+    },
+    /// The file is no component.
+    #[error("{path} is no plugin: {reason}")]
+    NotAComponent {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, or where it breaks.
+        reason: String,
+    },
+    /// Compiling took too long.
+    #[error("compiling the plugin {path} took longer than {allowed:?} (limits.compile-time)")]
+    CompileTime {
+        /// The file.
+        path: PathBuf,
+        /// The budget.
+        allowed: Duration,
+    },
+    /// It exports another version of the contract, or none.
+    #[error(
+        "{path} does not export the contract: {found}; this host runs testops:datasource/datasource@{supported}"
+    )]
+    WrongVersion {
+        /// The file.
+        path: PathBuf,
+        /// What it exports.
+        found: String,
+        /// The versions that this host runs.
+        supported: String,
+    },
+    /// It imports something that the host does not have.
+    #[error("{path} cannot be linked: {reason}")]
+    CannotLink {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// What it says of itself breaks the contract.
+    #[error("{path} declares what cannot be: {error}")]
+    Declaration {
+        /// The file.
+        path: PathBuf,
+        /// The rule it breaks.
+        error: DeclarationError,
+    },
+    /// It used up a budget and was stopped.
+    #[error("the plugin was stopped in {during}: {budget}")]
+    Budget {
+        /// The call.
+        during: &'static str,
+        /// The budget.
+        budget: Budget,
+    },
+    /// Its request broke the operator's policy, and it was stopped.
+    #[error("the plugin was stopped in {during}: {error}")]
+    Egress {
+        /// The call.
+        during: &'static str,
+        /// The rule it broke.
+        error: GateError,
+    },
+    /// Its code trapped.
+    #[error("the plugin crashed in {during}: {reason}")]
+    Trap {
+        /// The call.
+        during: &'static str,
+        /// The trap, and what the plugin said last.
+        reason: String,
+    },
+    /// It broke the contract.
+    #[error("the plugin broke the contract in {during}: {rule}")]
+    Contract {
+        /// The call.
+        during: &'static str,
+        /// What it did, and what the contract says.
+        rule: String,
+    },
+    /// It said that it failed.
+    #[error("{0}")]
+    Failure(Failure),
+}
+
+impl PluginError {
+    /// The kind under which the failure is filed in the history.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            PluginError::Unreadable { .. }
+            | PluginError::TooLarge { .. }
+            | PluginError::NotAComponent { .. }
+            | PluginError::CompileTime { .. }
+            | PluginError::WrongVersion { .. }
+            | PluginError::CannotLink { .. }
+            | PluginError::Declaration { .. } => "plugin",
+            PluginError::Budget { .. } => "budget",
+            PluginError::Egress { .. } => "policy",
+            PluginError::Trap { .. } => "trap",
+            PluginError::Contract { .. } => "contract",
+            PluginError::Failure(failure) => match failure.kind {
+                FailureKind::Config => "config",
+                FailureKind::Auth => "auth",
+                FailureKind::NotFound => "not-found",
+                FailureKind::RateLimited => "rate-limited",
+                FailureKind::Transient => "transient",
+                FailureKind::UnexpectedResponse => "unexpected-response",
+                FailureKind::Internal => "internal",
+            },
+        }
+    }
+
+    /// Whether the same call may do better when it is tried again at once.
+    pub fn is_worth_another_try(&self) -> bool {
+        matches!(self, PluginError::Failure(failure) if failure.kind.is_worth_another_try())
+    }
+}

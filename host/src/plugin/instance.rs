@@ -1,0 +1,366 @@
+//! One instance of a plugin: the calls of the contract, each within the budgets.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use test_dashboard_egress::{Gate, Session};
+use test_dashboard_model::{CheckpointText, Description, Failure, FailureKind, Partition, Row};
+use wasmtime::component::{ResourceAny, ResourceTableError};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::component::one_line;
+use super::state::{MAX_RESOURCES, State};
+use super::wit::v0_1_0::{self, guest};
+use super::{Budget, PluginError};
+use crate::config::Limits;
+
+/// The greatest length of a partition's id, in characters.
+const MAX_PARTITION_ID: usize = 200;
+/// The most bytes of a partition's data.
+const MAX_PARTITION_DATA: usize = 64 << 10;
+/// The most bytes of a checkpoint.
+const MAX_CHECKPOINT: usize = 256 << 10;
+
+/// What every call about a project is given.
+#[derive(Debug, Clone)]
+pub struct ProjectContext {
+    /// The project's name.
+    pub project: String,
+    /// The service's address, without a trailing slash.
+    pub base_url: String,
+    /// The project's settings, a JSON object as text.
+    pub settings: String,
+    /// The run's time.
+    pub now: jiff::Timestamp,
+}
+
+/// What a run asks of a plugin.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The report's name.
+    pub report: String,
+    /// The project.
+    pub context: ProjectContext,
+    /// From when on, inclusive.
+    pub since: Option<jiff::Timestamp>,
+    /// Until when, exclusive.
+    pub until: Option<jiff::Timestamp>,
+    /// Whether everything is wanted, without a checkpoint.
+    pub full: bool,
+}
+
+/// Some rows of one table, not yet checked.
+#[derive(Debug)]
+pub struct Batch {
+    /// The table's name, as the plugin gives it.
+    pub table: String,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// With one, this batch is a commit point.
+    pub checkpoint: Option<CheckpointText>,
+}
+
+/// How an instance is set up.
+pub struct InstanceOptions {
+    /// What its log lines begin with.
+    pub label: String,
+    /// Where its requests go; none: it cannot make any.
+    pub gate: Option<(Gate, Session)>,
+    /// What its wall clock shows.
+    pub now: jiff::Timestamp,
+}
+
+impl InstanceOptions {
+    /// An instance that makes no requests, for `describe`.
+    pub fn offline(path: &Path) -> Self {
+        InstanceOptions {
+            label: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            gate: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// A running instance. After an error it is of no more use.
+pub struct Instance {
+    store: Store<State>,
+    plugin: v0_1_0::Plugin,
+    limits: Arc<Limits>,
+    wall_used: Duration,
+}
+
+/// A partition that is being read.
+pub struct Reader {
+    resource: ResourceAny,
+    last_checkpoint: Option<CheckpointText>,
+}
+
+/// Runs one call of the contract, and finds out why it failed when it does.
+macro_rules! call {
+    ($self:ident, $name:literal, $call:expr) => {{
+        let remaining = $self.limits.wall_time.saturating_sub($self.wall_used);
+        let started = Instant::now();
+        let outcome = tokio::time::timeout(remaining, $call).await;
+        $self.wall_used += started.elapsed();
+        $self.judge($name, outcome)
+    }};
+}
+
+impl Instance {
+    pub(super) async fn new(
+        linked: &v0_1_0::PluginPre<State>,
+        limits: Arc<Limits>,
+        options: InstanceOptions,
+    ) -> Result<Self, PluginError> {
+        let state = State::new(options.label, Arc::clone(&limits), options.gate, options.now);
+        let mut store = Store::new(linked.engine(), state);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(usize::try_from(limits.max_batch_bytes).unwrap_or(usize::MAX));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| {
+            store.data_mut().tick()?;
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store.call_hook(|mut store, hook| {
+            store.data_mut().cross(hook);
+            Ok(())
+        });
+        // A component may run code of its own when it is set up: it counts like any call.
+        let started = Instant::now();
+        let outcome =
+            tokio::time::timeout(limits.wall_time, linked.instantiate_async(&mut store)).await;
+        let plugin = judge(&store, &limits, "its start", outcome)?;
+        Ok(Instance { store, plugin, limits, wall_used: started.elapsed() })
+    }
+
+    fn judge<T>(
+        &self,
+        during: &'static str,
+        outcome: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    ) -> Result<T, PluginError> {
+        judge(&self.store, &self.limits, during, outcome)
+    }
+
+    /// What the plugin says of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] when it crashes, runs out of a budget or asks the network.
+    pub async fn describe(&mut self) -> Result<Description, PluginError> {
+        let datasource = self.plugin.testops_datasource_datasource();
+        let description = call!(self, "describe", datasource.call_describe(&mut self.store))?;
+        if self.store.data().hooks().was_refused_offline() {
+            return Err(PluginError::Contract {
+                during: "describe",
+                rule: "it made a request; describe is pure".into(),
+            });
+        }
+        Ok(description.into())
+    }
+
+    /// Whether the project's settings work, in the plugin's words.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Failure`] with what does not work; any other when it misbehaves.
+    pub async fn check(&mut self, context: &ProjectContext) -> Result<String, PluginError> {
+        let datasource = self.plugin.testops_datasource_datasource();
+        let context = context.into();
+        let answer = call!(self, "check", datasource.call_check(&mut self.store, &context))?;
+        answer
+            .map(|text| super::state::printable(&text))
+            .map_err(|failure| self.failed(failure.into()))
+    }
+
+    /// Splits a request into partitions.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] when the plugin fails or misbehaves, or when its partitions break the
+    /// contract: too many, an id twice, an id that is none.
+    pub async fn plan(&mut self, request: &Request) -> Result<Vec<Partition>, PluginError> {
+        let datasource = self.plugin.testops_datasource_datasource();
+        let wit_request = request.into();
+        let answer = call!(self, "plan", datasource.call_plan(&mut self.store, &wit_request))?;
+        let partitions = answer.map_err(|failure| self.failed(failure.into()))?;
+        let allowed = self.limits.max_partitions;
+        if partitions.len() > allowed {
+            let budget = Budget::Partitions(partitions.len(), allowed);
+            return Err(PluginError::Budget { during: "plan", budget });
+        }
+        let mut ids = std::collections::HashSet::new();
+        for partition in &partitions {
+            check_partition(partition)?;
+            if !ids.insert(&partition.id) {
+                return Err(broken(
+                    "plan",
+                    format!("the partition {:?} comes twice", partition.id),
+                ));
+            }
+        }
+        Ok(partitions.into_iter().map(Into::into).collect())
+    }
+
+    /// Begins to read a partition.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] when the plugin fails or misbehaves.
+    pub async fn open(
+        &mut self,
+        request: &Request,
+        partition: &Partition,
+        checkpoint: Option<&CheckpointText>,
+    ) -> Result<Reader, PluginError> {
+        let datasource = self.plugin.testops_datasource_datasource();
+        let wit_request = request.into();
+        let wit_partition = partition.into();
+        let checkpoint = checkpoint.map(|text| &text.0);
+        let answer = call!(
+            self,
+            "open",
+            datasource.call_open(&mut self.store, &wit_request, &wit_partition, checkpoint)
+        )?;
+        let resource = answer.map_err(|failure| self.failed(failure.into()))?;
+        Ok(Reader { resource, last_checkpoint: None })
+    }
+
+    /// The next rows of a partition; none at its end.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] when the plugin fails or misbehaves, or when the batch breaks the
+    /// contract: too many rows, a checkpoint that does not advance.
+    pub async fn next_batch(&mut self, reader: &mut Reader) -> Result<Option<Batch>, PluginError> {
+        const DURING: &str = "next-batch";
+        let datasource = self.plugin.testops_datasource_datasource();
+        let allowed = self.limits.max_batch_rows;
+        let answer = call!(
+            self,
+            "next-batch",
+            datasource.reader().call_next_batch(&mut self.store, reader.resource, allowed)
+        )?;
+        let Some(batch) = answer.map_err(|failure| self.failed(failure.into()))? else {
+            return Ok(None);
+        };
+        if batch.rows.len() > allowed as usize {
+            let budget = Budget::BatchRows(batch.rows.len(), allowed);
+            return Err(PluginError::Budget { during: DURING, budget });
+        }
+        let batch = Batch::from(batch);
+        if let Some(checkpoint) = &batch.checkpoint {
+            if checkpoint.0.len() > MAX_CHECKPOINT {
+                return Err(broken(
+                    DURING,
+                    format!(
+                        "a checkpoint has {} bytes, {MAX_CHECKPOINT} are the most",
+                        checkpoint.0.len()
+                    ),
+                ));
+            }
+            if reader.last_checkpoint.as_ref() == Some(checkpoint) {
+                return Err(broken(
+                    DURING,
+                    "its checkpoint does not advance: it gave the same one twice in a row".into(),
+                ));
+            }
+            reader.last_checkpoint = Some(checkpoint.clone());
+        }
+        Ok(Some(batch))
+    }
+
+    /// How long the plugin's own code ran so far.
+    pub fn cpu_used(&self) -> Duration {
+        self.store.data().cpu_used()
+    }
+
+    /// A failure that the plugin reports. When its newest request failed in the gate, the
+    /// gate knows better than the plugin what happened, so its words are used.
+    fn failed(&self, failure: Failure) -> PluginError {
+        let own_trouble = matches!(
+            failure.kind,
+            FailureKind::Transient | FailureKind::RateLimited | FailureKind::Internal
+        );
+        match self.store.data().hooks().last_error() {
+            Some(error) if own_trouble => PluginError::Failure(Failure {
+                kind: if error.retry_after().is_some() {
+                    FailureKind::RateLimited
+                } else {
+                    FailureKind::Transient
+                },
+                retry_after: error
+                    .retry_after()
+                    .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+                message: error.to_string(),
+            }),
+            _ => PluginError::Failure(failure),
+        }
+    }
+}
+
+/// What became of a call. A broken policy or budget comes before what the plugin answered,
+/// because it may have carried on as if nothing had happened.
+fn judge<T>(
+    store: &Store<State>,
+    limits: &Limits,
+    during: &'static str,
+    outcome: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+) -> Result<T, PluginError> {
+    let state = store.data();
+    if let Some(error) = state.hooks().violation() {
+        return Err(PluginError::Egress { during, error });
+    }
+    if let Some(budget) = state.exceeded {
+        return Err(PluginError::Budget { during, budget });
+    }
+    let error = match outcome {
+        Ok(Ok(answer)) => return Ok(answer),
+        Err(_) => {
+            return Err(PluginError::Budget { during, budget: Budget::Wall(limits.wall_time) });
+        }
+        Ok(Err(error)) => error,
+    };
+    if error.chain().any(|cause| cause.to_string().contains("too much data is being copied")) {
+        let budget = Budget::BatchBytes(limits.max_batch_bytes);
+        return Err(PluginError::Budget { during, budget });
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        let budget = Budget::Resources(MAX_RESOURCES);
+        return Err(PluginError::Budget { during, budget });
+    }
+    let reason = match (error.downcast_ref::<wasmtime::Trap>(), state.last_line()) {
+        (Some(trap), Some(line)) => format!("{trap}; the last thing it said: {line}"),
+        (Some(trap), None) => trap.to_string(),
+        (None, _) => one_line(&error),
+    };
+    Err(PluginError::Trap { during, reason })
+}
+
+fn broken(during: &'static str, rule: String) -> PluginError {
+    PluginError::Contract { during, rule }
+}
+
+fn check_partition(partition: &guest::Partition) -> Result<(), PluginError> {
+    let id = &partition.id;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
+    if id.is_empty() || id.len() > MAX_PARTITION_ID || !id.chars().all(allowed) {
+        let shown: String = id.chars().take(60).collect();
+        return Err(broken(
+            "plan",
+            format!(
+                "the partition's id {shown:?} has to be 1 to {MAX_PARTITION_ID} characters of ASCII letters, digits and -_.:/"
+            ),
+        ));
+    }
+    if partition.data.len() > MAX_PARTITION_DATA {
+        return Err(broken(
+            "plan",
+            format!(
+                "the partition {id} has {} bytes of data, {MAX_PARTITION_DATA} are the most",
+                partition.data.len()
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Runs a plugin without trusting it.
+//!
+//! A [`Runtime`] holds the one engine and what is linked: the contract's log, `wasi:http`
+//! behind the egress gate, and the rest of WASI leading nowhere. It loads a file into a
+//! [`Plugin`], which has told what it is; a plugin is instantiated anew for every call about
+//! a project, each [`Instance`] with its own memory, budgets and requests.
+
+mod budget;
+mod cache;
+mod component;
+mod error;
+mod http;
+mod instance;
+mod runtime;
+mod state;
+mod wit;
+
+pub use budget::Budget;
+pub use component::{ContractVersion, Plugin};
+pub use error::PluginError;
+pub use instance::{Batch, Instance, InstanceOptions, ProjectContext, Reader, Request};
+pub use runtime::Runtime;

@@ -1,0 +1,88 @@
+//! The one engine, and what is linked to every plugin.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, OptLevel};
+
+use super::component::{self, Plugin};
+use super::state::{State, TICK};
+use super::{PluginError, cache, wit};
+use crate::config::Limits;
+
+/// The engine, the linker, and the clock that interrupts running plugins.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker<State>,
+    _clock: EpochClock,
+}
+
+impl Runtime {
+    /// Sets up the engine. Compiled plugins are kept in `cache`, by default in the user's
+    /// cache folder.
+    ///
+    /// # Errors
+    ///
+    /// When this machine cannot run the engine at all.
+    pub fn new(cache: Option<&Path>) -> anyhow::Result<Self> {
+        let mut config = Config::new();
+        config
+            .epoch_interruption(true)
+            .cranelift_opt_level(OptLevel::Speed)
+            .max_wasm_stack(1 << 20)
+            .async_stack_size(2 << 20)
+            .wasm_backtrace_max_frames(None)
+            .cache(cache::open(cache));
+        let engine = Engine::new(&config).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let linker = link(&engine).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let clock = EpochClock::start(engine.clone())?;
+        Ok(Runtime { engine, linker, _clock: clock })
+    }
+
+    /// Loads a plugin: reads and compiles the file, finds the contract's version, asks the
+    /// plugin what it is and checks the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError`] says what the file is instead of a plugin, or what it declares that
+    /// cannot be.
+    pub async fn load(&self, path: &Path, limits: Arc<Limits>) -> Result<Plugin, PluginError> {
+        component::load(&self.engine, &self.linker, path, limits).await
+    }
+}
+
+fn link(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wit::v0_1_0::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Advances the engine's epoch every [`TICK`], on a thread of its own: a plugin that never
+/// gives way cannot hold it up.
+struct EpochClock {
+    stop: Arc<AtomicBool>,
+}
+
+impl EpochClock {
+    fn start(engine: Engine) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        std::thread::Builder::new().name("epoch".into()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(EpochClock { stop })
+    }
+}
+
+impl Drop for EpochClock {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}

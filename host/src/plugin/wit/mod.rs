@@ -1,0 +1,4 @@
+//! The versions of the contract. Each is frozen in its own file, which converts into the
+//! host's words; nothing else in the host knows that versions exist.
+
+pub mod v0_1_0;

@@ -1,0 +1,127 @@
+//! What is read: one report of one project, through one plugin.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use test_dashboard_egress::{Cassette, Gate, GateError, Recorder, RequestBudget, Session, Tape};
+use test_dashboard_model::Table;
+
+use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
+
+/// The days that a run looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// From when on, inclusive.
+    pub since: Option<jiff::Timestamp>,
+    /// Until when, exclusive.
+    pub until: Option<jiff::Timestamp>,
+}
+
+/// Where a run's requests are recorded to or replayed from.
+#[derive(Debug, Clone, Default)]
+pub enum Tapes {
+    /// They are sent, and that is all.
+    #[default]
+    Live,
+    /// They are sent and written to `FOLDER/PROJECT/REPORT.har`.
+    Record(PathBuf),
+    /// They are answered from `FOLDER/PROJECT/REPORT.har`.
+    Replay(PathBuf),
+}
+
+impl Tapes {
+    /// Whether answers come from recordings.
+    pub fn is_replay(&self) -> bool {
+        matches!(self, Tapes::Replay(_))
+    }
+
+    /// The tape of one report and project.
+    ///
+    /// # Errors
+    ///
+    /// When the recording cannot be read.
+    pub fn open(
+        &self,
+        project: &str,
+        report: &str,
+        now: jiff::Timestamp,
+    ) -> Result<Tape, GateError> {
+        match self {
+            Tapes::Live => Ok(Tape::Live),
+            Tapes::Record(_) => Ok(Tape::Record(Recorder::new(format!("{project} {report}"), now))),
+            Tapes::Replay(folder) => {
+                Cassette::load(&file(folder, project, report)).map(Tape::Replay)
+            }
+        }
+    }
+
+    /// Ends a tape: writes what was recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the recording cannot be written.
+    pub fn close(&self, project: &str, report: &str, tape: &Tape) -> Result<(), GateError> {
+        match (self, tape) {
+            (Tapes::Record(folder), Tape::Record(recorder)) => {
+                recorder.write(&file(folder, project, report))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn file(folder: &Path, project: &str, report: &str) -> PathBuf {
+    folder.join(project).join(format!("{report}.har"))
+}
+
+/// One report of one project.
+pub struct Job {
+    /// The datasource's name.
+    pub datasource: String,
+    /// Its plugin.
+    pub plugin: Arc<Plugin>,
+    /// Its gate.
+    pub gate: Gate,
+    /// What is asked of the plugin.
+    pub request: Request,
+    /// The tables that the report fills.
+    pub tables: Vec<Arc<Table>>,
+    /// Where its requests are recorded to or replayed from.
+    pub tape: Tape,
+}
+
+impl Job {
+    /// What is asked about, as log lines and messages begin.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.context().project, self.request.report)
+    }
+
+    /// The project's side of the request.
+    pub fn context(&self) -> &ProjectContext {
+        &self.request.context
+    }
+
+    /// A session for the requests of one instance, with a budget of its own.
+    pub fn session(&self, label: String) -> Session {
+        let limits = self.plugin.limits();
+        let budget = RequestBudget {
+            max_requests: limits.max_requests,
+            max_response_bytes: limits.max_response_bytes,
+        };
+        Session::new(label, self.tape.clone(), budget)
+    }
+
+    /// A fresh instance whose requests go through the gate in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::instantiate`].
+    pub async fn instantiate(
+        &self,
+        label: String,
+        session: Session,
+    ) -> Result<Instance, PluginError> {
+        let gate = Some((self.gate.clone(), session));
+        self.plugin.instantiate(InstanceOptions { label, gate, now: self.context().now }).await
+    }
+}

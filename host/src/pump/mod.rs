@@ -1,0 +1,19 @@
+//! The path of a row: from a plugin's reader, through the checks, to a commit in the
+//! database.
+//!
+//! [`Job`]s say what is read: one report of one project, through one plugin. [`run`] plans
+//! them, reads their partitions side by side and tells what became of each. A partition's
+//! failure is that partition's: the others finish.
+
+mod installed;
+mod job;
+mod partition;
+mod report;
+mod run;
+mod sink;
+
+pub use installed::{Installed, gate_options};
+pub use job::{Job, Tapes, Window};
+pub use report::{PartitionReport, RunReport, Tally};
+pub use run::{Options, run};
+pub use sink::{DryRows, DryTable, Sink};

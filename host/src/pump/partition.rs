@@ -1,0 +1,305 @@
+//! Reads one partition and writes it: plugin → batches → checks → staging → commits.
+//!
+//! The plugin runs in a task of its own, and a channel of two batches lies between it and the
+//! database, so that both work at the same time and a slow database slows the plugin down
+//! instead of filling memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use test_dashboard_egress::{Session, Tape};
+use test_dashboard_model::validate::Validator;
+use test_dashboard_model::{CheckpointText, Partition, Table};
+use test_dashboard_store::{CommitPoint, Counts, PartitionKey, StoreError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::report::{PartitionFailure, PartitionReport};
+use super::sink::PartitionSink;
+use super::{Job, Sink, Tally};
+use crate::plugin::{Batch, PluginError};
+
+/// How many batches may lie between the plugin and the database.
+const BATCHES_BETWEEN: usize = 2;
+/// How often a partition is tried that failed for a reason that may pass by itself. The gate
+/// has then already tried every single request several times.
+const ATTEMPTS: u32 = 2;
+
+/// Why a partition failed.
+#[derive(Debug, thiserror::Error)]
+enum PartitionError {
+    #[error("{0}")]
+    Plugin(#[from] PluginError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "the plugin broke the contract: its batch is for {table:?}, which the report {report} does not fill"
+    )]
+    OtherTable { table: String, report: String },
+    #[error(
+        "{rejected} of {read} rows broke their declaration, more than the share that is borne (limits.max-rejected-share = {share}); nothing since the last commit was written. The first: {table}, {reason}; the row: {row}"
+    )]
+    TooManyRejected {
+        rejected: u64,
+        read: u64,
+        share: f64,
+        table: String,
+        reason: String,
+        row: String,
+    },
+    #[error("the task that ran the plugin ended without an answer: {0}")]
+    Task(String),
+}
+
+impl PartitionError {
+    fn kind(&self) -> &'static str {
+        match self {
+            PartitionError::Plugin(error) => error.kind(),
+            PartitionError::Store(error) if error.is_conflict() => "conflict",
+            PartitionError::Store(_) => "database",
+            PartitionError::OtherTable { .. } => "contract",
+            PartitionError::TooManyRejected { .. } => "rejected",
+            PartitionError::Task(_) => "internal",
+        }
+    }
+
+    fn is_worth_another_try(&self) -> bool {
+        match self {
+            PartitionError::Plugin(error) => error.is_worth_another_try(),
+            PartitionError::Store(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// Pumps one partition to its end. Whatever happens is in the report.
+pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
+    let started = jiff::Timestamp::now();
+    let clock = Instant::now();
+    let mut tally = Tally::default();
+    let mut cpu = Duration::ZERO;
+    let mut attempt = 1;
+    let outcome = loop {
+        let outcome = attempt_once(&job, &partition, &sink, &mut tally, &mut cpu).await;
+        match &outcome {
+            Err(error) if error.is_worth_another_try() && attempt < ATTEMPTS => {
+                tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
+                attempt += 1;
+            }
+            _ => break outcome,
+        }
+    };
+    if tally.replaced_nuls > 0 {
+        tracing::warn!(
+            "{} {}: {} characters U+0000 were replaced by U+FFFD",
+            job.label(),
+            partition.id,
+            tally.replaced_nuls
+        );
+    }
+    PartitionReport {
+        project: job.context().project.clone(),
+        datasource: job.datasource.clone(),
+        report: job.request.report.clone(),
+        partition: partition.id,
+        tally,
+        started,
+        elapsed: clock.elapsed(),
+        cpu,
+        error: outcome.err().map(|error| PartitionFailure {
+            kind: error.kind().to_string(),
+            message: error.to_string(),
+        }),
+    }
+}
+
+async fn attempt_once(
+    job: &Arc<Job>,
+    partition: &Partition,
+    sink: &Sink,
+    tally: &mut Tally,
+    cpu: &mut Duration,
+) -> Result<(), PartitionError> {
+    let key = PartitionKey {
+        project: job.context().project.clone(),
+        datasource: job.datasource.clone(),
+        report: job.request.report.clone(),
+        partition: partition.id.clone(),
+    };
+    let writer = sink.open(key, &job.tables).await?;
+    // A recording begins at the beginning, so that it can be replayed into any database.
+    let checkpoint = match job.tape {
+        Tape::Live => writer.checkpoint().cloned(),
+        Tape::Record(_) | Tape::Replay(_) => None,
+    };
+    let session = job.session(format!("{} {}", job.label(), partition.id));
+    let (sender, receiver) = mpsc::channel(BATCHES_BETWEEN);
+    // A set, because dropping it stops its task: a cancelled run leaves no plugin running.
+    let mut reading = JoinSet::new();
+    reading.spawn(read(Arc::clone(job), partition.clone(), checkpoint, session.clone(), sender));
+    let written = Writing::new(job, writer, tally).write_all(receiver).await;
+    if written.is_err() {
+        reading.abort_all();
+    }
+    let read = match reading.join_next().await {
+        Some(Ok(read)) => Some(read),
+        Some(Err(error)) if error.is_cancelled() => None,
+        Some(Err(error)) => return Err(PartitionError::Task(error.to_string())),
+        None => None,
+    };
+    tally.requests += session.requests();
+    tally.response_bytes += session.response_bytes();
+    if let Some(read) = read {
+        *cpu += read.cpu;
+        // The plugin's failure comes first: that its rows were not committed follows from it.
+        read.outcome?;
+    }
+    written
+}
+
+/// What passes from the plugin to the database. A channel that closes without an end means
+/// that the plugin failed, and what is staged is dropped.
+enum Message {
+    Batch(Batch),
+    End,
+}
+
+struct ReadOutcome {
+    cpu: Duration,
+    outcome: Result<(), PluginError>,
+}
+
+/// Runs the plugin to the end of the partition.
+async fn read(
+    job: Arc<Job>,
+    partition: Partition,
+    checkpoint: Option<CheckpointText>,
+    session: Session,
+    sender: mpsc::Sender<Message>,
+) -> ReadOutcome {
+    let label = format!("{} {}", job.label(), partition.id);
+    let mut instance = match job.instantiate(label, session).await {
+        Ok(instance) => instance,
+        Err(error) => return ReadOutcome { cpu: Duration::ZERO, outcome: Err(error) },
+    };
+    let outcome = async {
+        let mut reader = instance.open(&job.request, &partition, checkpoint.as_ref()).await?;
+        while let Some(batch) = instance.next_batch(&mut reader).await? {
+            if sender.send(Message::Batch(batch)).await.is_err() {
+                return Ok(()); // The writing side failed, and says why itself.
+            }
+        }
+        // The receiver only goes away after a failure of its own.
+        let _ = sender.send(Message::End).await;
+        Ok(())
+    }
+    .await;
+    ReadOutcome { cpu: instance.cpu_used(), outcome }
+}
+
+/// The database's side of a partition.
+struct Writing<'a> {
+    job: &'a Job,
+    writer: PartitionSink,
+    tally: &'a mut Tally,
+    validators: HashMap<String, Validator>,
+    first_reject: Option<(String, String, String)>,
+    /// What this attempt saw; the tally counts all attempts.
+    read: u64,
+    rejected: u64,
+}
+
+impl<'a> Writing<'a> {
+    fn new(job: &'a Job, writer: PartitionSink, tally: &'a mut Tally) -> Self {
+        let validators = job
+            .tables
+            .iter()
+            .map(|table| (table.name.clone(), Validator::new(Arc::clone(table))))
+            .collect();
+        Writing { job, writer, tally, validators, first_reject: None, read: 0, rejected: 0 }
+    }
+
+    async fn write_all(
+        mut self,
+        mut receiver: mpsc::Receiver<Message>,
+    ) -> Result<(), PartitionError> {
+        while let Some(message) = receiver.recv().await {
+            match message {
+                Message::Batch(batch) => self.write(batch).await?,
+                Message::End => return self.commit(None, CommitPoint::End).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, batch: Batch) -> Result<(), PartitionError> {
+        let Some(validator) = self.validators.get_mut(&batch.table) else {
+            return Err(PartitionError::OtherTable {
+                table: batch.table.chars().take(80).collect(),
+                report: self.job.request.report.clone(),
+            });
+        };
+        let table: Arc<Table> = Arc::clone(validator.table());
+        let nuls_before = validator.replaced_nuls();
+        let read = batch.rows.len() as u64;
+        let mut rows = Vec::with_capacity(batch.rows.len());
+        let mut rejected = 0;
+        for row in batch.rows {
+            match validator.check(row) {
+                Ok(row) => rows.push(row),
+                Err(reject) => {
+                    rejected += 1;
+                    if self.first_reject.is_none() {
+                        self.first_reject = Some((
+                            reject.table.clone(),
+                            reject.reason.clone(),
+                            reject.row.chars().take(500).collect(),
+                        ));
+                    }
+                    self.writer.reject(&table, *reject);
+                }
+            }
+        }
+        self.tally.replaced_nuls += validator.replaced_nuls() - nuls_before;
+        self.tally.rows_read += read;
+        self.tally.rows_rejected += rejected;
+        self.read += read;
+        self.rejected += rejected;
+        if !rows.is_empty() {
+            self.writer.stage(&table, rows).await?;
+        }
+        if batch.checkpoint.is_some() {
+            self.commit(batch.checkpoint, CommitPoint::Intermediate).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &mut self,
+        checkpoint: Option<CheckpointText>,
+        point: CommitPoint,
+    ) -> Result<(), PartitionError> {
+        let share = self.job.plugin.limits().max_rejected_share;
+        if self.rejected as f64 > share * self.read as f64
+            && let Some((table, reason, row)) = self.first_reject.clone()
+        {
+            let (rejected, read) = (self.rejected, self.read);
+            return Err(PartitionError::TooManyRejected {
+                rejected,
+                read,
+                share,
+                table,
+                reason,
+                row,
+            });
+        }
+        let Counts { new, changed, unchanged, removed, .. } =
+            self.writer.commit(checkpoint, point).await?;
+        self.tally.rows_new += new;
+        self.tally.rows_changed += changed;
+        self.tally.rows_unchanged += unchanged;
+        self.tally.rows_removed += removed;
+        Ok(())
+    }
+}

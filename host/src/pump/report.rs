@@ -1,0 +1,151 @@
+//! What became of a run, for a person, a program and the history.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use test_dashboard_store::{Outcome, PartitionKey, PartitionResult};
+
+/// What a partition, or a sum of them, did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Rows that the plugin delivered.
+    pub rows_read: u64,
+    /// Rows that were not in the table before.
+    pub rows_new: u64,
+    /// Rows that were in the table and differed.
+    pub rows_changed: u64,
+    /// Rows that were in the table exactly like this.
+    pub rows_unchanged: u64,
+    /// Rows of a snapshot that are gone upstream.
+    pub rows_removed: u64,
+    /// Rows that broke their declaration.
+    pub rows_rejected: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes of all response bodies.
+    pub response_bytes: u64,
+    /// Characters U+0000 that were replaced.
+    pub replaced_nuls: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.rows_read += other.rows_read;
+        self.rows_new += other.rows_new;
+        self.rows_changed += other.rows_changed;
+        self.rows_unchanged += other.rows_unchanged;
+        self.rows_removed += other.rows_removed;
+        self.rows_rejected += other.rows_rejected;
+        self.requests += other.requests;
+        self.response_bytes += other.response_bytes;
+        self.replaced_nuls += other.replaced_nuls;
+    }
+}
+
+/// What became of one partition.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionReport {
+    /// The project.
+    pub project: String,
+    /// The datasource.
+    pub datasource: String,
+    /// The report.
+    pub report: String,
+    /// The partition's id; `(plan)` for what was done to find the partitions.
+    pub partition: String,
+    /// What was read and written.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// When it began.
+    pub started: jiff::Timestamp,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// How long the plugin's own code ran, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub cpu: Duration,
+    /// Why it failed, if it did.
+    pub error: Option<PartitionFailure>,
+}
+
+/// Why a partition failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionFailure {
+    /// The kind, such as `auth`, `budget`, `policy`, `database`.
+    pub kind: String,
+    /// What happened, to what, and what to do.
+    pub message: String,
+}
+
+impl PartitionReport {
+    /// Under which key the history files it.
+    pub fn key(&self) -> PartitionKey {
+        PartitionKey {
+            project: self.project.clone(),
+            datasource: self.datasource.clone(),
+            report: self.report.clone(),
+            partition: self.partition.clone(),
+        }
+    }
+
+    /// What the history keeps of it.
+    pub fn result(&self) -> PartitionResult {
+        PartitionResult {
+            outcome: if self.error.is_some() { Outcome::Failed } else { Outcome::Succeeded },
+            error: self.error.as_ref().map(|error| error.message.clone()),
+            failure_kind: self.error.as_ref().map(|error| error.kind.clone()),
+            rows_read: self.tally.rows_read,
+            rows_new: self.tally.rows_new,
+            rows_changed: self.tally.rows_changed,
+            rows_unchanged: self.tally.rows_unchanged,
+            rows_removed: self.tally.rows_removed,
+            rows_rejected: self.tally.rows_rejected,
+            requests: self.tally.requests,
+            response_bytes: self.tally.response_bytes,
+            started: self.started,
+            elapsed: self.elapsed,
+        }
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunReport {
+    /// The run's number in the history; none for a dry run.
+    pub run: Option<i64>,
+    /// Its partitions, in the order in which they ended.
+    pub partitions: Vec<PartitionReport>,
+}
+
+impl RunReport {
+    /// The sum of all partitions.
+    pub fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        for partition in &self.partitions {
+            total += partition.tally;
+        }
+        total
+    }
+
+    /// The partitions that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &PartitionReport> {
+        self.partitions.iter().filter(|partition| partition.error.is_some())
+    }
+
+    /// How the run ended as a whole.
+    pub fn outcome(&self) -> Outcome {
+        let failed = self.failures().count();
+        let read = self.partitions.iter().filter(|p| p.partition != super::run::PLAN);
+        if failed == 0 {
+            Outcome::Succeeded
+        } else if read.filter(|partition| partition.error.is_none()).count() > 0 {
+            Outcome::PartlyFailed
+        } else {
+            Outcome::Failed
+        }
+    }
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}

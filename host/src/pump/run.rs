@@ -1,0 +1,145 @@
+//! Plans the jobs of a run and pumps their partitions side by side.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream;
+use test_dashboard_egress::Tape;
+use test_dashboard_model::Partition;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::report::{PartitionFailure, PartitionReport};
+use super::{Job, RunReport, Sink, Tally, Tapes, partition};
+use crate::plugin::PluginError;
+
+/// What the history calls the part of a run that finds the partitions. No partition has
+/// this name: parentheses cannot be in an id.
+pub const PLAN: &str = "(plan)";
+
+/// How a run is done.
+pub struct Options {
+    /// How many partitions are read at the same time.
+    pub jobs: usize,
+    /// Where requests are recorded to or replayed from.
+    pub tapes: Tapes,
+}
+
+/// Runs all jobs. `ended` hears of every partition as soon as it has ended.
+pub async fn run(
+    jobs: Vec<Arc<Job>>,
+    sink: Sink,
+    options: &Options,
+    mut ended: impl AsyncFnMut(&PartitionReport),
+) -> RunReport {
+    let mut report = RunReport::default();
+    let mut planned: Vec<(Arc<Job>, Partition)> = Vec::new();
+    let mut planning = stream::iter(jobs.iter().cloned().map(plan)).buffered(options.jobs);
+    while let Some((job, partitions, plan_report)) = planning.next().await {
+        ended(&plan_report).await;
+        report.partitions.push(plan_report);
+        planned.extend(partitions.into_iter().map(|partition| (Arc::clone(&job), partition)));
+    }
+    let pumping = planned.into_iter().map(|(job, partition)| pump(job, partition, sink.clone()));
+    let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs);
+    while let Some(partition) = pumping.next().await {
+        ended(&partition).await;
+        report.partitions.push(partition);
+    }
+    for job in &jobs {
+        if let Some(failure) = close_tape(job, options) {
+            ended(&failure).await;
+            report.partitions.push(failure);
+        }
+    }
+    report
+}
+
+/// Pumps a partition in a task of its own, so that partitions use all cores. The task stops
+/// with the future: a cancelled run leaves nothing running.
+async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
+    let id = partition.id.clone();
+    let started = jiff::Timestamp::now();
+    let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink));
+    AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
+        let message = format!("the task of this partition ended without an answer: {error}");
+        let failure = PartitionFailure { kind: "internal".into(), message };
+        about(&job, &id, started, Tally::default(), Some(failure))
+    })
+}
+
+async fn plan(job: Arc<Job>) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
+    let started = jiff::Timestamp::now();
+    let clock = Instant::now();
+    let session = job.session(format!("{} {PLAN}", job.label()));
+    let mut cpu = Duration::ZERO;
+    let outcome = async {
+        let mut instance = job.instantiate(job.label(), session.clone()).await?;
+        let partitions = instance.plan(&job.request).await;
+        cpu = instance.cpu_used();
+        partitions
+    }
+    .await;
+    let (partitions, error) = match outcome {
+        Ok(partitions) => (partitions, None),
+        Err(error) => (Vec::new(), Some(failure(&error))),
+    };
+    let tally = Tally {
+        requests: session.requests(),
+        response_bytes: session.response_bytes(),
+        ..Tally::default()
+    };
+    let report = PartitionReport {
+        elapsed: clock.elapsed(),
+        cpu,
+        ..about(&job, PLAN, started, tally, error)
+    };
+    (job, partitions, report)
+}
+
+fn failure(error: &PluginError) -> PartitionFailure {
+    PartitionFailure { kind: error.kind().into(), message: error.to_string() }
+}
+
+/// Writes a recording, or finds what a replay never asked for: a plugin that asks for less
+/// than it once did has changed, and a recording that says otherwise is not true any more.
+fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
+    let project = &job.context().project;
+    let message = match &job.tape {
+        Tape::Replay(cassette) => match cassette.unused().as_slice() {
+            [] => None,
+            unused => Some(format!(
+                "{} recorded answers were never asked for: {}",
+                unused.len(),
+                unused.iter().take(3).cloned().collect::<Vec<_>>().join("; ")
+            )),
+        },
+        tape => options
+            .tapes
+            .close(project, &job.request.report, tape)
+            .err()
+            .map(|error| error.to_string()),
+    };
+    let failure = PartitionFailure { kind: "recording".into(), message: message? };
+    Some(about(job, "(recording)", jiff::Timestamp::now(), Tally::default(), Some(failure)))
+}
+
+fn about(
+    job: &Job,
+    partition: &str,
+    started: jiff::Timestamp,
+    tally: Tally,
+    error: Option<PartitionFailure>,
+) -> PartitionReport {
+    PartitionReport {
+        project: job.context().project.clone(),
+        datasource: job.datasource.clone(),
+        report: job.request.report.clone(),
+        partition: partition.into(),
+        tally,
+        started,
+        elapsed: Duration::ZERO,
+        cpu: Duration::ZERO,
+        error,
+    }
+}

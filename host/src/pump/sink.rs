@@ -1,0 +1,146 @@
+//! Where checked rows go: into the database, or, in a dry run, before a person's eyes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use test_dashboard_model::validate::{CheckedRow, RejectedRow};
+use test_dashboard_model::{CheckpointText, Table};
+use test_dashboard_store::{
+    CommitPoint, Counts, PartitionKey, PartitionWriter, RunId, Store, StoreError,
+};
+
+/// Where a run writes.
+#[derive(Clone)]
+pub enum Sink {
+    /// Into the database, under this run.
+    Store(Store, RunId),
+    /// Nowhere; the rows are kept to be shown.
+    Dry(DryRows),
+}
+
+/// The rows that a dry run would have written, by table.
+#[derive(Clone, Default)]
+pub struct DryRows(Arc<Mutex<BTreeMap<String, DryTable>>>);
+
+/// What a dry run has of one table.
+#[derive(Clone)]
+pub struct DryTable {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The rows, each with its project.
+    pub rows: Vec<(String, CheckedRow)>,
+    /// The rows that would have been rejected.
+    pub rejected: Vec<RejectedRow>,
+}
+
+impl DryRows {
+    /// What was collected.
+    pub fn take(&self) -> BTreeMap<String, DryTable> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    fn with<R>(&self, table: &Arc<Table>, change: impl FnOnce(&mut DryTable) -> R) -> R {
+        let mut tables = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        change(tables.entry(table.name.clone()).or_insert_with(|| DryTable {
+            table: Arc::clone(table),
+            rows: Vec::new(),
+            rejected: Vec::new(),
+        }))
+    }
+}
+
+/// Where one partition's rows go.
+pub enum PartitionSink {
+    /// Into the database.
+    Store(Box<PartitionWriter>),
+    /// Nowhere.
+    Dry {
+        /// The project.
+        project: String,
+        /// Where the rows are kept.
+        rows: DryRows,
+        /// How many were staged since the last commit.
+        staged: u64,
+    },
+}
+
+impl Sink {
+    /// Opens a partition.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn open(
+        &self,
+        key: PartitionKey,
+        tables: &[Arc<Table>],
+    ) -> Result<PartitionSink, StoreError> {
+        match self {
+            Sink::Store(store, run) => {
+                let writer = store.open_partition(*run, key, tables).await?;
+                Ok(PartitionSink::Store(Box::new(writer)))
+            }
+            Sink::Dry(rows) => {
+                Ok(PartitionSink::Dry { project: key.project, rows: rows.clone(), staged: 0 })
+            }
+        }
+    }
+}
+
+impl PartitionSink {
+    /// The checkpoint from which to go on.
+    pub fn checkpoint(&self) -> Option<&CheckpointText> {
+        match self {
+            PartitionSink::Store(writer) => writer.checkpoint(),
+            PartitionSink::Dry { .. } => None,
+        }
+    }
+
+    /// Takes rows that are not visible before the next commit.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn stage(
+        &mut self,
+        table: &Arc<Table>,
+        new: Vec<CheckedRow>,
+    ) -> Result<(), StoreError> {
+        match self {
+            PartitionSink::Store(writer) => writer.stage(&table.name, new).await,
+            PartitionSink::Dry { project, rows, staged } => {
+                *staged += new.len() as u64;
+                rows.with(table, |kept| {
+                    kept.rows.extend(new.into_iter().map(|row| (project.clone(), row)));
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a row that broke its declaration.
+    pub fn reject(&mut self, table: &Arc<Table>, row: RejectedRow) {
+        match self {
+            PartitionSink::Store(writer) => writer.reject(row),
+            PartitionSink::Dry { rows, .. } => rows.with(table, |kept| kept.rejected.push(row)),
+        }
+    }
+
+    /// Makes everything since the last commit visible, together with the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// The database's; then nothing of it is visible.
+    pub async fn commit(
+        &mut self,
+        checkpoint: Option<CheckpointText>,
+        point: CommitPoint,
+    ) -> Result<Counts, StoreError> {
+        match self {
+            PartitionSink::Store(writer) => writer.commit(checkpoint, point).await,
+            PartitionSink::Dry { staged, .. } => {
+                Ok(Counts { new: std::mem::take(staged), ..Counts::default() })
+            }
+        }
+    }
+}
