@@ -1,0 +1,165 @@
+//! Databases of a test's own, and what is in them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use sqlx::{Column as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+
+/// Which databases there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+    Mysql,
+}
+
+impl Kind {
+    /// The databases that the tests can use here: SQLite always; the servers when
+    /// `TEST_POSTGRES_URL` and `TEST_MYSQL_URL` name them, which `make test` sees to. Under
+    /// CI a missing one is a failure.
+    pub fn all() -> Vec<Kind> {
+        let mut kinds = vec![Kind::Sqlite];
+        for (kind, variable) in
+            [(Kind::Postgres, "TEST_POSTGRES_URL"), (Kind::Mysql, "TEST_MYSQL_URL")]
+        {
+            if std::env::var_os(variable).is_some() {
+                kinds.push(kind);
+            } else {
+                assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
+                eprintln!("NOT RUN on {kind:?}: {variable} is not set");
+            }
+        }
+        kinds
+    }
+}
+
+/// A database of a test's own; dropped with it.
+pub struct Database {
+    kind: Kind,
+    /// Its address, as `--database` takes it.
+    pub url: String,
+    /// Where it was created: the server's address.
+    server: String,
+    name: String,
+    runtime: tokio::runtime::Runtime,
+    _folder: Option<tempfile::TempDir>,
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Database {
+    /// A fresh, empty database.
+    pub fn new(kind: Kind) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e_{}_{number}", std::process::id());
+        if kind == Kind::Sqlite {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("test.sqlite").display());
+            let _folder = Some(folder);
+            return Database { kind, server: String::new(), url, name, runtime, _folder };
+        }
+        let variable = if kind == Kind::Postgres { "TEST_POSTGRES_URL" } else { "TEST_MYSQL_URL" };
+        let server = std::env::var(variable).unwrap();
+        let mut url = url::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        let url = url.to_string();
+        let database = Database { kind, url, server, name, runtime, _folder: None };
+        database.administrate(&format!("CREATE DATABASE {}", database.name));
+        database
+    }
+
+    fn administrate(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_string());
+        self.runtime.block_on(async {
+            match self.kind {
+                Kind::Sqlite => {}
+                Kind::Postgres => {
+                    use sqlx::Connection as _;
+                    let mut c = sqlx::PgConnection::connect(&self.server).await.unwrap();
+                    c.execute(sql).await.unwrap();
+                }
+                Kind::Mysql => {
+                    use sqlx::Connection as _;
+                    let mut c = sqlx::MySqlConnection::connect(&self.server).await.unwrap();
+                    c.execute(sql).await.unwrap();
+                }
+            }
+        });
+    }
+
+    /// The rows of a query, each as a JSON array. Select what compares alike everywhere.
+    pub fn rows(&self, sql: &str) -> Vec<Value> {
+        let sql = sqlx::AssertSqlSafe(sql.to_string());
+        self.runtime.block_on(async {
+            use sqlx::Connection as _;
+            match self.kind {
+                Kind::Sqlite => {
+                    let mut c = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                    let rows = c.fetch_all(sql).await.unwrap();
+                    rows.iter().map(sqlite_row).collect()
+                }
+                Kind::Postgres => {
+                    let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                    let rows = c.fetch_all(sql).await.unwrap();
+                    rows.iter().map(postgres_row).collect()
+                }
+                Kind::Mysql => {
+                    let mut c = sqlx::MySqlConnection::connect(&self.url).await.unwrap();
+                    let rows = c.fetch_all(sql).await.unwrap();
+                    rows.iter().map(mysql_row).collect()
+                }
+            }
+        })
+    }
+
+    /// The one number that a query gives.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.rows(sql)[0][0].as_i64().unwrap()
+    }
+}
+
+/// Every value as text or number, whatever its type: enough to compare tables.
+macro_rules! row_to_json {
+    ($name:ident, $row:ty) => {
+        fn $name(row: &$row) -> Value {
+            let value = |index: usize| {
+                if row.try_get_raw(index).unwrap().is_null() {
+                    return Value::Null;
+                }
+                if let Ok(number) = row.try_get::<i64, _>(index) {
+                    return json!(number);
+                }
+                if let Ok(number) = row.try_get::<i32, _>(index) {
+                    return json!(number);
+                }
+                if let Ok(truth) = row.try_get::<bool, _>(index) {
+                    return json!(truth);
+                }
+                if let Ok(number) = row.try_get::<f64, _>(index) {
+                    return json!(number);
+                }
+                if let Ok(text) = row.try_get_unchecked::<String, _>(index) {
+                    return json!(text);
+                }
+                let kind = row.columns()[index].type_info().name().to_string();
+                panic!("cast the column {index} to text in the query: it is a {kind}")
+            };
+            (0..row.columns().len()).map(value).collect()
+        }
+    };
+}
+
+row_to_json!(sqlite_row, sqlx::sqlite::SqliteRow);
+row_to_json!(postgres_row, sqlx::postgres::PgRow);
+row_to_json!(mysql_row, sqlx::mysql::MySqlRow);
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.kind == Kind::Postgres {
+            self.administrate(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        } else if self.kind == Kind::Mysql {
+            self.administrate(&format!("DROP DATABASE {}", self.name));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What the tests share: a working folder with a configuration, the binary, databases of
+//! their own, and an API on loopback.
+
+mod database;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub use database::{Database, Kind};
+pub use server::{Answer, Asked, Server};
+
+/// A file that `make` builds; says what to do when it is not there.
+pub fn built(path: &str) -> PathBuf {
+    let file = repository().join("target").join(path);
+    assert!(file.is_file(), "{} is missing: run `make plugins guests` first", file.display());
+    file
+}
+
+/// The folder of the checkout.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// A folder in which the program is run, with its own configuration.
+pub struct Workplace {
+    folder: tempfile::TempDir,
+}
+
+impl Workplace {
+    /// A folder whose configuration is this text.
+    pub fn new(configuration: &str) -> Self {
+        let workplace = Workplace { folder: tempfile::tempdir().unwrap() };
+        workplace.configure(configuration);
+        workplace
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, configuration: &str) {
+        std::fs::write(self.path("test-dashboard.toml"), configuration).unwrap();
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, to be run here, with none of this process's credentials or settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_test-dashboard"));
+        command.current_dir(self.folder.path()).args(arguments).env_clear();
+        for kept in ["PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR"] {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
+            }
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::new(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs the program with these variables.
+    pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        Ended::new(command.output().unwrap())
+    }
+}
+
+/// How a run of the program ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ended {
+    pub fn new(output: Output) -> Self {
+        Ended {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Both outputs.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// That it ended with this code; shows what it said otherwise.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.said());
+        self
+    }
+
+    /// That it said this.
+    #[track_caller]
+    pub fn expect_said(self, text: &str) -> Self {
+        assert!(self.said().contains(text), "{text:?} was not said:\n{}", self.said());
+        self
+    }
+
+    /// Its answer as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.said()))
+    }
+}
