@@ -1,0 +1,50 @@
+# What a person does with this checkout. `make demo` and `make test` set up what they need.
+
+HOST := target/debug/test-dashboard
+SOURCE_PLUGINS := testrail github
+
+.PHONY: help demo test lint plugins guests host release bench setup clean
+
+help:
+	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
+	@echo 'make test     all tests, against SQLite, PostgreSQL and MariaDB'
+	@echo 'make lint     formatting and clippy, warnings are errors'
+	@echo 'make plugins  build the shipped plugins to target/plugins/'
+	@echo 'make release  build target/release/test-dashboard and the plugins'
+	@echo 'make bench    measure the pump against a mock API on loopback'
+
+setup:
+	@scripts/setup
+
+host: setup
+	@cargo build --quiet --package test-dashboard
+
+# The host makes the components: compiling is scripts/build-wasm's work.
+plugins: host
+	@mkdir -p target/plugins
+	@for plugin in $(SOURCE_PLUGINS); do \
+	    $(HOST) plugin build plugins/$$plugin --output target/plugins/$$plugin.wasm >/dev/null || exit 1; \
+	done
+
+# The plugins that misbehave, for the tests.
+guests: host
+	@$(HOST) plugin build tests/guests --examples target/guests >/dev/null
+
+demo: plugins
+	@scripts/demo
+
+test: plugins guests
+	@scripts/test-databases cargo test --workspace --exclude test-dashboard-guests
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+release: plugins
+	cargo build --release --package test-dashboard
+
+bench: plugins
+	@scripts/bench
+
+clean:
+	cargo clean
