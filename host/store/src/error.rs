@@ -177,6 +177,12 @@ impl StoreError {
             }
             Trouble::DiskFull => StoreError::DiskFull { database, doing, reason },
             Trouble::Busy => StoreError::Busy { database, doing, reason },
+            Trouble::NoTable => {
+                let reason = format!(
+                    "{doing}: {reason}; if that is one of the host's own tables, `test-dashboard db migrate` makes it"
+                );
+                StoreError::Migration { database, reason }
+            }
             Trouble::Duplicate | Trouble::Other => {
                 StoreError::Other { database, doing, source: Box::new(error) }
             }
@@ -204,6 +210,7 @@ enum Trouble {
     DiskFull,
     Busy,
     Duplicate,
+    NoTable,
     Other,
 }
 
@@ -225,6 +232,10 @@ fn database_trouble(error: &dyn DatabaseError) -> Trouble {
     } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         mysql_trouble(error.number())
     } else if error.try_downcast_ref::<SqliteError>().is_some() {
+        // SQLite has no code of its own for this.
+        if error.message().starts_with("no such table") {
+            return Trouble::NoTable;
+        }
         sqlite_trouble(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
     } else {
         Trouble::Other
@@ -242,6 +253,7 @@ fn postgres_trouble(state: &str) -> Trouble {
         // Serialisation failure, deadlock, lock_timeout.
         "40001" | "40P01" | "55P03" => Trouble::Busy,
         "23505" => Trouble::Duplicate,
+        "42P01" => Trouble::NoTable,
         // Shutting down, starting up, too many connections; class 08 is a broken connection.
         "57P01" | "57P02" | "57P03" | "53300" => Trouble::Lost,
         state if state.starts_with("08") => Trouble::Lost,
@@ -259,6 +271,7 @@ fn mysql_trouble(number: u16) -> Trouble {
         // Lock wait timeout, deadlock, and MariaDB's "record has changed since last read".
         1205 | 1213 | 1020 => Trouble::Busy,
         1062 => Trouble::Duplicate,
+        1146 => Trouble::NoTable,
         // Too many connections, shutting down, killed, lost.
         1040 | 1203 | 1053 | 1317 | 1927 | 2006 | 2013 => Trouble::Lost,
         _ => Trouble::Other,
@@ -287,7 +300,7 @@ mod tests {
             assert_eq!(postgres_trouble(state), Trouble::Busy, "{state}");
         }
         assert_eq!(postgres_trouble("08006"), Trouble::Lost);
-        assert_eq!(postgres_trouble("42P01"), Trouble::Other);
+        assert_eq!(postgres_trouble("42601"), Trouble::Other);
         assert_eq!(mysql_trouble(1213), Trouble::Busy);
         assert_eq!(mysql_trouble(1064), Trouble::Other);
         // SQLITE_BUSY_SNAPSHOT has SQLITE_BUSY in its low bits.

@@ -423,3 +423,80 @@ fn pause(tries: u32) -> Duration {
     let jitter = RandomState::new().build_hasher().finish() % 50;
     Duration::from_millis(u64::from(tries) * (25 + jitter))
 }
+
+#[cfg(test)]
+mod tests {
+    use test_dashboard_model::validate::Validator;
+    use test_dashboard_model::{Column, ColumnType, Value};
+
+    use super::*;
+    use crate::{NewRun, Owner, Target};
+
+    fn items() -> Arc<Table> {
+        let column = |name: &str, kind, nullable| Column {
+            name: name.into(),
+            kind,
+            nullable,
+            max_length: None,
+            description: String::new(),
+        };
+        Arc::new(Table {
+            name: "probe_items".into(),
+            description: String::new(),
+            mode: TableMode::Merge,
+            columns: vec![
+                column("id", ColumnType::Int64, false),
+                column("title", ColumnType::Text, true),
+            ],
+            key: vec!["id".into()],
+        })
+    }
+
+    fn rows(table: &Arc<Table>, ids: std::ops::Range<i64>) -> Vec<CheckedRow> {
+        let mut validator = Validator::new(table.clone());
+        let values = |id| vec![Value::Int64(id), Value::Text("x".repeat(100))];
+        ids.map(|id| validator.check(values(id)).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_leaves_what_the_last_commit_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dashboard.sqlite");
+        let target = Target::parse(&format!("sqlite:{}", path.display())).unwrap();
+        let store = Store::connect(&target, 1).await.unwrap();
+        store.migrate().await.unwrap();
+        let table = items();
+        let tables = [table.clone()];
+        let owner = Owner { datasource: "probe".into(), plugin_version: "0.1.0".into() };
+        store.prepare_tables(&owner, &tables).await.unwrap();
+        let text = String::new;
+        let run = NewRun { project: text(), report: text(), command: text(), version: text() };
+        let run = store.start_run(&run).await.unwrap();
+        let key = PartitionKey {
+            project: "fenix".into(),
+            datasource: "probe".into(),
+            report: "items".into(),
+            partition: "p".into(),
+        };
+        let mut writer = store.open_partition(run, key.clone(), &tables).await.unwrap();
+        writer.stage("probe_items", rows(&table, 0..1)).await.unwrap();
+        let first = CheckpointText("1".into());
+        writer.commit(Some(first.clone()), CommitPoint::Intermediate).await.unwrap();
+
+        // From here on the file may not grow.
+        writer.session.execute("", "PRAGMA main.max_page_count = 1", vec![]).await.unwrap();
+        writer.stage("probe_items", rows(&table, 0..5_000)).await.unwrap();
+        let second = Some(CheckpointText("2".into()));
+        let error = writer.commit(second, CommitPoint::End).await.unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
+        assert!(error.to_string().contains("make room"), "{error}");
+        drop(writer);
+
+        let mut writer = store.open_partition(run, key, &tables).await.unwrap();
+        assert_eq!(writer.checkpoint(), Some(&first));
+        assert_eq!(store.table_counts(&["probe_items"]).await.unwrap()[0].1, 1);
+        writer.stage("probe_items", rows(&table, 0..5_000)).await.unwrap();
+        let done = writer.commit(None, CommitPoint::End).await.unwrap();
+        assert_eq!((done.new, done.unchanged), (4_999, 1));
+    }
+}

@@ -31,6 +31,10 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
     SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
 NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
 
+/// Such locks are the server's, and their names have at most 64 characters.
+const LOCK: &str = "SELECT GET_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())), 60)";
+const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())))";
+
 pub(super) async fn open(
     options: MySqlConnectOptions,
     connections: u32,
@@ -144,12 +148,11 @@ impl Dialect for MysqlDialect {
     }
 
     fn schema_lock(&self) -> Option<&'static str> {
-        // Such locks are the server's, and their names have at most 64 characters.
-        Some("SELECT GET_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())), 60)")
+        Some(LOCK)
     }
 
     fn schema_unlock(&self) -> Option<&'static str> {
-        Some("SELECT RELEASE_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())))")
+        Some(UNLOCK)
     }
 
     fn columns_query(&self) -> &'static str {
@@ -338,7 +341,12 @@ impl Connection for MysqlConnection {
 
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
         let connection = &mut *self.connection;
-        connection.lock().await?;
+        // The migrator's own lock asks to wait for ever, which MariaDB answers with NULL at once.
+        let locked: Option<i64> = sqlx::query_scalar(LOCK).fetch_one(&mut *connection).await?;
+        if locked != Some(1) {
+            let reason = "another host has been migrating this database for a minute";
+            return Err(sqlx::Error::InvalidArgument(reason.into()).into());
+        }
         connection.ensure_migrations_table("_sqlx_migrations").await?;
         // DDL commits by itself here, so a host killed half-way leaves its migration marked
         // as begun. The migrations create only what is missing: they can run again.
@@ -346,7 +354,7 @@ impl Connection for MysqlConnection {
             .execute(&mut *connection)
             .await?;
         let applied = migrations::run(&MIGRATIONS, &mut *connection).await?;
-        connection.unlock().await?;
+        sqlx::raw_sql(UNLOCK).execute(connection).await?;
         Ok(applied)
     }
 

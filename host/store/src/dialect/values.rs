@@ -12,9 +12,16 @@ pub(super) fn push_date(out: &mut String, days: i32) {
 
 /// Appends `2026-01-31T12:00:00.000000Z`, for microseconds since 1970-01-01T00:00:00Z that
 /// were checked to be in the calendar.
+///
+/// Not through a timestamp of jiff's: those end a day before the year 9999 does.
 pub(super) fn push_time(out: &mut String, micros: i64) {
-    let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let _ = write!(out, "{time:.6}");
+    const SECOND: i64 = 1_000_000;
+    const DAY: i64 = 86_400 * SECOND;
+    push_date(out, i32::try_from(micros.div_euclid(DAY)).unwrap_or(0));
+    let of_day = micros.rem_euclid(DAY);
+    let (seconds, fraction) = (of_day / SECOND, of_day % SECOND);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(out, "T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z");
 }
 
 /// `2026-01-31`.

@@ -1,0 +1,253 @@
+//! The tables themselves: migrated, created, extended, and refused, on every database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use support::{Database, column, counts, item, key_text, owner, plain, row, table, write};
+use test_dashboard_model::{ColumnType, Table, TableMode, Value};
+use test_dashboard_store::{Owner, Store, StoreError, TableChange};
+
+on_every_database![
+    migrations_are_applied_once,
+    hosts_that_start_at_once_all_succeed,
+    tables_are_created_once,
+    a_new_column_is_added_and_filled,
+    a_column_that_is_not_declared_any_more_stays,
+    a_changed_type_is_refused_with_the_statements_that_help,
+    a_changed_key_or_mode_is_refused,
+    the_statements_of_a_refusal_start_the_table_anew,
+    a_longer_key_is_made_room_for,
+    a_foreign_table_is_refused_and_left_alone,
+    a_table_of_another_datasource_is_refused,
+    a_refusal_changes_no_other_table,
+    a_table_that_a_person_dropped_is_made_anew,
+];
+
+fn with_columns(base: &Arc<Table>, more: &[(&str, ColumnType)]) -> Arc<Table> {
+    let mut table = Table::clone(base);
+    table.columns.extend(more.iter().map(|(name, kind)| column(name, *kind)));
+    Arc::new(table)
+}
+
+async fn prepare(store: &Store, table: &Arc<Table>) -> Result<Vec<TableChange>, StoreError> {
+    store.prepare_tables(&owner(), std::slice::from_ref(table)).await
+}
+
+fn created(name: &str) -> Vec<TableChange> {
+    vec![TableChange::Created { table: name.into() }]
+}
+
+async fn migrations_are_applied_once(db: Arc<Database>) {
+    let store = db.connect().await;
+    let before = store.migration_status().await.unwrap();
+    assert!(!before.is_empty() && before.iter().all(|migration| !migration.applied));
+    let applied = store.migrate().await.unwrap();
+    assert_eq!(applied, before.iter().map(|m| m.name.clone()).collect::<Vec<_>>());
+    assert!(store.migration_status().await.unwrap().iter().all(|migration| migration.applied));
+    assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
+    // A newer host was here.
+    db.execute("UPDATE _sqlx_migrations SET version = 9999").await;
+    let error = store.migrate().await.unwrap_err().to_string();
+    assert!(error.contains("9999") && error.contains("newer version"), "{error}");
+}
+
+async fn hosts_that_start_at_once_all_succeed(db: Arc<Database>) {
+    let tables = [
+        plain(TableMode::Snapshot),
+        table("probe_more", TableMode::Merge, vec![column("id", ColumnType::Int64)], &["id"]),
+    ];
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (db, tables) = (db.clone(), tables.clone());
+        tasks.spawn(async move {
+            // Each with connections of its own, as separate processes have.
+            let store = db.connect().await;
+            let migrations = store.migrate().await.unwrap();
+            (migrations, store.prepare_tables(&owner(), &tables).await.unwrap())
+        });
+    }
+    let done = tasks.join_all().await;
+    assert_eq!(done.iter().map(|(migrations, _)| migrations.len()).sum::<usize>(), 1);
+    assert_eq!(done.iter().map(|(_, changes)| changes.len()).sum::<usize>(), 2);
+}
+
+async fn tables_are_created_once(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = plain(TableMode::Merge);
+    assert_eq!(prepare(&store, &table).await.unwrap(), created("probe_items"));
+    assert_eq!(prepare(&store, &table).await.unwrap(), vec![]);
+    let newer = Owner { plugin_version: "0.2.0".into(), ..owner() };
+    assert_eq!(store.prepare_tables(&newer, &[table]).await.unwrap(), vec![]);
+    let version = db.rows("SELECT plugin_version FROM catalogue_tables").await;
+    assert_eq!(version, [["0.2.0"]]);
+}
+
+async fn a_new_column_is_added_and_filled(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = plain(TableMode::Merge);
+    write(&store, &table, "p", vec![item(&table, 1, "a"), item(&table, 2, "b")]).await.unwrap();
+    let mut wider = Table::clone(&with_columns(
+        &table,
+        &[("price", ColumnType::Decimal { precision: 5, scale: 2 })],
+    ));
+    // Declared as never null, and null all the same in the rows that are there.
+    wider.columns[2].nullable = false;
+    // In the middle of the row: the order of values is the declaration's, not the table's.
+    wider.columns.swap(1, 2);
+    let wider = Arc::new(wider);
+    let added = TableChange::ColumnAdded { table: "probe_items".into(), column: "price".into() };
+    assert_eq!(prepare(&store, &wider).await.unwrap(), vec![added]);
+    assert_eq!(prepare(&store, &wider).await.unwrap(), vec![]);
+    let values = vec![Value::Int64(1), Value::Decimal("1.5".into()), Value::Text("a".into())];
+    let done = write(&store, &wider, "p", vec![row(&wider, values)]).await.unwrap();
+    assert_eq!(done, counts(0, 1, 0, 0, 0));
+    let rows = db.table(&wider).await;
+    assert_eq!(rows[0][1..4], ["1", "1.50", "a"]);
+    assert_eq!(rows[1][1..4], ["2", "NULL", "b"]);
+}
+
+async fn a_column_that_is_not_declared_any_more_stays(db: Arc<Database>) {
+    let store = db.store().await;
+    let mut before =
+        Table::clone(&with_columns(&plain(TableMode::Merge), &[("score", ColumnType::Float64)]));
+    before.columns[2].nullable = false;
+    let before = Arc::new(before);
+    let values = vec![Value::Int64(1), Value::Text("a".into()), Value::Float64(0.5)];
+    write(&store, &before, "p", vec![row(&before, values)]).await.unwrap();
+    let after = plain(TableMode::Merge);
+    assert_eq!(prepare(&store, &after).await.unwrap(), vec![]);
+    let rows = vec![item(&after, 1, "b"), item(&after, 2, "c")];
+    assert_eq!(write(&store, &after, "p", rows).await.unwrap(), counts(1, 1, 0, 0, 0));
+    let rows = db.table(&before).await;
+    assert_eq!((rows[0][3].as_str(), rows[1][3].as_str()), ("5e-1", "NULL"));
+    // Its type is remembered.
+    let other = with_columns(&after, &[("score", ColumnType::Text)]);
+    assert!(matches!(prepare(&store, &other).await, Err(StoreError::Changed { .. })));
+    assert_eq!(prepare(&store, &before).await.unwrap(), vec![]);
+}
+
+async fn a_changed_type_is_refused_with_the_statements_that_help(db: Arc<Database>) {
+    let store = db.store().await;
+    let price = |scale| ColumnType::Decimal { precision: 9, scale };
+    let before = with_columns(&plain(TableMode::Merge), &[("price", price(2))]);
+    prepare(&store, &before).await.unwrap();
+    let after =
+        with_columns(&plain(TableMode::Merge), &[("price", price(3)), ("more", ColumnType::Int64)]);
+    let error = prepare(&store, &after).await.unwrap_err();
+    assert!(!error.is_transient() && !error.is_conflict());
+    let error = error.to_string();
+    for part in [
+        "probe_items",
+        "price was decimal(9,2), and is declared decimal(9,3)",
+        "ALTER TABLE",
+        "DELETE FROM checkpoints",
+    ] {
+        assert!(error.contains(part), "{part} is missing in: {error}");
+    }
+    assert_eq!(prepare(&store, &before).await.unwrap(), vec![], "the refusal changed something");
+}
+
+async fn a_changed_key_or_mode_is_refused(db: Arc<Database>) {
+    let store = db.store().await;
+    let before = with_columns(&plain(TableMode::Merge), &[("part", ColumnType::Int64)]);
+    prepare(&store, &before).await.unwrap();
+    let mut key = Table::clone(&before);
+    key.key.push("part".into());
+    key.columns[2].nullable = false;
+    let error = prepare(&store, &Arc::new(key)).await.unwrap_err().to_string();
+    assert!(error.contains("its key was (id), and is declared (id, part) now"), "{error}");
+    let mode = Table { mode: TableMode::Snapshot, ..Table::clone(&before) };
+    let error = prepare(&store, &Arc::new(mode)).await.unwrap_err().to_string();
+    assert!(error.contains("was a merge table, and is declared snapshot now"), "{error}");
+}
+
+async fn the_statements_of_a_refusal_start_the_table_anew(db: Arc<Database>) {
+    let store = db.store().await;
+    let before = plain(TableMode::Snapshot);
+    write(&store, &before, "p", vec![item(&before, 1, "a")]).await.unwrap();
+    let mut after = Table::clone(&before);
+    after.columns[1].kind = ColumnType::Int64;
+    let after = Arc::new(after);
+    let Err(StoreError::Changed { statements, .. }) = prepare(&store, &after).await else {
+        panic!("accepted");
+    };
+    db.execute(&statements).await;
+    assert_eq!(prepare(&store, &after).await.unwrap(), created("probe_items"));
+    let values = vec![Value::Int64(1), Value::Int64(2)];
+    let done = write(&store, &after, "p", vec![row(&after, values)]).await.unwrap();
+    assert_eq!(done, counts(1, 0, 0, 0, 0));
+    assert_eq!(store.table_counts(&["probe_items_old"]).await.unwrap()[0].1, 1, "rows were lost");
+}
+
+async fn a_longer_key_is_made_room_for(db: Arc<Database>) {
+    let store = db.store().await;
+    let labels = |length| {
+        let columns = vec![key_text("label", length), column("n", ColumnType::Int64)];
+        table("probe_labels", TableMode::Merge, columns, &["label"])
+    };
+    for length in [3, 300, 10] {
+        let table = labels(length);
+        let longest = "🐞".repeat(length as usize);
+        let values = vec![Value::Text(longest), Value::Int64(1)];
+        let done = write(&store, &table, "p", vec![row(&table, values)]).await.unwrap();
+        assert_eq!(done, counts(1, 0, 0, 0, 0), "{length}");
+    }
+    assert_eq!(db.table(&labels(300)).await.len(), 3);
+}
+
+async fn a_foreign_table_is_refused_and_left_alone(db: Arc<Database>) {
+    let store = db.store().await;
+    db.execute("CREATE TABLE probe_items (id integer); CREATE VIEW probe_view AS SELECT id FROM probe_items").await;
+    db.execute("INSERT INTO probe_items VALUES (42)").await;
+    for name in ["probe_items", "probe_view"] {
+        let table = table(name, TableMode::Merge, plain(TableMode::Merge).columns.clone(), &["id"]);
+        let error = prepare(&store, &table).await.unwrap_err();
+        assert!(matches!(error, StoreError::ForeignTable { .. }), "{error}");
+        assert!(
+            error.to_string().contains(name) && error.to_string().contains("RENAME TO"),
+            "{error}"
+        );
+    }
+    assert_eq!(store.table_counts(&["probe_items"]).await.unwrap()[0].1, 1);
+}
+
+async fn a_table_of_another_datasource_is_refused(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = plain(TableMode::Merge);
+    prepare(&store, &table).await.unwrap();
+    let thief = Owner { datasource: "thief".into(), plugin_version: "6.6.6".into() };
+    let error = store.prepare_tables(&thief, &[table]).await.unwrap_err();
+    assert!(matches!(error, StoreError::OwnedByAnother { .. }), "{error}");
+    let error = error.to_string();
+    assert!(
+        error.contains("probe_items") && error.contains("thief") && error.contains("probe;"),
+        "{error}"
+    );
+}
+
+async fn a_refusal_changes_no_other_table(db: Arc<Database>) {
+    let store = db.store().await;
+    db.execute("CREATE TABLE probe_foreign (id integer)").await;
+    let columns = plain(TableMode::Merge).columns.clone();
+    let foreign = table("probe_foreign", TableMode::Merge, columns, &["id"]);
+    let tables = [plain(TableMode::Merge), foreign];
+    assert!(store.prepare_tables(&owner(), &tables).await.is_err());
+    assert!(store.table_counts(&["probe_items"]).await.is_err(), "it was created");
+}
+
+async fn a_table_that_a_person_dropped_is_made_anew(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = with_columns(&plain(TableMode::Merge), &[("old", ColumnType::Int64)]);
+    prepare(&store, &table).await.unwrap();
+    db.execute("DROP TABLE probe_items").await;
+    let other = with_columns(&plain(TableMode::Merge), &[("old", ColumnType::Text)]);
+    assert_eq!(prepare(&store, &other).await.unwrap(), created("probe_items"));
+    assert_eq!(prepare(&store, &other).await.unwrap(), vec![]);
+}

@@ -1,0 +1,633 @@
+//! What staged rows become, on every database.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use support::{
+    Database, checkpoint, column, counts, item, key, key_text, owner, plain, reject, row, start,
+    table, write,
+};
+use test_dashboard_model::{Column, ColumnType, Table, TableMode, Value};
+use test_dashboard_store::{CommitPoint, PartitionKey};
+
+on_every_database![
+    every_type_reads_back_the_same_at_its_ends,
+    texts_that_a_collation_would_merge_are_distinct_keys,
+    keys_of_every_type_find_their_row,
+    a_run_done_twice_gives_the_same_tables,
+    only_rows_that_differ_are_written,
+    every_type_is_compared_by_its_value,
+    the_last_row_of_a_key_wins,
+    a_snapshot_replaces_what_its_partition_held,
+    a_row_that_moves_to_another_partition_stays,
+    an_empty_snapshot_removes_everything_of_its_partition,
+    two_reports_with_partitions_of_one_name_keep_their_rows,
+    a_merge_partition_is_visible_at_every_commit_point,
+    a_snapshot_is_visible_at_its_end_only,
+    the_checkpoint_comes_with_its_rows,
+    two_writers_of_one_partition_cannot_both_commit,
+    two_partitions_that_write_one_row_both_succeed,
+    a_writer_that_is_dropped_leaves_nothing,
+    rejected_rows_are_kept_once,
+    names_that_are_words_of_sql_are_names,
+    a_table_of_a_key_alone_is_written,
+    many_rows_pass_in_one_commit,
+    large_values_pass,
+];
+
+fn every_type() -> Arc<Table> {
+    let columns = vec![
+        key_text("id", 40),
+        column("flag", ColumnType::Boolean),
+        column("number", ColumnType::Int64),
+        column("ratio", ColumnType::Float64),
+        column("price", ColumnType::Decimal { precision: 38, scale: 10 }),
+        column("body", ColumnType::Text),
+        column("raw", ColumnType::Bytes),
+        column("day", ColumnType::Date),
+        column("moment", ColumnType::Timestamp),
+        column("document", ColumnType::Json),
+    ];
+    table("probe_types", TableMode::Merge, columns, &["id"])
+}
+
+const FIRST_DAY: i32 = -354_285;
+const LAST_DAY: i32 = 2_932_896;
+const DAY: i64 = 86_400_000_000;
+
+fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+fn extremes() -> Vec<Vec<Value>> {
+    let decimal = |text: &str| Value::Decimal(text.into());
+    let json = |text: &str| Value::Json(text.into());
+    vec![
+        vec![
+            text("greatest"),
+            Value::Boolean(true),
+            Value::Int64(i64::MAX),
+            Value::Float64(f64::MAX),
+            decimal("9999999999999999999999999999.9999999999"),
+            text("🐞 \\N \t\n\r\\.\u{7f}'\"`?$1%:x  "),
+            Value::Bytes((0..=255).collect()),
+            Value::Date(LAST_DAY),
+            Value::Timestamp((i64::from(LAST_DAY) + 1) * DAY - 1),
+            json(r#"{"b":[1.50,123456789012345678901234567890,"🐞\\\"\n"],"a":null}"#),
+        ],
+        vec![
+            text("least"),
+            Value::Boolean(false),
+            Value::Int64(i64::MIN),
+            Value::Float64(f64::MIN),
+            decimal("-9999999999999999999999999999.9999999999"),
+            text(""),
+            Value::Bytes(vec![]),
+            Value::Date(FIRST_DAY),
+            Value::Timestamp(i64::from(FIRST_DAY) * DAY),
+            json("\"\""),
+        ],
+        vec![
+            text("middle"),
+            Value::Null,
+            Value::Int64(0),
+            Value::Float64(0.1 + 0.2),
+            decimal("0"),
+            text("a\0b"),
+            Value::Null,
+            Value::Date(-1),
+            Value::Timestamp(-1),
+            json("null"),
+        ],
+        std::iter::once(text("null")).chain((0..9).map(|_| Value::Null)).collect(),
+        vec![
+            text("small"),
+            Value::Null,
+            Value::Int64(-1),
+            Value::Float64(5e-324),
+            decimal("0.0000000001"),
+            text(" "),
+            Value::Bytes(vec![0]),
+            Value::Date(0),
+            Value::Timestamp(1),
+            json("[]"),
+        ],
+    ]
+}
+
+async fn every_type_reads_back_the_same_at_its_ends(db: Arc<Database>) {
+    let table = every_type();
+    let store = db.store().await;
+    let rows = || extremes().into_iter().map(|values| row(&table, values)).collect::<Vec<_>>();
+    assert_eq!(write(&store, &table, "all", rows()).await.unwrap(), counts(5, 0, 0, 0, 0));
+    let (o, end) = ("fenix", "items/all");
+    let bytes = (0..=255).map(|byte: u8| format!("{byte:02x}")).collect::<String>();
+    let expected: [[&str; 12]; 5] = [
+        [
+            o,
+            "greatest",
+            "true",
+            "9223372036854775807",
+            "1.7976931348623157e308",
+            "9999999999999999999999999999.9999999999",
+            "🐞 \\N \t\n\r\\.\u{7f}'\"`?$1%:x  ",
+            &bytes,
+            "9999-12-31",
+            "9999-12-31T23:59:59.999999Z",
+            r#"{"a":null,"b":[1.50,123456789012345678901234567890,"🐞\\\"\n"]}"#,
+            end,
+        ],
+        [
+            o,
+            "least",
+            "false",
+            "-9223372036854775808",
+            "-1.7976931348623157e308",
+            "-9999999999999999999999999999.9999999999",
+            "",
+            "",
+            "1000-01-01",
+            "1000-01-01T00:00:00.000000Z",
+            "\"\"",
+            end,
+        ],
+        [
+            o,
+            "middle",
+            "NULL",
+            "0",
+            "3.0000000000000004e-1",
+            "0.0000000000",
+            "a\u{FFFD}b",
+            "NULL",
+            "1969-12-31",
+            "1969-12-31T23:59:59.999999Z",
+            "null",
+            end,
+        ],
+        [o, "null", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", end],
+        [
+            o,
+            "small",
+            "NULL",
+            "-1",
+            "5e-324",
+            "0.0000000001",
+            " ",
+            "00",
+            "1970-01-01",
+            "1970-01-01T00:00:00.000001Z",
+            "[]",
+            end,
+        ],
+    ];
+    assert_eq!(db.table(&table).await, expected.map(|row| row.map(String::from).to_vec()));
+    // And what was read is what is compared: the same once more changes nothing.
+    assert_eq!(write(&store, &table, "all", rows()).await.unwrap(), counts(0, 0, 5, 0, 0));
+}
+
+async fn texts_that_a_collation_would_merge_are_distinct_keys(db: Arc<Database>) {
+    let columns = vec![key_text("label", 30), column("n", ColumnType::Int64)];
+    let table = table("probe_labels", TableMode::Merge, columns, &["label"]);
+    let labels = [
+        "", " ", "  ", "P1", "p1", "P1 ", "e", "é", "e\u{301}", "E", "🐞", "🦊", "🐞 ", "ß", "ss",
+        "İ", "i", "\t", "a\\b", "a\\\\b", "\u{FFFD}", "ﬀ", "ff", "\u{200b}",
+    ];
+    let rows = |offset: i64| {
+        let numbered = labels.iter().zip(offset..);
+        let rows = numbered.map(|(label, n)| row(&table, vec![text(label), Value::Int64(n)]));
+        rows.collect::<Vec<_>>()
+    };
+    let store = db.store().await;
+    let all = labels.len() as u64;
+    assert_eq!(write(&store, &table, "all", rows(0)).await.unwrap(), counts(all, 0, 0, 0, 0));
+    assert_eq!(write(&store, &table, "all", rows(100)).await.unwrap(), counts(0, all, 0, 0, 0));
+    let mut expected: Vec<_> = labels.iter().zip(100..).collect();
+    expected.sort_unstable_by_key(|(label, _)| label.as_bytes());
+    let stored = db.table(&table).await;
+    let found: Vec<_> = stored.iter().map(|row| (row[1].as_str(), row[2].as_str())).collect();
+    let expected: Vec<_> = expected.iter().map(|(label, n)| (**label, n.to_string())).collect();
+    let expected: Vec<_> = expected.iter().map(|(label, n)| (*label, n.as_str())).collect();
+    // Ordered by bytes as well, on every database.
+    assert_eq!(found, expected);
+}
+
+async fn keys_of_every_type_find_their_row(db: Arc<Database>) {
+    let columns = vec![
+        column("flag", ColumnType::Boolean),
+        column("number", ColumnType::Int64),
+        column("price", ColumnType::Decimal { precision: 20, scale: 4 }),
+        key_text("name", 200),
+        column("day", ColumnType::Date),
+        column("moment", ColumnType::Timestamp),
+        column("value", ColumnType::Text),
+    ];
+    let key = ["moment", "day", "name", "price", "number", "flag"];
+    let table = table("probe_keys", TableMode::Snapshot, columns, &key);
+    let rows = |value: &str| {
+        let rows = (0..4i64).map(|i| {
+            row(
+                &table,
+                vec![
+                    Value::Boolean(i % 2 == 0),
+                    Value::Int64(i / 2),
+                    Value::Decimal("-0.5".into()),
+                    text(&"🐞".repeat(200)),
+                    Value::Date(LAST_DAY),
+                    Value::Timestamp(1),
+                    text(value),
+                ],
+            )
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let store = db.store().await;
+    assert_eq!(write(&store, &table, "p", rows("a")).await.unwrap(), counts(4, 0, 0, 0, 0));
+    assert_eq!(write(&store, &table, "p", rows("a")).await.unwrap(), counts(0, 0, 4, 0, 0));
+    assert_eq!(write(&store, &table, "p", rows("b")).await.unwrap(), counts(0, 4, 0, 0, 0));
+    let fewer = rows("b").split_off(1);
+    assert_eq!(write(&store, &table, "p", fewer).await.unwrap(), counts(0, 0, 3, 1, 0));
+}
+
+async fn a_run_done_twice_gives_the_same_tables(db: Arc<Database>) {
+    for mode in [TableMode::Merge, TableMode::Snapshot] {
+        let columns = plain(mode).columns.clone();
+        let table = table(&format!("probe_{mode}"), mode, columns, &["id"]);
+        let store = db.store().await;
+        let rows = || (1..=20).map(|id| item(&table, id, &format!("t{id}"))).collect::<Vec<_>>();
+        assert_eq!(write(&store, &table, "p", rows()).await.unwrap(), counts(20, 0, 0, 0, 0));
+        let (before, runs) = (db.table(&table).await, db.last_runs(&table).await);
+        assert_eq!(write(&store, &table, "p", rows()).await.unwrap(), counts(0, 0, 20, 0, 0));
+        assert_eq!(db.table(&table).await, before);
+        assert_eq!(db.last_runs(&table).await, runs, "an unchanged row was written");
+    }
+}
+
+async fn only_rows_that_differ_are_written(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let first = vec![item(&table, 1, "a"), item(&table, 2, "b"), item(&table, 3, "c")];
+    write(&store, &table, "p", first).await.unwrap();
+    let runs = db.last_runs(&table).await;
+    let null = row(&table, vec![Value::Int64(2), Value::Null]);
+    let second = vec![item(&table, 1, "a"), null, item(&table, 3, "C"), item(&table, 4, "d")];
+    assert_eq!(write(&store, &table, "p", second).await.unwrap(), counts(1, 2, 1, 0, 0));
+    let titles: Vec<_> = db.table(&table).await.into_iter().map(|row| row[2].clone()).collect();
+    assert_eq!(titles, ["a", "NULL", "C", "d"]);
+    let now = db.last_runs(&table).await;
+    assert_eq!(now[0], runs[0]);
+    assert!(now[1] != runs[1] && now[2] != runs[2] && now[3] == now[1]);
+    // From null to a value is a change as well.
+    let third = vec![item(&table, 2, "b")];
+    assert_eq!(write(&store, &table, "p", third).await.unwrap(), counts(0, 1, 0, 0, 0));
+}
+
+async fn every_type_is_compared_by_its_value(db: Arc<Database>) {
+    let table = every_type();
+    let store = db.store().await;
+    let base = || {
+        vec![
+            text("k"),
+            Value::Boolean(true),
+            Value::Int64(9_007_199_254_740_993),
+            Value::Float64(0.3),
+            Value::Decimal("1234567890123456789012345678.0000000001".into()),
+            text("P1"),
+            Value::Bytes(vec![1, 0]),
+            Value::Date(1),
+            Value::Timestamp(1),
+            Value::Json("[1.0]".into()),
+        ]
+    };
+    write(&store, &table, "p", vec![row(&table, base())]).await.unwrap();
+    let others = [
+        Value::Boolean(false),
+        Value::Int64(9_007_199_254_740_992),
+        Value::Float64(0.1 + 0.2),
+        Value::Decimal("1234567890123456789012345678.0000000002".into()),
+        text("p1"),
+        Value::Bytes(vec![1]),
+        Value::Date(2),
+        Value::Timestamp(2),
+        Value::Json("[1.00]".into()),
+    ];
+    for (index, other) in others.into_iter().enumerate() {
+        let mut values = base();
+        values[index + 1] = other.clone();
+        let changed = write(&store, &table, "p", vec![row(&table, values)]).await.unwrap();
+        assert_eq!(changed, counts(0, 1, 0, 0, 0), "{other:?}");
+        let back = write(&store, &table, "p", vec![row(&table, base())]).await.unwrap();
+        assert_eq!(back, counts(0, 1, 0, 0, 0), "{other:?}");
+    }
+}
+
+async fn the_last_row_of_a_key_wins(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    let batch = vec![item(&table, 1, "first"), item(&table, 2, "x"), item(&table, 1, "second")];
+    writer.stage("probe_items", batch).await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 1, "third")]).await.unwrap();
+    let done = writer.commit(None, CommitPoint::End).await.unwrap();
+    assert_eq!(done, counts(2, 0, 0, 0, 0));
+    assert_eq!(db.table(&table).await[0][2], "third");
+}
+
+async fn a_snapshot_replaces_what_its_partition_held(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    let rows = vec![item(&table, 1, "a"), item(&table, 2, "b"), item(&table, 3, "c")];
+    write(&store, &table, "one", rows).await.unwrap();
+    write(&store, &table, "two", vec![item(&table, 10, "z")]).await.unwrap();
+    let rows = vec![item(&table, 2, "b"), item(&table, 3, "C"), item(&table, 4, "d")];
+    assert_eq!(write(&store, &table, "one", rows).await.unwrap(), counts(1, 1, 1, 1, 0));
+    let ids: Vec<_> = db.table(&table).await.into_iter().map(|row| row[1].clone()).collect();
+    assert_eq!(ids, ["2", "3", "4", "10"]);
+}
+
+async fn a_row_that_moves_to_another_partition_stays(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    let rows = vec![item(&table, 1, "a"), item(&table, 2, "b")];
+    write(&store, &table, "one", rows).await.unwrap();
+    let runs = db.last_runs(&table).await;
+    // Row 2 moves and is otherwise the same: owned anew, but not changed.
+    let moved = write(&store, &table, "two", vec![item(&table, 2, "b")]).await.unwrap();
+    assert_eq!(moved, counts(0, 0, 1, 0, 0));
+    assert_eq!(db.last_runs(&table).await, runs);
+    assert_eq!(db.table(&table).await[1][3], "items/two");
+    let left = write(&store, &table, "one", vec![item(&table, 1, "a")]).await.unwrap();
+    assert_eq!(left, counts(0, 0, 1, 0, 0), "the moved row was removed");
+    assert_eq!(db.table(&table).await.len(), 2);
+}
+
+async fn an_empty_snapshot_removes_everything_of_its_partition(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    write(&store, &table, "one", vec![item(&table, 1, "a")]).await.unwrap();
+    write(&store, &table, "two", vec![item(&table, 2, "b")]).await.unwrap();
+    assert_eq!(write(&store, &table, "one", vec![]).await.unwrap(), counts(0, 0, 0, 1, 0));
+    assert_eq!(db.table(&table).await.len(), 1);
+}
+
+async fn two_reports_with_partitions_of_one_name_keep_their_rows(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    write(&store, &table, "p", vec![item(&table, 1, "a")]).await.unwrap();
+    let other = PartitionKey { report: "other".into(), ..key("p") };
+    let run = start(&store).await;
+    let mut writer = store.open_partition(run, other, &[table.clone()]).await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 2, "b")]).await.unwrap();
+    let done = writer.commit(None, CommitPoint::End).await.unwrap();
+    assert_eq!(done, counts(1, 0, 0, 0, 0));
+    assert_eq!(db.table(&table).await.len(), 2);
+}
+
+async fn a_merge_partition_is_visible_at_every_commit_point(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
+    assert_eq!(db.table(&table).await.len(), 0, "visible before its commit point");
+    let first = writer.commit(checkpoint("1"), CommitPoint::Intermediate).await.unwrap();
+    assert_eq!(first, counts(1, 0, 0, 0, 0));
+    assert_eq!(db.table(&table).await.len(), 1);
+    let rows = vec![item(&table, 1, "a"), item(&table, 2, "b")];
+    writer.stage("probe_items", rows).await.unwrap();
+    let second = writer.commit(checkpoint("2"), CommitPoint::Intermediate).await.unwrap();
+    assert_eq!(second, counts(1, 0, 1, 0, 0));
+    let end = writer.commit(None, CommitPoint::End).await.unwrap();
+    assert_eq!(end, counts(0, 0, 0, 0, 0));
+    drop(writer);
+    let writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    assert_eq!(writer.checkpoint().cloned(), checkpoint("2"));
+}
+
+async fn a_snapshot_is_visible_at_its_end_only(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    write(&store, &table, "p", vec![item(&table, 9, "old")]).await.unwrap();
+    let tables = [table.clone()];
+    let run = start(&store).await;
+    let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
+    writer.reject(reject("{}"));
+    let first = writer.commit(checkpoint("half"), CommitPoint::Intermediate).await.unwrap();
+    assert_eq!(first, counts(0, 0, 0, 0, 0));
+    assert_eq!(db.table(&table).await[0][1], "9");
+    let other = store.open_partition(run, key("p"), &tables).await.unwrap();
+    assert_eq!(other.checkpoint(), None, "stored before the rows that it covers");
+    writer.stage("probe_items", vec![item(&table, 2, "b")]).await.unwrap();
+    let end = writer.commit(None, CommitPoint::End).await.unwrap();
+    assert_eq!(end, counts(2, 0, 0, 1, 1));
+    let writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    assert_eq!(writer.checkpoint().cloned(), checkpoint("half"));
+}
+
+async fn the_checkpoint_comes_with_its_rows(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    assert_eq!(writer.checkpoint(), None);
+    let long = "🐞".repeat(50_000);
+    // A batch without rows may carry one, and it may be long.
+    writer.commit(checkpoint(&long), CommitPoint::Intermediate).await.unwrap();
+    assert_eq!(writer.checkpoint().cloned(), checkpoint(&long));
+    writer.commit(None, CommitPoint::End).await.unwrap();
+    // Of another project, report and partition it is another.
+    for other in [
+        PartitionKey { project: "focus".into(), ..key("p") },
+        PartitionKey { report: "other".into(), ..key("p") },
+        key("P"),
+    ] {
+        let writer = store.open_partition(run, other, &tables).await.unwrap();
+        assert_eq!(writer.checkpoint(), None);
+    }
+    let writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    assert_eq!(writer.checkpoint().cloned(), checkpoint(&long));
+}
+
+async fn two_writers_of_one_partition_cannot_both_commit(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    // Once for a partition that has no checkpoint yet, and once for one that has.
+    for round in ["first", "second"] {
+        let mut winner = store.open_partition(run, key("p"), &tables).await.unwrap();
+        let mut loser = store.open_partition(run, key("p"), &tables).await.unwrap();
+        winner.stage("probe_items", vec![item(&table, 1, round)]).await.unwrap();
+        loser.stage("probe_items", vec![item(&table, 2, "lost")]).await.unwrap();
+        winner.commit(checkpoint(round), CommitPoint::Intermediate).await.unwrap();
+        let error = loser.commit(checkpoint("lost"), CommitPoint::End).await.unwrap_err();
+        assert!(error.is_conflict() && !error.is_transient(), "{error}");
+        assert!(error.to_string().contains("fenix items p"), "{error}");
+        assert!(loser.stage("probe_items", vec![]).await.is_err(), "a writer after its error");
+        let rows = db.table(&table).await;
+        assert_eq!((rows.len(), rows[0][2].as_str()), (1, round));
+        // The winner goes on.
+        winner.commit(None, CommitPoint::End).await.unwrap();
+    }
+}
+
+async fn two_partitions_that_write_one_row_both_succeed(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..4 {
+        let (store, table) = (store.clone(), table.clone());
+        tasks.spawn(async move {
+            let key = key(&format!("p{number}"));
+            let mut writer = store.open_partition(run, key, &[table.clone()]).await.unwrap();
+            for _ in 0..5 {
+                let ids: Box<dyn Iterator<Item = i64> + Send> =
+                    if number % 2 == 0 { Box::new(1..=50) } else { Box::new((1..=50).rev()) };
+                let rows = ids.map(|id| item(&table, id, &format!("by {number}"))).collect();
+                writer.stage("probe_items", rows).await.unwrap();
+                writer.commit(None, CommitPoint::Intermediate).await.unwrap();
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    assert_eq!(db.table(&table).await.len(), 50);
+}
+
+async fn a_writer_that_is_dropped_leaves_nothing(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(&store).await;
+    // More often than there are connections: what is dropped gives its connection back.
+    for round in 0..20 {
+        let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+        writer.stage("probe_items", vec![item(&table, round, "lost")]).await.unwrap();
+    }
+    let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 100, "kept")]).await.unwrap();
+    let done = writer.commit(None, CommitPoint::End).await.unwrap();
+    assert_eq!(done, counts(1, 0, 0, 0, 0));
+    assert_eq!(db.table(&table).await.len(), 1);
+    // After its end a writer's connection is used again, with nothing left in it.
+    for round in 0..10 {
+        let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+        writer.stage("probe_items", vec![item(&table, 200 + round, "more")]).await.unwrap();
+        let done = writer.commit(None, CommitPoint::End).await.unwrap();
+        assert_eq!(done, counts(1, 0, 0, 0, 0));
+    }
+}
+
+async fn rejected_rows_are_kept_once(db: Arc<Database>) {
+    let table = plain(TableMode::Merge);
+    let store = db.store().await;
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let mut runs = vec![];
+    for _ in 0..2 {
+        let run = start(&store).await;
+        let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+        for _ in 0..2 {
+            for number in 0..300 {
+                writer.reject(reject(&format!(
+                    "{{\"id\":null,\"title\":\"🐞 {number} \\u0000 \0\"}}"
+                )));
+            }
+        }
+        let done = writer.commit(None, CommitPoint::End).await.unwrap();
+        assert_eq!(done, counts(0, 0, 0, 0, 600));
+        runs.push(run.to_string());
+    }
+    assert_eq!(store.table_counts(&["rejected_rows"]).await.unwrap()[0].1, 300);
+    let rows = db
+        .rows(
+            "SELECT project, datasource, report, partition_id, table_name, reason, row_json \
+               FROM rejected_rows WHERE row_json LIKE '% 7 %'",
+        )
+        .await;
+    let row = "{\"id\":null,\"title\":\"🐞 7 \\u0000 \u{FFFD}\"}";
+    let expected = ["fenix", "probe", "items", "p", "probe_items", "column id: is null", row];
+    assert_eq!(rows, [expected.map(String::from)]);
+    let seen = db.rows(&format!("SELECT 'x' FROM rejected_rows WHERE run_id = {}", runs[1])).await;
+    assert_eq!(seen.len(), 300, "it tells the run that saw it last");
+}
+
+async fn names_that_are_words_of_sql_are_names(db: Arc<Database>) {
+    let names = [
+        "select", "order", "group", "table", "rowid", "oid", "row", "rank", "desc", "s", "t", "x",
+        "user",
+    ];
+    let columns: Vec<Column> = names.iter().map(|name| column(name, ColumnType::Int64)).collect();
+    let table = table("probe_words", TableMode::Snapshot, columns, &["select", "rowid"]);
+    let store = db.store().await;
+    let values = |n: i64| {
+        (0..names.len() as i64).map(|i| Value::Int64(if i == 3 { n } else { i })).collect()
+    };
+    for (n, expected) in [(1, counts(1, 0, 0, 0, 0)), (2, counts(0, 1, 0, 0, 0))] {
+        let done = write(&store, &table, "p", vec![row(&table, values(n))]).await.unwrap();
+        assert_eq!(done, expected);
+    }
+    assert_eq!(write(&store, &table, "p", vec![]).await.unwrap(), counts(0, 0, 0, 1, 0));
+}
+
+async fn a_table_of_a_key_alone_is_written(db: Arc<Database>) {
+    let columns = vec![column("issue", ColumnType::Int64), key_text("label", 50)];
+    let table = table("probe_tags", TableMode::Merge, columns, &["issue", "label"]);
+    let store = db.store().await;
+    let tag = |issue, label: &str| row(&table, vec![Value::Int64(issue), text(label)]);
+    let rows = vec![tag(1, "a"), tag(1, "b"), tag(2, "a"), tag(1, "a")];
+    assert_eq!(write(&store, &table, "p", rows).await.unwrap(), counts(3, 0, 0, 0, 0));
+    let rows = vec![tag(1, "a"), tag(3, "a")];
+    assert_eq!(write(&store, &table, "p", rows).await.unwrap(), counts(1, 0, 1, 0, 0));
+}
+
+async fn many_rows_pass_in_one_commit(db: Arc<Database>) {
+    let table = plain(TableMode::Snapshot);
+    let store = db.store().await;
+    let rows = |ids: std::ops::Range<i64>| {
+        ids.map(|id| item(&table, id, &format!("t{}", id / 10))).collect::<Vec<_>>()
+    };
+    let done = write(&store, &table, "p", rows(0..9_001)).await.unwrap();
+    assert_eq!(done, counts(9_001, 0, 0, 0, 0));
+    let done = write(&store, &table, "p", rows(1..9_002)).await.unwrap();
+    assert_eq!(done, counts(1, 0, 9_000, 1, 0));
+}
+
+async fn large_values_pass(db: Arc<Database>) {
+    let columns = vec![
+        column("id", ColumnType::Int64),
+        column("body", ColumnType::Text),
+        column("raw", ColumnType::Bytes),
+    ];
+    let table = table("probe_large", TableMode::Merge, columns, &["id"]);
+    let store = db.store().await;
+    let body = "🐞\n\t\\".repeat(200_000);
+    let rows = || {
+        let values = |id| vec![Value::Int64(id), text(&body), Value::Bytes(vec![0xff; 1 << 20])];
+        (0..8).map(|id| row(&table, values(id))).collect::<Vec<_>>()
+    };
+    assert_eq!(write(&store, &table, "p", rows()).await.unwrap(), counts(8, 0, 0, 0, 0));
+    assert_eq!(write(&store, &table, "p", rows()).await.unwrap(), counts(0, 0, 8, 0, 0));
+    assert_eq!(db.table(&table).await[7][2], body);
+}
