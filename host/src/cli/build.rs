@@ -11,6 +11,7 @@ use wit_component::ComponentEncoder;
 
 use super::args::BuildArgs;
 use super::exit::Exit;
+use super::output::say;
 use crate::misuse::Misuse;
 
 /// The script that finds a usable target and compiles to it.
@@ -44,7 +45,7 @@ pub async fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
     for module in modules {
         let component = component_path(args, &module);
         write_component(&module, &component)?;
-        println!("{}", component.display());
+        say!("{}", component.display())?;
     }
     Ok(Exit::Done)
 }

@@ -1,7 +1,8 @@
 //! `check`: tries everything that a run needs, and answers for each.
 
+use futures::{StreamExt as _, stream};
 use serde_json::json;
-use test_dashboard_egress::{Gate, RequestBudget, Session, Tape};
+use test_dashboard_egress::{Gate, GateOptions, RequestBudget, Session, Tape};
 
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
@@ -11,6 +12,9 @@ use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
 use crate::pump::{Installed, gate_options};
+
+/// How many projects are tried at the same time.
+const AT_ONCE: usize = 4;
 
 /// What was tried, and what came of it.
 struct Finding {
@@ -75,6 +79,8 @@ async fn projects(
     let gate = gate_options(config, name, plugin, environment, true)
         .map_err(|error| error.to_string())
         .and_then(|(options, base_url)| {
+            // A person is waiting for the answer, and can ask again.
+            let options = GateOptions { max_attempts: 1, ..options };
             Gate::new(options).map(|gate| (gate, base_url)).map_err(|error| error.to_string())
         });
     let (gate, base_url) = match gate {
@@ -83,17 +89,15 @@ async fn projects(
             return vec![Finding { what: format!("access to {name}"), outcome: Err(error) }];
         }
     };
-    let mut findings = Vec::new();
-    for project in config.select_projects("ALL", name).unwrap_or_default() {
-        if wanted.is_some_and(|wanted| wanted != project) {
-            continue;
-        }
+    let projects = config.select_projects("ALL", name).unwrap_or_default();
+    let wanted = projects.iter().filter(|project| wanted.is_none_or(|wanted| wanted == *project));
+    let (gate, base_url) = (&gate, &base_url);
+    let trying = wanted.map(|project| async move {
         let what = format!("{name} for {project}");
-        let outcome =
-            one_project(config, name, plugin, &gate, &base_url, &project, environment).await;
-        findings.push(Finding { what, outcome });
-    }
-    findings
+        let outcome = one_project(config, name, plugin, gate, base_url, project, environment).await;
+        Finding { what, outcome }
+    });
+    stream::iter(trying).buffered(AT_ONCE).collect().await
 }
 
 async fn one_project(

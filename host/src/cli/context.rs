@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use test_dashboard_store::{Store, Target};
 
 use super::args::Common;
@@ -27,7 +26,7 @@ pub fn database(
         return Target::parse(url).map_err(|error| Misuse::new(format!("--database: {error}")));
     }
     match config.map(|config| (config, &config.database)) {
-        Some((_, Some(database))) => database.target(environment),
+        Some((config, Some(database))) => database.target(&config.folder, environment),
         Some((config, None)) => sqlite_at(&config.resolve_path(Path::new(DEFAULT_SQLITE))),
         None => sqlite_at(Path::new(DEFAULT_SQLITE)),
     }
@@ -57,5 +56,5 @@ pub fn config_for_database(common: &Common) -> Result<Option<Config>, Misuse> {
 ///
 /// The database's, with what was tried.
 pub async fn connect(target: &Target, connections: u32) -> anyhow::Result<Store> {
-    Store::connect(target, connections).await.with_context(|| format!("cannot use {target}"))
+    Ok(Store::connect(target, connections).await?)
 }

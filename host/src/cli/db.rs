@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::args::{Common, Format};
 use super::exit::Exit;
+use super::output::say;
 use super::{context, output};
 use crate::config::Environment;
 
@@ -18,9 +19,9 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
     if common.format == Format::Json {
         output::json(&json!({ "database": store.name(), "applied": applied }))?;
     } else if applied.is_empty() {
-        println!("{}: up to date", store.name());
+        say!("{}: up to date", store.name())?;
     } else {
-        println!("{}: applied {}", store.name(), applied.join(", "));
+        say!("{}: applied {}", store.name(), applied.join(", "))?;
     }
     store.close().await;
     Ok(Exit::Done)
@@ -44,14 +45,14 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
         output::json(&json!({ "database": name, "migrations": list }))?;
         return Ok(Exit::Done);
     }
-    println!("{name}");
+    say!("{name}")?;
     let mut table = output::table(["version", "migration", "state"]);
     for migration in &migrations {
         let state =
             if migration.applied { "applied" } else { "pending: test-dashboard db migrate" };
         table.add_row([&migration.version.to_string(), &migration.name, state]);
     }
-    println!("{table}");
+    say!("{table}")?;
     Ok(Exit::Done)
 }
 

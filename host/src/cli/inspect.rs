@@ -7,7 +7,7 @@ use test_dashboard_model::Table;
 
 use super::args::{Common, Format, InspectArgs};
 use super::exit::Exit;
-use super::output;
+use super::output::{self, say};
 use crate::config::Limits;
 use crate::plugin::{Plugin, Runtime};
 
@@ -29,57 +29,58 @@ pub async fn inspect(common: &Common, args: &InspectArgs) -> anyhow::Result<Exit
             "description": plugin.description,
         }))?;
     } else {
-        show(&plugin);
+        show(&plugin)?;
     }
     Ok(Exit::Done)
 }
 
-fn show(plugin: &Plugin) {
+fn show(plugin: &Plugin) -> std::io::Result<()> {
     let description = &plugin.description;
     let none = |list: Vec<String>| match list.is_empty() {
         true => "none".to_string(),
         false => list.join(", "),
     };
-    println!("{} {}: {}", description.name, description.version, description.summary);
-    println!("file         {}", plugin.path.display());
-    println!("size         {} bytes", plugin.size);
-    println!("sha-256      {}", plugin.digest);
-    println!("contract     testops:datasource@{}", plugin.version);
-    println!(
+    say!("{} {}: {}", description.name, description.version, description.summary)?;
+    say!("file         {}", plugin.path.display())?;
+    say!("size         {} bytes", plugin.size)?;
+    say!("sha-256      {}", plugin.digest)?;
+    say!("contract     testops:datasource@{}", plugin.version)?;
+    say!(
         "base URL     {}",
         description.default_base_url.as_deref().unwrap_or("to be configured")
-    );
-    println!("other hosts  {}", none(description.hosts.clone()));
+    )?;
+    say!("other hosts  {}", none(description.hosts.clone()))?;
     let credentials = description.credentials.iter().map(ToString::to_string).collect();
-    println!("credentials  {}", none(credentials));
+    say!("credentials  {}", none(credentials))?;
     let rate = description.requests_per_minute;
-    println!(
+    say!(
         "rate         {}",
         rate.map_or("none of its own".into(), |n| format!("{n} requests a minute"))
-    );
-    println!("imports      {}", none(plugin.imports.clone()).replace(", ", "\n             "));
-    println!("\nSettings");
+    )?;
+    say!("imports      {}", none(plugin.imports.clone()).replace(", ", "\n             "))?;
+    say!("\nSettings")?;
     for setting in &description.settings {
         let needed = if setting.required { " (needed)" } else { "" };
-        println!("  {}{needed}: {}", setting.name, setting.description);
+        say!("  {}{needed}: {}", setting.name, setting.description)?;
     }
-    println!("\nReports");
+    say!("\nReports")?;
     for report in &description.reports {
-        println!(
+        say!(
             "  {}: {}\n    fills {}",
             report.name,
             report.description,
             report.tables.join(", ")
-        );
+        )?;
     }
     for table in &description.tables {
-        show_table(table);
+        show_table(table)?;
     }
+    Ok(())
 }
 
-fn show_table(table: &Table) {
-    println!("\n{} ({}, key: project, {})", table.name, table.mode, table.key.join(", "));
-    println!("  {}", table.description);
+fn show_table(table: &Table) -> std::io::Result<()> {
+    say!("\n{} ({}, key: project, {})", table.name, table.mode, table.key.join(", "))?;
+    say!("  {}", table.description)?;
     let mut columns = output::table(["column", "type", "null", "what it is"]);
     for column in &table.columns {
         let kind = match column.max_length {
@@ -89,5 +90,5 @@ fn show_table(table: &Table) {
         let null = if column.nullable { "yes" } else { "" };
         columns.add_row([&column.name, &kind, null, &column.description]);
     }
-    println!("{columns}");
+    say!("{columns}")
 }

@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            output::complain(format_args!("cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::complain(format_args!("{error:#}"));
             Exit::of(&error).into()
         }
     }
@@ -55,7 +55,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     }
     match cli.command {
         None if cli.run.is_empty() => {
-            Cli::command().print_help()?;
+            output::say!("{}", Cli::command().render_help().ansi())?;
             Ok(Exit::Misused)
         }
         None => run::run(common, &cli.run).await,
@@ -88,5 +88,7 @@ fn start_log(verbose: u8) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .without_time()
+        // A line that cannot be written is told nobody: telling it would panic.
+        .log_internal_errors(false)
         .init();
 }

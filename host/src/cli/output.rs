@@ -1,6 +1,7 @@
 //! How a run is told: tables for a person, JSON for a program.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -8,12 +9,37 @@ use serde_json::json;
 use test_dashboard_model::Value;
 
 use super::args::Format;
+use crate::plugin::printable;
 use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
 
 /// How many rows of each table a dry run shows a person.
 const DRY_ROWS: usize = 10;
 /// Where a value is cut that a person is shown, in characters.
 const LONGEST_CELL: usize = 40;
+
+/// Prints a line of the answer. Who reads it may have gone away (`| head`) and then has seen
+/// enough, which is no failure; `println!` would panic.
+macro_rules! say {
+    ($($line:tt)*) => { $crate::cli::output::line(format_args!($($line)*)) };
+}
+pub(super) use say;
+
+/// What [`say!`] does.
+///
+/// # Errors
+///
+/// When standard output cannot be written to, unless nobody reads it any more.
+pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Tells what went wrong on standard error; there is nobody to tell when that fails.
+pub fn complain(error: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {error}");
+}
 
 /// One line below the header, and nothing else.
 const STYLE: TableStyle =
@@ -39,7 +65,7 @@ pub fn right(table: &mut Table, columns: std::ops::Range<usize>) {
 ///
 /// # Errors
 ///
-/// When standard output is gone.
+/// When standard output cannot be written to.
 pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()> {
     if format == Format::Json {
         return json(&json!({
@@ -50,10 +76,10 @@ pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()
             "partitions": run.partitions,
         }));
     }
-    println!("{}", summary(run));
-    failures(run);
+    say!("{}", summary(run))?;
+    failures(run)?;
     let number = run.run.map_or_else(String::new, |id| format!("run {id}: "));
-    println!("{number}{} in {database}", verdict(run));
+    say!("{number}{} in {database}", verdict(run))?;
     Ok(())
 }
 
@@ -61,7 +87,7 @@ pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()
 ///
 /// # Errors
 ///
-/// When standard output is gone.
+/// When standard output cannot be written to.
 pub fn dry_run(
     format: Format,
     run: &RunReport,
@@ -82,11 +108,11 @@ pub fn dry_run(
         }));
     }
     for dry in tables.values() {
-        show_rows(dry);
+        show_rows(dry)?;
     }
-    println!("{}", summary(run));
-    failures(run);
-    println!("dry run: nothing was written; {}", verdict(run));
+    say!("{}", summary(run))?;
+    failures(run)?;
+    say!("dry run: nothing was written; {}", verdict(run))?;
     Ok(())
 }
 
@@ -94,13 +120,9 @@ pub fn dry_run(
 ///
 /// # Errors
 ///
-/// When standard output is gone.
+/// When standard output cannot be written to.
 pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)?;
-    Ok(())
+    Ok(say!("{}", serde_json::to_string_pretty(value)?)?)
 }
 
 /// A line per project and report.
@@ -169,12 +191,13 @@ impl Group {
     }
 }
 
-fn failures(run: &RunReport) {
+fn failures(run: &RunReport) -> std::io::Result<()> {
     for partition in run.failures() {
         let message = partition.error.as_ref().map_or("", |error| error.message.as_str());
         let PartitionReport { project, report, partition, .. } = partition;
-        println!("FAILED {project} {report} {partition}: {message}");
+        say!("FAILED {project} {report} {partition}: {message}")?;
     }
+    Ok(())
 }
 
 fn verdict(run: &RunReport) -> String {
@@ -213,7 +236,7 @@ fn rejected(dry: &DryTable) -> Vec<serde_json::Value> {
     dry.rejected.iter().map(|row| json!({ "reason": row.reason, "row": row.row })).collect()
 }
 
-fn show_rows(dry: &DryTable) {
+fn show_rows(dry: &DryTable) -> std::io::Result<()> {
     let name = &dry.table.name;
     let mut shown = Table::new();
     shown.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
@@ -222,14 +245,14 @@ fn show_rows(dry: &DryTable) {
     for (project, row) in dry.rows.iter().take(DRY_ROWS) {
         shown.add_row(std::iter::once(project.clone()).chain(row.values().iter().map(cell)));
     }
-    println!("{name}: {} rows\n{shown}", dry.rows.len());
+    say!("{name}: {} rows\n{shown}", dry.rows.len())?;
     if dry.rows.len() > DRY_ROWS {
-        println!("… and {} more (--format json shows all)", dry.rows.len() - DRY_ROWS);
+        say!("… and {} more (--format json shows all)", dry.rows.len() - DRY_ROWS)?;
     }
     for row in dry.rejected.iter().take(DRY_ROWS) {
-        println!("would be rejected: {}: {}", row.reason, row.row);
+        say!("would be rejected: {}: {}", printable(&row.reason), printable(&row.row))?;
     }
-    println!();
+    say!()
 }
 
 fn cell(value: &Value) -> String {

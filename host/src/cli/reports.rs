@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::{Common, Format};
 use super::exit::Exit;
-use super::output;
+use super::output::{self, say};
 use crate::config::Config;
 use crate::plugin::Runtime;
 use crate::pump::Installed;
@@ -26,7 +26,7 @@ pub async fn reports(common: &Common) -> anyhow::Result<Exit> {
         let plugin = match plugin {
             Ok(plugin) => plugin,
             Err(error) => {
-                eprintln!("error: {name}: {error}");
+                output::complain(format_args!("{name}: {error}"));
                 exit = Exit::Failed;
                 continue;
             }
@@ -52,9 +52,9 @@ pub async fn reports(common: &Common) -> anyhow::Result<Exit> {
         output::json(&json!(plugins))?;
         return Ok(exit);
     }
-    println!("{table}");
-    println!("\nSettings of a project, under [projects.NAME.PLUGIN]:\n{settings}");
+    say!("{table}")?;
+    say!("\nSettings of a project, under [projects.NAME.PLUGIN]:\n{settings}")?;
     let projects: Vec<&str> = config.projects.keys().map(String::as_str).collect();
-    println!("\nProjects: {}, or ALL", projects.join(", "));
+    say!("\nProjects: {}, or ALL", projects.join(", "))?;
     Ok(exit)
 }

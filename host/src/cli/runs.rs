@@ -5,6 +5,7 @@ use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, Store};
 
 use super::args::{Common, Format, RunsArgs};
 use super::exit::Exit;
+use super::output::say;
 use super::{context, output};
 use crate::config::Environment;
 
@@ -33,7 +34,7 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
-        println!("no runs yet in {}", store.name());
+        say!("no runs yet in {}", store.name())?;
         return Ok(Exit::Done);
     }
     let mut table = output::table([
@@ -65,7 +66,7 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
         ]);
     }
     output::right(&mut table, 4..10);
-    println!("{table}");
+    say!("{table}")?;
     Ok(Exit::Done)
 }
 
@@ -81,7 +82,7 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let run = &detail.summary;
-    println!(
+    say!(
         "run {}: {} of {}, {}, started {} UTC, took {}, by test-dashboard {}",
         run.id,
         run.report,
@@ -90,7 +91,7 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
         run.started.strftime("%Y-%m-%d %H:%M:%S"),
         elapsed(run),
         run.version
-    );
+    )?;
     let mut table = output::table([
         "project",
         "partition",
@@ -119,10 +120,10 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
         ]);
     }
     output::right(&mut table, 2..9);
-    println!("{table}");
+    say!("{table}")?;
     for partition in &detail.partitions {
         if let Some(error) = &partition.result.error {
-            println!("FAILED {} {}: {error}", partition.key.project, partition.key.partition);
+            say!("FAILED {} {}: {error}", partition.key.project, partition.key.partition)?;
         }
     }
     Ok(Exit::Done)

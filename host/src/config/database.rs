@@ -1,5 +1,7 @@
 //! Where the database is.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use test_dashboard_store::{Engine, Target};
 
@@ -27,12 +29,13 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// The database that this section means, variables replaced.
+    /// The database that this section means, variables replaced. A SQLite file is looked for
+    /// in `folder`, the configuration's own.
     ///
     /// # Errors
     ///
     /// [`Misuse`] names the setting that is missing or the variable that is not set.
-    pub fn target(&self, environment: &Environment) -> Result<Target, Misuse> {
+    pub fn target(&self, folder: &Path, environment: &Environment) -> Result<Target, Misuse> {
         let value = |name: &str, template: &Option<Template>| -> Result<Option<String>, Misuse> {
             let Some(template) = template else { return Ok(None) };
             template.resolve(environment).map(Some).map_err(|error| {
@@ -47,7 +50,7 @@ impl DatabaseConfig {
             })
         };
         if let Some(url) = value("url", &self.url)? {
-            return Target::parse(&url)
+            return Target::parse(&rooted(&url, folder))
                 .map_err(|error| Misuse::new(format!("database.url: {error}")));
         }
         let engine = match wanted("engine", &self.engine)?.to_ascii_lowercase().as_str() {
@@ -59,7 +62,7 @@ impl DatabaseConfig {
                 )));
             }
         };
-        let port = match value("port", &self.port)? {
+        let port = match value("port", &self.port)?.filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => Some(text.parse::<u16>().map_err(|_| {
                 Misuse::new(format!(
@@ -76,5 +79,48 @@ impl DatabaseConfig {
             &wanted("name", &self.name)?,
         )
         .map_err(|error| Misuse::new(format!("database: {error}")))
+    }
+}
+
+/// A SQLite URL whose file is taken from `folder`; any other URL as it is.
+fn rooted(url: &str, folder: &Path) -> String {
+    match url.strip_prefix("sqlite:") {
+        Some(rest) => {
+            let file = rest.strip_prefix("//").unwrap_or(rest);
+            format!("sqlite:{}", folder.join(file).display())
+        }
+        None => url.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_file_is_beside_the_configuration() {
+        let rooted = |url| rooted(url, Path::new("conf"));
+        assert_eq!(rooted("sqlite:dash.sqlite"), "sqlite:conf/dash.sqlite");
+        assert_eq!(rooted("sqlite://../dash.sqlite"), "sqlite:conf/../dash.sqlite");
+        assert_eq!(rooted("sqlite:/var/dash.sqlite"), "sqlite:/var/dash.sqlite");
+        assert_eq!(rooted("mysql://db/dash"), "mysql://db/dash");
+    }
+
+    fn problem(section: &str) -> String {
+        let config: DatabaseConfig = toml::from_str(section).unwrap();
+        let environment = Environment::of([("PORT", "x")]);
+        let problem = config.target(Path::new("."), &environment);
+        problem.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert!(problem("").contains("database.engine is missing"));
+        assert!(problem("engine = \"oracle\"").contains("\"oracle\""));
+        assert!(
+            problem("engine = \"mysql\"\nport = \"${PORT}\"").contains("database.port is \"x\"")
+        );
+        let unset = problem("engine = \"mysql\"\nhost = \"${HOST}\"");
+        assert!(unset.contains("HOST is not set") && unset.contains("--database"), "{unset}");
     }
 }

@@ -99,7 +99,7 @@ pub struct Reader {
 /// Runs one call of the contract, and finds out why it failed when it does.
 macro_rules! call {
     ($self:ident, $name:literal, $call:expr) => {{
-        let remaining = $self.limits.wall_time.saturating_sub($self.wall_used);
+        let remaining = $self.wall_time_left($name)?;
         let started = Instant::now();
         let outcome = tokio::time::timeout(remaining, $call).await;
         $self.wall_used += started.elapsed();
@@ -132,6 +132,17 @@ impl Instance {
             tokio::time::timeout(limits.wall_time, linked.instantiate_async(&mut store)).await;
         let plugin = judge(&store, &limits, "its start", outcome)?;
         Ok(Instance { store, plugin, limits, wall_used: started.elapsed() })
+    }
+
+    /// What is left of the wall clock's budget. A call that never waits comes to its end
+    /// before a timeout is looked at, so calls without number are stopped here.
+    fn wall_time_left(&self, during: &'static str) -> Result<Duration, PluginError> {
+        let allowed = self.limits.wall_time;
+        let left = allowed.saturating_sub(self.wall_used);
+        if left.is_zero() {
+            return Err(PluginError::Budget { during, budget: Budget::Wall(allowed) });
+        }
+        Ok(left)
     }
 
     fn judge<T>(
@@ -328,6 +339,9 @@ fn judge<T>(
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         let budget = Budget::Resources(MAX_RESOURCES);
         return Err(PluginError::Budget { during, budget });
+    }
+    if let Some(at) = error.chain().find_map(|cause| cause.downcast_ref::<std::str::Utf8Error>()) {
+        return Err(broken(during, format!("it handed over text that is not UTF-8: {at}")));
     }
     let reason = match (error.downcast_ref::<wasmtime::Trap>(), state.last_line()) {
         (Some(trap), Some(line)) => format!("{trap}; the last thing it said: {line}"),

@@ -150,8 +150,9 @@ impl State {
     }
 }
 
-/// A plugin's line as a terminal can show it: cut, and without control characters, so that it
-/// can neither forge another line nor steer the terminal.
+/// A plugin's text as one line that a terminal can show: cut, and without control characters,
+/// so that it can neither forge another line nor steer the terminal. Nor can it turn the rest
+/// of the line around: marks of direction and of separation are replaced as well.
 pub fn printable(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {
@@ -162,11 +163,16 @@ pub fn printable(text: &str) -> String {
         match c {
             '\n' => line.push('⏎'),
             '\t' => line.push(' '),
-            c if c.is_control() => line.push('\u{FFFD}'),
+            c if c.is_control() || steers_text(c) => line.push('\u{FFFD}'),
             c => line.push(c),
         }
     }
     line
+}
+
+/// Line and paragraph separators, and what overrides the direction of text.
+fn steers_text(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 impl ResourceLimiter for State {
@@ -249,6 +255,7 @@ mod tests {
     #[test]
     fn a_log_line_can_neither_forge_a_line_nor_steer_the_terminal() {
         assert_eq!(printable("a\nb\u{1b}[2Jc\td"), "a⏎b\u{FFFD}[2Jc d");
+        assert_eq!(printable("a\u{9b}b\u{202e}c\u{2028}d"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d");
         let long = printable(&"é".repeat(5000));
         assert!(long.len() <= MAX_LOG_LINE + '…'.len_utf8() && long.ends_with('…'));
     }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::report::{PartitionFailure, PartitionReport};
 use super::sink::PartitionSink;
 use super::{Job, Sink, Tally};
-use crate::plugin::{Batch, PluginError};
+use crate::plugin::{Batch, PluginError, printable};
 
 /// How many batches may lie between the plugin and the database.
 const BATCHES_BETWEEN: usize = 2;
@@ -253,8 +253,8 @@ impl<'a> Writing<'a> {
                     if self.first_reject.is_none() {
                         self.first_reject = Some((
                             reject.table.clone(),
-                            reject.reason.clone(),
-                            reject.row.chars().take(500).collect(),
+                            printable(&reject.reason),
+                            printable(&reject.row.chars().take(500).collect::<String>()),
                         ));
                     }
                     self.writer.reject(&table, *reject);

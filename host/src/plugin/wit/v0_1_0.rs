@@ -4,7 +4,7 @@ use test_dashboard_model as model;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::plugin::instance;
-use crate::plugin::state::State;
+use crate::plugin::state::{State, printable};
 
 wasmtime::component::bindgen!({
     path: "../wit/0.1.0",
@@ -35,14 +35,16 @@ impl log::Host for State {
 
 impl types::Host for State {}
 
+/// What is said for a person is made printable here, at the border; names are checked later,
+/// by `model::declaration`.
 impl From<types::Description> for model::Description {
     fn from(from: types::Description) -> Self {
         model::Description {
             name: from.name,
-            version: from.version,
-            summary: from.summary,
-            default_base_url: from.default_base_url,
-            hosts: from.hosts,
+            version: printable(&from.version),
+            summary: printable(&from.summary),
+            default_base_url: from.default_base_url.as_deref().map(printable),
+            hosts: from.hosts.iter().map(|host| printable(host)).collect(),
             credentials: from.credentials.into_iter().map(Into::into).collect(),
             requests_per_minute: from.requests_per_minute,
             settings: from.settings.into_iter().map(Into::into).collect(),
@@ -65,13 +67,21 @@ impl From<types::CredentialKind> for model::CredentialKind {
 
 impl From<types::Setting> for model::Setting {
     fn from(from: types::Setting) -> Self {
-        model::Setting { name: from.name, description: from.description, required: from.required }
+        model::Setting {
+            name: from.name,
+            description: printable(&from.description),
+            required: from.required,
+        }
     }
 }
 
 impl From<types::Report> for model::Report {
     fn from(from: types::Report) -> Self {
-        model::Report { name: from.name, description: from.description, tables: from.tables }
+        model::Report {
+            name: from.name,
+            description: printable(&from.description),
+            tables: from.tables,
+        }
     }
 }
 
@@ -79,7 +89,7 @@ impl From<types::Table> for model::Table {
     fn from(from: types::Table) -> Self {
         model::Table {
             name: from.name,
-            description: from.description,
+            description: printable(&from.description),
             mode: match from.mode {
                 types::TableMode::Merge => model::TableMode::Merge,
                 types::TableMode::Snapshot => model::TableMode::Snapshot,
@@ -97,7 +107,7 @@ impl From<types::Column> for model::Column {
             kind: from.kind.into(),
             nullable: from.nullable,
             max_length: from.max_length,
-            description: from.description,
+            description: printable(&from.description),
         }
     }
 }
@@ -149,7 +159,7 @@ impl From<types::Failure> for model::Failure {
                 types::FailureKind::UnexpectedResponse => model::FailureKind::UnexpectedResponse,
                 types::FailureKind::Internal => model::FailureKind::Internal,
             },
-            message: crate::plugin::state::printable(&from.message),
+            message: printable(&from.message),
             retry_after: from.retry_after,
         }
     }
