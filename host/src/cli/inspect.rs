@@ -45,10 +45,7 @@ fn show(plugin: &Plugin) -> std::io::Result<()> {
     say!("size         {} bytes", plugin.size)?;
     say!("sha-256      {}", plugin.digest)?;
     say!("contract     testops:datasource@{}", plugin.version)?;
-    say!(
-        "base URL     {}",
-        description.default_base_url.as_deref().unwrap_or("to be configured")
-    )?;
+    say!("base URL     {}", description.default_base_url.as_deref().unwrap_or("to be configured"))?;
     say!("other hosts  {}", none(description.hosts.clone()))?;
     let credentials = description.credentials.iter().map(ToString::to_string).collect();
     say!("credentials  {}", none(credentials))?;
@@ -65,12 +62,7 @@ fn show(plugin: &Plugin) -> std::io::Result<()> {
     }
     say!("\nReports")?;
     for report in &description.reports {
-        say!(
-            "  {}: {}\n    fills {}",
-            report.name,
-            report.description,
-            report.tables.join(", ")
-        )?;
+        say!("  {}: {}\n    fills {}", report.name, report.description, report.tables.join(", "))?;
     }
     for table in &description.tables {
         show_table(table)?;

@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::complain(format_args!("cannot start: {error}"));
+            output::remark(format_args!("error: cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output::complain(format_args!("{error:#}"));
+            output::remark(format_args!("error: {error:#}"));
             Exit::of(&error).into()
         }
     }
@@ -55,7 +55,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     }
     match cli.command {
         None if cli.run.is_empty() => {
-            output::say!("{}", Cli::command().render_help().ansi())?;
+            // Who does not read it to its end needs no other answer.
+            let _ = Cli::command().print_help();
             Ok(Exit::Misused)
         }
         None => run::run(common, &cli.run).await,

@@ -36,9 +36,10 @@ pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
     }
 }
 
-/// Tells what went wrong on standard error; there is nobody to tell when that fails.
-pub fn complain(error: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "error: {error}");
+/// Prints a line on standard error. When that fails there is nobody left to tell;
+/// `eprintln!` would panic.
+pub fn remark(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// One line below the header, and nothing else.
@@ -122,7 +123,8 @@ pub fn dry_run(
 ///
 /// When standard output cannot be written to.
 pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
-    Ok(say!("{}", serde_json::to_string_pretty(value)?)?)
+    say!("{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
 }
 
 /// A line per project and report.
@@ -252,7 +254,7 @@ fn show_rows(dry: &DryTable) -> std::io::Result<()> {
     for row in dry.rejected.iter().take(DRY_ROWS) {
         say!("would be rejected: {}: {}", printable(&row.reason), printable(&row.row))?;
     }
-    say!()
+    say!("")
 }
 
 fn cell(value: &Value) -> String {

@@ -1,6 +1,5 @@
 //! `run`: reads a report and writes it to the database. The main job.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use test_dashboard_egress::Gate;
@@ -219,8 +218,8 @@ async fn write(
     });
     let Some(mut run) = until_interrupted(pumping).await? else {
         finish(store, id, Outcome::Interrupted).await;
-        eprintln!(
-            "interrupted: what was committed stays, the rest was dropped; the next run goes on from there"
+        output::remark(
+            "interrupted: what was committed stays, the rest was dropped; the next run goes on from there",
         );
         return Ok(Exit::Interrupted);
     };
@@ -265,7 +264,6 @@ async fn until_interrupted(
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     };
-    std::io::stderr().flush()?;
     Ok(outcome)
 }
 
