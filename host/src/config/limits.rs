@@ -25,6 +25,7 @@ pub struct LimitsConfig {
     max_partitions: Option<usize>,
     max_plugin_bytes: Option<ByteSize>,
     compile_time: Option<SignedDuration>,
+    describe_time: Option<SignedDuration>,
     max_rejected_share: Option<f64>,
 }
 
@@ -61,6 +62,8 @@ pub struct Limits {
     pub max_plugin_bytes: u64,
     /// How long compiling the plugin may take.
     pub compile_time: Duration,
+    /// How long the plugin may take to say what it is.
+    pub describe_time: Duration,
     /// The share of rows that may be rejected before the partition fails, from 0 to 1.
     pub max_rejected_share: f64,
 }
@@ -85,6 +88,7 @@ impl Default for Limits {
             // A component of Python's carries the interpreter: 18 MB.
             max_plugin_bytes: 64 * MIB,
             compile_time: Duration::from_secs(5 * 60),
+            describe_time: Duration::from_secs(10),
             max_rejected_share: 0.01,
         }
     }
@@ -171,6 +175,12 @@ impl LimitsConfig {
                 self.compile_time,
                 general.compile_time,
                 default.compile_time,
+            )?,
+            describe_time: time(
+                "describe-time",
+                self.describe_time,
+                general.describe_time,
+                default.describe_time,
             )?,
             max_rejected_share: share,
         })

@@ -12,6 +12,8 @@ pub enum Budget {
     Cpu(Duration),
     /// Time from the first call on.
     Wall(Duration),
+    /// Time to say what it is.
+    Describe(Duration),
     /// Rows of one batch: how many came, how many are allowed.
     BatchRows(usize, u32),
     /// Bytes of one batch.
@@ -38,6 +40,9 @@ impl fmt::Display for Budget {
             }
             Budget::Wall(time) => {
                 write!(f, "it took longer than its budget of {time:?} (limits.wall-time)")
+            }
+            Budget::Describe(time) => {
+                write!(f, "it took longer than its budget of {time:?} (limits.describe-time)")
             }
             Budget::BatchRows(rows, allowed) => write!(
                 f,

@@ -14,7 +14,7 @@ use wasmtime::component::{Component, Linker};
 use super::instance::{Instance, InstanceOptions};
 use super::state::State;
 use super::wit::v0_1_0;
-use super::{PluginError, wit};
+use super::{Budget, PluginError, wit};
 use crate::config::Limits;
 
 /// The interface that every plugin exports, without its version.
@@ -112,9 +112,7 @@ pub async fn load(
         .instantiate_pre(&component)
         .and_then(wit::v0_1_0::PluginPre::new)
         .map_err(|error| PluginError::CannotLink { path: path.into(), reason: one_line(&error) })?;
-    let mut instance =
-        Instance::new(&linked, Arc::clone(&limits), InstanceOptions::offline(path)).await?;
-    let description = instance.describe().await?;
+    let description = describe(&linked, &limits, path).await?;
     declaration::check(&description)
         .map_err(|error| PluginError::Declaration { path: path.into(), error })?;
     Ok(Plugin {
@@ -127,6 +125,24 @@ pub async fn load(
         limits,
         linked,
     })
+}
+
+/// Asks the plugin what it is. It has nothing to wait for and nothing to work on, so it gets
+/// far less time than a partition: nothing else of the program goes on before it has answered.
+async fn describe(
+    linked: &v0_1_0::PluginPre<State>,
+    limits: &Arc<Limits>,
+    path: &Path,
+) -> Result<Description, PluginError> {
+    let allowed = limits.describe_time;
+    let describing = async {
+        let mut instance =
+            Instance::new(linked, Arc::clone(limits), InstanceOptions::offline(path)).await?;
+        instance.describe().await
+    };
+    let budget = Budget::Describe(allowed);
+    let late = PluginError::Budget { during: "describe", budget };
+    tokio::time::timeout(allowed, describing).await.unwrap_or(Err(late))
 }
 
 /// Reads the file, never more of it than the budget allows.

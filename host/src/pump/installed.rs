@@ -72,13 +72,17 @@ impl Installed {
             }
             return Ok(owner);
         }
-        let known = self
+        let known: Vec<&String> = self
             .loaded()
-            .flat_map(|(_, plugin)| plugin.description.reports.iter().map(|report| &report.name));
-        let mut message = format!("there is no report {report:?}{}", did_you_mean(report, known));
+            .flat_map(|(_, plugin)| plugin.description.reports.iter().map(|report| &report.name))
+            .collect();
+        let mut message = match known.is_empty() {
+            true => format!("there is no report {report:?}"),
+            false => format!("there is no report {report:?}{}", did_you_mean(report, known.iter())),
+        };
         for (name, plugin) in self.all() {
             if let Err(error) = plugin {
-                message.push_str(&format!(". The plugin of {name} could not be loaded: {error}"));
+                message.push_str(&format!("\nthe plugin of {name} could not be loaded: {error}"));
             }
         }
         Err(Misuse::new(message))
