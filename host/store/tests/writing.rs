@@ -386,7 +386,7 @@ async fn two_reports_with_partitions_of_one_name_keep_their_rows(db: Arc<Databas
     write(&store, &table, "p", vec![item(&table, 1, "a")]).await.unwrap();
     let other = PartitionKey { report: "other".into(), ..key("p") };
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, other, &[table.clone()]).await.unwrap();
+    let mut writer = store.open_partition(run, other, std::slice::from_ref(&table)).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 2, "b")]).await.unwrap();
     let done = writer.commit(None, CommitPoint::End).await.unwrap();
     assert_eq!(done, counts(1, 0, 0, 0, 0));
@@ -498,7 +498,8 @@ async fn two_partitions_that_write_one_row_both_succeed(db: Arc<Database>) {
         let (store, table) = (store.clone(), table.clone());
         tasks.spawn(async move {
             let key = key(&format!("p{number}"));
-            let mut writer = store.open_partition(run, key, &[table.clone()]).await.unwrap();
+            let mut writer =
+                store.open_partition(run, key, std::slice::from_ref(&table)).await.unwrap();
             for _ in 0..5 {
                 let ids: Box<dyn Iterator<Item = i64> + Send> =
                     if number % 2 == 0 { Box::new(1..=50) } else { Box::new((1..=50).rev()) };

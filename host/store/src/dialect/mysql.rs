@@ -31,9 +31,10 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
     SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
 NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
 
-/// Such locks are the server's, and their names have at most 64 characters.
-const LOCK: &str = "SELECT GET_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())), 60)";
-const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA1(CONCAT('test-dashboard ', DATABASE())))";
+/// Such locks are the server's, and their names have at most 64 characters. Not by SHA1, which
+/// the newest MySQL does not have any more.
+const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224), 60)";
+const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224))";
 
 pub(super) async fn open(
     options: MySqlConnectOptions,
