@@ -320,6 +320,7 @@ mod tests {
                 name: "issues".into(),
                 description: String::new(),
                 tables: vec!["github_issues".into()],
+                exhaustive: false,
             }],
         };
         assert_eq!(check(&description), Ok(()));

@@ -51,6 +51,8 @@ pub struct Report {
     pub description: String,
     /// The names of the tables it fills.
     pub tables: Vec<String>,
+    /// Whether a full run plans every partition there is, so that the rows of others are gone.
+    pub exhaustive: bool,
 }
 
 /// How a credential is put on a request.

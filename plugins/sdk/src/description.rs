@@ -59,6 +59,8 @@ pub struct Report {
     pub description: String,
     /// The names of the tables it fills.
     pub tables: Vec<String>,
+    /// See [`Description::exhaustive_report`].
+    pub exhaustive: bool,
 }
 
 /// How the operator's credential is put on a request. The plugin never sees it.
@@ -154,11 +156,30 @@ impl Description {
     /// A report: its name, what it answers, and the names of the tables it fills
     /// (`Issue::TABLE`).
     #[must_use]
-    pub fn report(mut self, name: &str, description: &str, tables: &[&str]) -> Self {
+    pub fn report(self, name: &str, description: &str, tables: &[&str]) -> Self {
+        self.push_report(name, description, tables, false)
+    }
+
+    /// A report whose plan lists, in a full run, every partition there is: the rows of
+    /// partitions that are not listed any more are gone upstream, and are removed from its
+    /// merge tables.
+    #[must_use]
+    pub fn exhaustive_report(self, name: &str, description: &str, tables: &[&str]) -> Self {
+        self.push_report(name, description, tables, true)
+    }
+
+    fn push_report(
+        mut self,
+        name: &str,
+        description: &str,
+        tables: &[&str],
+        exhaustive: bool,
+    ) -> Self {
         self.reports.push(Report {
             name: name.into(),
             description: description.into(),
             tables: tables.iter().map(|&table| table.into()).collect(),
+            exhaustive,
         });
         self
     }

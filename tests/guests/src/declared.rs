@@ -26,6 +26,7 @@ pub fn with_tables(tables: Vec<Table>) -> Description {
             name: "rows".into(),
             description: "What the guest has to tell.".into(),
             tables: tables.iter().map(|table| table.name.clone()).collect(),
+            exhaustive: false,
         }],
         tables,
     }

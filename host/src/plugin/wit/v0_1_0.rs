@@ -81,6 +81,7 @@ impl From<types::Report> for model::Report {
             name: from.name,
             description: printable(&from.description),
             tables: from.tables,
+            exhaustive: from.exhaustive,
         }
     }
 }

@@ -127,8 +127,8 @@ impl From<Setting> for types::Setting {
 
 impl From<Report> for types::Report {
     fn from(report: Report) -> Self {
-        let Report { name, description, tables } = report;
-        types::Report { name, description, tables }
+        let Report { name, description, tables, exhaustive } = report;
+        types::Report { name, description, tables, exhaustive }
     }
 }
 

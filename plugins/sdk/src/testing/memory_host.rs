@@ -25,6 +25,15 @@ struct Rows {
     rows: BTreeMap<String, (String, Vec<Value>)>,
 }
 
+/// Which kind of commit point it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Point {
+    Intermediate,
+    End,
+    /// The only one of a full run: what the partition held and did not deliver is gone.
+    EndOfFullRun,
+}
+
 impl PartialEq for MemoryHost {
     fn eq(&self, other: &Self) -> bool {
         let names: HashSet<&String> = self.tables.keys().chain(other.tables.keys()).collect();
@@ -72,10 +81,28 @@ impl MemoryHost {
         let partitions = D::plan(request)?;
         let ids: HashSet<&str> = partitions.iter().map(|partition| partition.id.as_str()).collect();
         assert_eq!(ids.len(), partitions.len(), "the ids of partitions differ: {ids:?}");
+        let names: HashSet<String> =
+            partitions.iter().map(|partition| name_of(request, &partition.id)).collect();
         for partition in partitions {
             self.run_partition::<D>(request, partition, batches)?;
         }
+        let report = D::describe().reports.into_iter().find(|report| report.name == request.report);
+        if request.full && report.is_some_and(|report| report.exhaustive) {
+            self.remove_unplanned(request, &names);
+        }
         Ok(())
+    }
+
+    /// What an exhaustive plan does not name is gone upstream. Snapshots keep their history.
+    fn remove_unplanned(&mut self, request: &Request, planned: &HashSet<String>) {
+        let ours = name_of(request, "");
+        for held in self.tables.values_mut() {
+            if held.table.mode == TableMode::Merge {
+                held.rows
+                    .retain(|_, (owner, _)| !owner.starts_with(&ours) || planned.contains(owner));
+            }
+        }
+        self.checkpoints.retain(|name, _| !name.starts_with(&ours) || planned.contains(name));
     }
 
     fn run_partition<D: Datasource>(
@@ -87,14 +114,17 @@ impl MemoryHost {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:/".contains(c);
         let id = partition.id.clone();
         assert!((1..=200).contains(&id.len()) && id.chars().all(allowed), "the id {id:?}");
-        let name = format!("{}|{}|{id}", request.report, request.context.project);
+        let name = name_of(request, &id);
         let checkpoint = self.checkpoints.get(&name).filter(|_| !request.full).cloned();
         let mut given = HashSet::new();
         let mut staged = Vec::new();
+        let mut held = None;
         let mut reader = D::open(request.clone(), partition, checkpoint)?;
         for _ in 0..batches {
             let Some(batch) = self.next_batch(reader.as_mut())? else {
-                self.commit(&name, &request.context.project, std::mem::take(&mut staged), true);
+                let point = if request.full { Point::EndOfFullRun } else { Point::End };
+                self.commit(&name, &request.context.project, std::mem::take(&mut staged), point);
+                self.checkpoints.extend(held.map(|checkpoint| (name.clone(), checkpoint)));
                 return Ok(());
             };
             let checkpoint = batch.checkpoint.clone();
@@ -102,7 +132,12 @@ impl MemoryHost {
             if let Some(checkpoint) = checkpoint {
                 assert!(checkpoint.0.len() <= 256 * 1024, "the checkpoint is too long");
                 assert!(given.insert(checkpoint.0.clone()), "{checkpoint:?} is given twice");
-                self.commit(&name, &request.context.project, std::mem::take(&mut staged), false);
+                if request.full {
+                    held = Some(checkpoint);
+                    continue;
+                }
+                let project = &request.context.project;
+                self.commit(&name, project, std::mem::take(&mut staged), Point::Intermediate);
                 self.checkpoints.insert(name.clone(), checkpoint);
             }
         }
@@ -122,17 +157,17 @@ impl MemoryHost {
         Ok(batch)
     }
 
-    fn commit(&mut self, partition: &str, project: &str, staged: Vec<Batch>, is_end: bool) {
+    fn commit(&mut self, partition: &str, project: &str, staged: Vec<Batch>, point: Point) {
         for held in self.tables.values_mut() {
             let is_snapshot = held.table.mode == TableMode::Snapshot;
             let mut batches =
                 staged.iter().filter(|batch| batch.table == held.table.name).peekable();
             assert!(
-                is_end || !is_snapshot || batches.peek().is_none(),
+                point != Point::Intermediate || !is_snapshot || batches.peek().is_none(),
                 "the snapshot table {} was given a checkpoint",
                 held.table.name
             );
-            if is_snapshot && is_end {
+            if point == Point::EndOfFullRun || is_snapshot && point == Point::End {
                 held.rows.retain(|_, (owner, _)| owner != partition);
             }
             for row in batches.flat_map(|batch| &batch.rows) {
@@ -169,6 +204,11 @@ impl MemoryHost {
     pub fn replace_checkpoints(&mut self, checkpoint: &str) {
         self.checkpoints.values_mut().for_each(|kept| *kept = Checkpoint(checkpoint.into()));
     }
+}
+
+/// Under which name a partition's checkpoint is kept, and its rows are owned.
+fn name_of(request: &Request, partition: &str) -> String {
+    format!("{}|{}|{partition}", request.report, request.context.project)
 }
 
 fn key_of(table: &Table, project: &str, row: &[Value]) -> String {
