@@ -18,14 +18,15 @@
 //! A partition delivers only what changed, and a merge deletes nothing, so rows of labels are
 //! keyed by their position on the issue: reading the issue again overwrites them, and the
 //! positions that became free are overwritten with null. The checkpoint remembers how many
-//! positions the rows of any issue may take up. Issues created after the watermark have no
-//! rows yet and need none overwritten.
+//! positions the rows of each issue take up: overwriting more would make rows that depend on
+//! how often an issue was read, and where a run broke off.
 //!
 //! Without a checkpoint, in a reconcile run (`full`), it is not known how many labels the rows
-//! in the database have: then ten positions are overwritten. The column `labels` of
-//! `github_issues` is always exact.
+//! in the database have: then ten positions are overwritten, but none of issues created after
+//! the watermark, which have no rows yet. The column `labels` of `github_issues` is always
+//! exact.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
@@ -35,6 +36,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::api::{Api, Issue, IssuePages, Label, Repository};
+use crate::positions::Positions;
 use crate::tables::{IssueLabelRow, IssueRow};
 
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
@@ -48,8 +50,8 @@ const POSITIONS_TO_RECONCILE: usize = 10;
 struct State {
     /// The greatest `updated_at` up to which every issue was delivered.
     watermark: Option<Timestamp>,
-    /// The most labels that the rows of one issue may have.
-    positions: usize,
+    /// How many rows of labels the issues have.
+    positions: Positions,
 }
 
 impl CheckpointState for State {
@@ -62,11 +64,11 @@ pub fn reader(
     repository: Repository,
     checkpoint: Option<Checkpoint>,
 ) -> Box<dyn Reader> {
-    let unreadable = State {
+    let may_have_rows = request.full || checkpoint.is_some();
+    let state = checkpoint.and_then(|checkpoint| checkpoint.state()).unwrap_or_else(|| State {
         watermark: None,
-        positions: if request.full || checkpoint.is_some() { POSITIONS_TO_RECONCILE } else { 0 },
-    };
-    let state = checkpoint.and_then(|checkpoint| checkpoint.state()).unwrap_or(unreadable);
+        positions: Positions::at_most(if may_have_rows { POSITIONS_TO_RECONCILE } else { 0 }),
+    });
     let since = match state.watermark {
         Some(watermark) => watermark.checked_sub(OVERLAP).ok(),
         None => request.since,
@@ -80,7 +82,7 @@ pub fn reader(
         pages,
         begin: state.clone(),
         state,
-        labels_of: HashMap::new(),
+        seen: HashSet::new(),
         pages_read: 0,
         is_counted: false,
         last_update: None,
@@ -97,8 +99,8 @@ struct Issues {
     begin: State,
     /// The state that covers what was pushed.
     state: State,
-    /// How many labels each issue had when this run read it.
-    labels_of: HashMap<i64, usize>,
+    /// The issues that this run has read.
+    seen: HashSet<i64>,
     pages_read: u32,
     is_counted: bool,
     /// When the issue read last was updated.
@@ -128,10 +130,9 @@ impl Source for Issues {
 
 impl Issues {
     fn push(&mut self, issue: Issue, batches: &mut Batches) -> Result<(), Failure> {
-        let before = self.labels_of.insert(issue.id, issue.labels.len());
-        self.has_repeats |= before.is_some();
-        let stored = before.unwrap_or_else(|| self.positions_stored(&issue));
-        self.state.positions = self.state.positions.max(issue.labels.len());
+        self.has_repeats |= !self.seen.insert(issue.id);
+        let stored = self.positions_stored(&issue);
+        self.state.positions.set(issue.number, stored.max(issue.labels.len()));
 
         self.is_in_order &= self.last_update <= Some(issue.updated_at);
         self.last_update = Some(issue.updated_at);
@@ -144,12 +145,11 @@ impl Issues {
         Ok(())
     }
 
-    /// How many rows of labels the issue may have from earlier runs.
+    /// How many rows of labels the issue may have from earlier.
     fn positions_stored(&self, issue: &Issue) -> usize {
-        match self.begin.watermark {
-            Some(watermark) if issue.created_at > watermark => 0,
-            _ => self.begin.positions,
-        }
+        let is_new = self.begin.watermark.is_some_and(|watermark| issue.created_at > watermark);
+        let unknown = if is_new { 0 } else { self.state.positions.of_others() };
+        self.state.positions.of(issue.number).unwrap_or(unknown)
     }
 
     fn finish(&mut self, batches: &mut Batches) -> Result<(), Failure> {

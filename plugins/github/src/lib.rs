@@ -9,6 +9,7 @@
 
 mod api;
 mod issues;
+mod positions;
 mod regression;
 mod settings;
 mod tables;
