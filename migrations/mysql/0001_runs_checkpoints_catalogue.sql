@@ -55,6 +55,16 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     PRIMARY KEY (project, datasource, report, partition_id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- When each report was last read in full.
+CREATE TABLE IF NOT EXISTS full_runs (
+    project      varchar(64) NOT NULL,
+    datasource   varchar(20) NOT NULL,
+    report       varchar(60) NOT NULL,
+    run_id       bigint NOT NULL,
+    finished_at  datetime(6) NOT NULL,
+    PRIMARY KEY (project, datasource, report)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- Rows that broke their declaration. The digest is of all columns but run and time: the same
 -- reject seen again is one row.
 CREATE TABLE IF NOT EXISTS rejected_rows (

@@ -51,6 +51,16 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (project, datasource, report, partition_id)
 );
 
+-- When each report was last read in full.
+CREATE TABLE full_runs (
+    project      text COLLATE "C" NOT NULL,
+    datasource   text COLLATE "C" NOT NULL,
+    report       text COLLATE "C" NOT NULL,
+    run_id       bigint NOT NULL,
+    finished_at  timestamp with time zone NOT NULL,
+    PRIMARY KEY (project, datasource, report)
+);
+
 -- Rows that broke their declaration. The digest is of all columns but run and time: the same
 -- reject seen again is one row.
 CREATE TABLE rejected_rows (

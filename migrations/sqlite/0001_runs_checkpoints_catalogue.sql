@@ -51,6 +51,16 @@ CREATE TABLE checkpoints (
     PRIMARY KEY (project, datasource, report, partition_id)
 ) STRICT;
 
+-- When each report was last read in full.
+CREATE TABLE full_runs (
+    project      TEXT NOT NULL,
+    datasource   TEXT NOT NULL,
+    report       TEXT NOT NULL,
+    run_id       INTEGER NOT NULL,
+    finished_at  TEXT NOT NULL,
+    PRIMARY KEY (project, datasource, report)
+) STRICT;
+
 -- Rows that broke their declaration. The digest is of all columns but run and time: the same
 -- reject seen again is one row.
 CREATE TABLE rejected_rows (

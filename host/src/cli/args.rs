@@ -98,6 +98,9 @@ pub struct RunArgs {
     /// The last day to look at (UTC), included.
     #[arg(long, value_name = "DATE")]
     pub until: Option<Date>,
+    /// Read everything again, without checkpoints, and remove what is gone upstream.
+    #[arg(long, conflicts_with_all = ["num_days", "since", "until"])]
+    pub full: bool,
     /// How many partitions are read at the same time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,

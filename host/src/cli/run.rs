@@ -13,11 +13,13 @@ use crate::misuse::Misuse;
 use crate::plugin::{ProjectContext, Request, Runtime};
 use crate::pump::{
     self, DryRows, Installed, Job, Options, PartitionReport, RunReport, Sink, Tapes, Window,
-    gate_options,
+    gate_options, make_full_if_due,
 };
 
 /// How many partitions are read at the same time when nothing else is said.
 const DEFAULT_JOBS: usize = 4;
+/// After how many days a report is read in full when nothing else is said.
+const DEFAULT_FULL_EVERY_DAYS: u32 = 28;
 
 /// Does the run that the arguments ask for.
 ///
@@ -39,6 +41,7 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
 
     if args.dry_run {
         let rows = DryRows::default();
+        let jobs = jobs.into_iter().map(Arc::new).collect();
         let pumping = pump::run(jobs, Sink::Dry(rows.clone()), &options, log_partition);
         let Some(run) = until_interrupted(pumping).await? else { return Ok(Exit::Interrupted) };
         output::dry_run(common.format, &run, rows.take())?;
@@ -47,7 +50,7 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
 
     let target = context::database(common, Some(&config), &environment)?;
     let store = context::connect(&target, options.jobs as u32 + 2).await?;
-    let exit = write(common.format, &store, jobs, project, report, &options).await;
+    let exit = write(common.format, &config, &store, jobs, project, report, &options).await;
     store.close().await;
     exit
 }
@@ -79,7 +82,7 @@ fn jobs(
     report: &str,
     args: &RunArgs,
     options: &Options,
-) -> anyhow::Result<Vec<Arc<Job>>> {
+) -> anyhow::Result<Vec<Job>> {
     let (datasource, plugin, declared) = installed.owner_of(report)?;
     let projects = config.select_projects(project, datasource)?;
     let (gate, base_url) =
@@ -97,7 +100,7 @@ fn jobs(
         }
         .unwrap_or_else(jiff::Timestamp::now);
         let window = window(args, now)?;
-        jobs.push(Arc::new(Job {
+        jobs.push(Job {
             datasource: datasource.to_string(),
             plugin: Arc::clone(plugin),
             gate: gate.clone(),
@@ -111,11 +114,11 @@ fn jobs(
                 },
                 since: window.since,
                 until: window.until,
-                full: false,
+                full: args.full,
             },
             tables: tables.clone(),
             tape,
-        }));
+        });
     }
     Ok(jobs)
 }
@@ -180,8 +183,9 @@ fn window(args: &RunArgs, now: jiff::Timestamp) -> Result<Window, Misuse> {
 /// Prepares the tables, pumps, and keeps the history.
 async fn write(
     format: Format,
+    config: &Config,
     store: &Store,
-    jobs: Vec<Arc<Job>>,
+    mut jobs: Vec<Job>,
     project: &str,
     report: &str,
     options: &Options,
@@ -203,6 +207,11 @@ async fn write(
             }
         }
     }
+    for job in &mut jobs {
+        let datasource = config.datasources.get(&job.datasource);
+        let days = datasource.and_then(|datasource| datasource.full_every_days);
+        make_full_if_due(job, store, days.unwrap_or(DEFAULT_FULL_EVERY_DAYS)).await?;
+    }
     let id = store
         .start_run(&NewRun {
             project: project.to_string(),
@@ -212,6 +221,7 @@ async fn write(
         })
         .await?;
     let sink = Sink::Store(store.clone(), id);
+    let jobs = jobs.into_iter().map(Arc::new).collect();
     let pumping = pump::run(jobs, sink, options, async |partition: &PartitionReport| {
         log_partition(partition).await;
         keep(store, id, partition).await;

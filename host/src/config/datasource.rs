@@ -28,6 +28,9 @@ pub struct DatasourceConfig {
     pub requests_per_minute: Option<NonZeroU32>,
     /// Requests at the same time. Default 4.
     pub max_concurrent: Option<usize>,
+    /// After how many days everything is read again, so that what is gone upstream goes here
+    /// too; 0 for never. Default 28.
+    pub full_every_days: Option<u32>,
     /// Files with further root certificates (PEM), for a service inside a company.
     #[serde(default)]
     pub extra_root_certificates: Vec<PathBuf>,

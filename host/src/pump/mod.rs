@@ -5,6 +5,7 @@
 //! them, reads their partitions side by side and tells what became of each. A partition's
 //! failure is that partition's: the others finish.
 
+mod full;
 mod installed;
 mod job;
 mod partition;
@@ -12,6 +13,7 @@ mod report;
 mod run;
 mod sink;
 
+pub use full::make_full_if_due;
 pub use installed::{Installed, gate_options};
 pub use job::{Job, Tapes, Window};
 pub use report::{PartitionReport, RunReport, Tally};

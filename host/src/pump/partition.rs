@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use test_dashboard_egress::{Session, Tape};
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{CheckpointText, Partition, Table};
-use test_dashboard_store::{CommitPoint, Counts, PartitionKey, StoreError};
+use test_dashboard_store::{CommitPoint, Counts, PartitionKey, Reading, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -127,7 +127,8 @@ async fn attempt_once(
         report: job.request.report.clone(),
         partition: partition.id.clone(),
     };
-    let writer = sink.open(key, &job.tables).await?;
+    let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
+    let writer = sink.open(key, &job.tables, reading).await?;
     // A recording begins at the beginning, so that it can be replayed into any database.
     let checkpoint = match job.tape {
         Tape::Live => writer.checkpoint().cloned(),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use test_dashboard_store::{Outcome, PartitionKey, PartitionResult};
 
+use super::Job;
+
 /// What a partition, or a sum of them, did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -132,10 +134,18 @@ impl RunReport {
         self.partitions.iter().filter(|partition| partition.error.is_some())
     }
 
+    /// Whether anything of this job failed.
+    pub(super) fn failed(&self, job: &Job) -> bool {
+        self.failures().any(|failure| {
+            failure.project == job.context().project && failure.report == job.request.report
+        })
+    }
+
     /// How the run ended as a whole.
     pub fn outcome(&self) -> Outcome {
         let failed = self.failures().count();
-        let read = self.partitions.iter().filter(|p| p.partition != super::run::PLAN);
+        // What is in parentheses is no partition of a plugin's.
+        let read = self.partitions.iter().filter(|report| !report.partition.starts_with('('));
         if failed == 0 {
             Outcome::Succeeded
         } else if read.filter(|partition| partition.error.is_none()).count() > 0 {

@@ -10,7 +10,7 @@ use test_dashboard_model::Partition;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{PartitionFailure, PartitionReport};
-use super::{Job, RunReport, Sink, Tally, Tapes, partition};
+use super::{Job, RunReport, Sink, Tally, Tapes, full, partition};
 use crate::plugin::PluginError;
 
 /// What the history calls the part of a run that finds the partitions. No partition has
@@ -33,23 +33,33 @@ pub async fn run(
     mut ended: impl AsyncFnMut(&PartitionReport),
 ) -> RunReport {
     let mut report = RunReport::default();
-    let mut planned: Vec<(Arc<Job>, Partition)> = Vec::new();
-    let mut planning = stream::iter(jobs.iter().cloned().map(plan)).buffered(options.jobs);
+    let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
+    let mut planning = stream::iter(jobs.into_iter().map(plan)).buffered(options.jobs);
     while let Some((job, partitions, plan_report)) = planning.next().await {
         ended(&plan_report).await;
         report.partitions.push(plan_report);
-        planned.extend(partitions.into_iter().map(|partition| (Arc::clone(&job), partition)));
+        planned.push((job, partitions));
     }
-    let pumping = planned.into_iter().map(|(job, partition)| pump(job, partition, sink.clone()));
+    let pumping = planned
+        .iter()
+        .flat_map(|(job, partitions)| partitions.iter().map(move |partition| (job, partition)))
+        .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone()));
     let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs);
     while let Some(partition) = pumping.next().await {
         ended(&partition).await;
         report.partitions.push(partition);
     }
-    for job in &jobs {
-        if let Some(failure) = close_tape(job, options) {
-            ended(&failure).await;
-            report.partitions.push(failure);
+    for (job, partitions) in &planned {
+        let tape = close_tape(job, options);
+        let full = match &sink {
+            Sink::Store(store, run) if !report.failed(job) => {
+                full::finish(job, partitions, store, *run).await
+            }
+            _ => None,
+        };
+        for told in tape.into_iter().chain(full) {
+            ended(&told).await;
+            report.partitions.push(told);
         }
     }
     report
@@ -124,7 +134,8 @@ fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
     Some(about(job, "(recording)", jiff::Timestamp::now(), Tally::default(), Some(failure)))
 }
 
-fn about(
+/// A report of something that is no reading of a partition.
+pub(super) fn about(
     job: &Job,
     partition: &str,
     started: jiff::Timestamp,

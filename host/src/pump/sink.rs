@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Table};
 use test_dashboard_store::{
-    CommitPoint, Counts, PartitionKey, PartitionWriter, RunId, Store, StoreError,
+    CommitPoint, Counts, PartitionKey, PartitionWriter, Reading, RunId, Store, StoreError,
 };
 
 /// Where a run writes.
@@ -74,10 +74,11 @@ impl Sink {
         &self,
         key: PartitionKey,
         tables: &[Arc<Table>],
+        reading: Reading,
     ) -> Result<PartitionSink, StoreError> {
         match self {
             Sink::Store(store, run) => {
-                let writer = store.open_partition(*run, key, tables).await?;
+                let writer = store.open_partition(*run, key, tables, reading).await?;
                 Ok(PartitionSink::Store(Box::new(writer)))
             }
             Sink::Dry(rows) => {

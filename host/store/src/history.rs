@@ -415,6 +415,6 @@ fn count(row: &Fields, index: usize) -> Result<u64, sqlx::Error> {
     u64::try_from(row.int(index)?).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-fn time(text: &str) -> Result<Timestamp, sqlx::Error> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, sqlx::Error> {
     text.parse().map_err(|error: jiff::Error| sqlx::Error::Decode(error.into()))
 }

@@ -19,6 +19,7 @@ mod catalogue;
 mod connection;
 mod dialect;
 mod error;
+mod full;
 mod history;
 mod merge;
 mod migrations;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use catalogue::{Owner, TableChange};
 pub use error::StoreError;
+pub use full::ReportKey;
 pub use history::{
     NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunId, RunSummary, Sums,
 };
@@ -38,4 +40,4 @@ pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
 pub use store::Store;
 pub use target::{Engine, Target};
-pub use writer::{CommitPoint, Counts, PartitionWriter};
+pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};

@@ -26,6 +26,16 @@ pub enum CommitPoint {
     End,
 }
 
+/// How a partition is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// From its checkpoint on.
+    Onwards,
+    /// Everything, without a checkpoint: what the partition held and does not deliver now is
+    /// removed at its end, from merge tables as from snapshots. Commits only there.
+    Full,
+}
+
 /// What one commit did, in rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -65,7 +75,8 @@ pub struct PartitionWriter {
     /// The checkpoint's version when it was last read or written; none: there is no row.
     version: Option<i64>,
     checkpoint: Option<CheckpointText>,
-    /// A checkpoint that was given at an intermediate commit point of a snapshot.
+    reading: Reading,
+    /// A checkpoint that was given at an intermediate commit point that did not write.
     held: Option<CheckpointText>,
     rejected: Rejected,
     /// What made this writer unusable.
@@ -99,6 +110,7 @@ impl Store {
         run: RunId,
         key: PartitionKey,
         tables: &[Arc<Table>],
+        reading: Reading,
     ) -> Result<PartitionWriter, StoreError> {
         let mut session = self.session().await?;
         let doing = format!("reading the checkpoint of {key}");
@@ -126,6 +138,7 @@ impl Store {
             order,
             version,
             checkpoint,
+            reading,
             held: None,
             rejected: Rejected::default(),
             broken: None,
@@ -143,9 +156,12 @@ fn key_args(key: &PartitionKey) -> Vec<Arg> {
 }
 
 impl PartitionWriter {
-    /// The checkpoint that is stored for this partition.
+    /// The checkpoint from which to read: the stored one, or none for a full reading.
     pub fn checkpoint(&self) -> Option<&CheckpointText> {
-        self.checkpoint.as_ref()
+        match self.reading {
+            Reading::Onwards => self.checkpoint.as_ref(),
+            Reading::Full => None,
+        }
     }
 
     /// Stages rows; nothing of them is visible before [`PartitionWriter::commit`]. Of several
@@ -210,7 +226,7 @@ impl PartitionWriter {
         if checkpoint.is_some() {
             self.held = checkpoint;
         }
-        if point == CommitPoint::Intermediate && self.has_snapshot() {
+        if point == CommitPoint::Intermediate && self.commits_once() {
             return Ok(Counts::default());
         }
         self.broken = Some("a commit failed");
@@ -242,8 +258,13 @@ impl PartitionWriter {
         }
     }
 
-    fn has_snapshot(&self) -> bool {
-        self.tables.values().any(|staged| staged.table.mode == TableMode::Snapshot)
+    fn commits_once(&self) -> bool {
+        self.tables.values().any(|staged| self.replaces(&staged.table))
+    }
+
+    /// Whether what is delivered replaces what the partition held of this table.
+    fn replaces(&self, table: &Table) -> bool {
+        self.reading == Reading::Full || table.mode == TableMode::Snapshot
     }
 
     /// What can be done outside of the transaction, to keep that short.
@@ -339,7 +360,7 @@ impl PartitionWriter {
         let Some(staged) = self.tables.get(name) else { return Ok(counts) };
         let dialect = self.session.dialect.clone();
         let merge = Merge { table: &staged.table, dialect: dialect.as_ref() };
-        let is_snapshot = staged.table.mode == TableMode::Snapshot;
+        let replaces = self.replaces(&staged.table);
         let project: Arg = self.key.project.as_str().into();
         let owner: Arg = self.key.row_owner().into();
         let (run, now): (Arg, Arg) = (self.run.0.into(), Arg::Time(now));
@@ -353,7 +374,7 @@ impl PartitionWriter {
                 let args = vec![owner.clone(), run.clone(), now.clone(), project.clone()];
                 counts.changed = session.execute(&doing, &dialect.update(&merge), args).await?;
             }
-            if is_snapshot {
+            if replaces {
                 let args = vec![owner.clone(), project.clone(), owner.clone()];
                 session.execute(&doing, &dialect.own(&merge), args).await?;
             }
@@ -368,7 +389,7 @@ impl PartitionWriter {
             };
             counts.unchanged = total.saturating_sub(counts.new + counts.changed);
         }
-        if is_snapshot && point == CommitPoint::End {
+        if replaces && point == CommitPoint::End {
             let doing = format!("removing the rows of {name} that were not delivered again");
             let sql = dialect.remove(&merge, staged.rows > 0);
             counts.removed = session.execute(&doing, &sql, vec![project, owner]).await?;
@@ -478,7 +499,8 @@ mod tests {
             report: "items".into(),
             partition: "p".into(),
         };
-        let mut writer = store.open_partition(run, key.clone(), &tables).await.unwrap();
+        let mut writer =
+            store.open_partition(run, key.clone(), &tables, Reading::Onwards).await.unwrap();
         writer.stage("probe_items", rows(&table, 0..1)).await.unwrap();
         let first = CheckpointText("1".into());
         writer.commit(Some(first.clone()), CommitPoint::Intermediate).await.unwrap();
@@ -492,7 +514,7 @@ mod tests {
         assert!(error.to_string().contains("make room"), "{error}");
         drop(writer);
 
-        let mut writer = store.open_partition(run, key, &tables).await.unwrap();
+        let mut writer = store.open_partition(run, key, &tables, Reading::Onwards).await.unwrap();
         assert_eq!(writer.checkpoint(), Some(&first));
         assert_eq!(store.table_counts(&["probe_items"]).await.unwrap()[0].1, 1);
         writer.stage("probe_items", rows(&table, 0..5_000)).await.unwrap();

@@ -15,7 +15,8 @@ use std::time::Duration;
 use support::{Database, item, key, owner, plain, start, write};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
-    CommitPoint, Engine, Outcome, PartitionResult, RunEnd, RunId, Store, StoreError, Sums, Target,
+    CommitPoint, Engine, Outcome, PartitionResult, Reading, RunEnd, RunId, Store, StoreError, Sums,
+    Target,
 };
 
 on_every_database![
@@ -199,7 +200,8 @@ async fn a_commit_that_is_given_up_leaves_nothing(db: Arc<Database>) {
     let rows = || (0..2_000).map(|id| item(&table, id, "x")).collect::<Vec<_>>();
     // A future that is dropped after its first steps, at a different one each time.
     for polls in 1..12 {
-        let mut writer = store.open_partition(run, key("p"), &tables).await.unwrap();
+        let mut writer =
+            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
         writer.stage("probe_items", rows()).await.unwrap();
         let mut commit = Box::pin(writer.commit(None, CommitPoint::End));
         let mut done = false;

@@ -11,7 +11,8 @@ use test_dashboard_model::validate::Validator;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Column, ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Counts, Engine, NewRun, Owner, PartitionKey, RunId, Store, StoreError, Target,
+    CommitPoint, Counts, Engine, NewRun, Owner, PartitionKey, Reading, RunId, Store, StoreError,
+    Target,
 };
 
 /// Makes one test per database of an `async fn(Arc<Database>)`.
@@ -320,7 +321,7 @@ pub async fn write(
     let tables = [table.clone()];
     store.prepare_tables(&owner(), &tables).await?;
     let run = start(store).await;
-    let mut writer = store.open_partition(run, key(partition), &tables).await?;
+    let mut writer = store.open_partition(run, key(partition), &tables, Reading::Onwards).await?;
     writer.stage(&table.name, rows).await?;
     writer.commit(None, CommitPoint::End).await
 }

@@ -1,0 +1,97 @@
+//! Full runs: everything is read again, and what is gone upstream goes here too.
+//!
+//! Where an API gives no sign of a deletion, only that brings the tables back to what it
+//! holds. A person asks for it with `--full`; otherwise a report that fills merge tables is
+//! read in full every so many days (`full-every-days` of its datasource).
+
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+use test_dashboard_egress::Tape;
+use test_dashboard_model::{Partition, TableMode};
+use test_dashboard_store::{ReportKey, RunId, Store, StoreError};
+
+use super::report::{PartitionFailure, PartitionReport};
+use super::run::about;
+use super::{Job, Tally};
+
+/// What the history calls the end of a full run, which is no partition of the plugin's.
+const FULL: &str = "(full)";
+
+/// Makes a job a full one when it is time again. The window is dropped then: a full run that
+/// sees only a window would remove everything outside of it.
+///
+/// # Errors
+///
+/// When the history cannot be read.
+pub async fn make_full_if_due(
+    job: &mut Job,
+    store: &Store,
+    every_days: u32,
+) -> Result<(), StoreError> {
+    if every_days == 0 || job.request.full || !matches!(job.tape, Tape::Live) || !has_merge(job) {
+        return Ok(());
+    }
+    let Some(last) = store.last_full(&key(job)).await? else { return Ok(()) };
+    let pause = SignedDuration::from_hours(24 * i64::from(every_days));
+    if job.context().now.duration_since(last) >= pause {
+        tracing::info!(
+            "{}: the last full run was {}, so everything is read again (full-every-days = {every_days}); the days asked for are not looked at",
+            job.label(),
+            last.strftime("%Y-%m-%d")
+        );
+        job.request.full = true;
+        job.request.since = None;
+        job.request.until = None;
+    }
+    Ok(())
+}
+
+/// Ends a job whose partitions all succeeded: puts a full run on record, and removes what no
+/// partition holds any more. The first run of a report counts as a full one: there was
+/// nothing yet that could have gone. Tells what was done, when there is something to tell.
+pub async fn finish(
+    job: &Job,
+    planned: &[Partition],
+    store: &Store,
+    run: RunId,
+) -> Option<PartitionReport> {
+    let started = Timestamp::now();
+    let clock = Instant::now();
+    let outcome = async {
+        let key = key(job);
+        if !has_merge(job) || (!job.request.full && store.last_full(&key).await?.is_some()) {
+            return Ok(None);
+        }
+        let exhaustive = job.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);
+        let ids: Vec<String> = planned.iter().map(|partition| partition.id.clone()).collect();
+        let all = (job.request.full && exhaustive).then_some(ids.as_slice());
+        store.finish_full(run, &key, &job.tables, all).await.map(Some)
+    }
+    .await;
+    let told = |rows_removed, error| {
+        let tally = Tally { rows_removed, ..Tally::default() };
+        PartitionReport { elapsed: clock.elapsed(), ..about(job, FULL, started, tally, error) }
+    };
+    match outcome {
+        Ok(None | Some(0)) => None,
+        Ok(Some(removed)) => Some(told(removed, None)),
+        Err(error) => {
+            let kind = "database".to_string();
+            Some(told(0, Some(PartitionFailure { kind, message: error.to_string() })))
+        }
+    }
+}
+
+/// Snapshots are exact after every run.
+fn has_merge(job: &Job) -> bool {
+    job.tables.iter().any(|table| table.mode == TableMode::Merge)
+}
+
+fn key(job: &Job) -> ReportKey {
+    ReportKey {
+        project: job.context().project.clone(),
+        datasource: job.datasource.clone(),
+        report: job.request.report.clone(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Full runs: when each report was last read in full, and what goes with partitions that are
+//! gone.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use test_dashboard_model::{Table, TableMode};
+
+use crate::connection::{Arg, Session};
+use crate::dialect::quote;
+use crate::history::time;
+use crate::merge::PARTITION;
+use crate::{RunId, Store, StoreError};
+
+/// A report of a project, across its partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportKey {
+    /// The project's name.
+    pub project: String,
+    /// The datasource's name.
+    pub datasource: String,
+    /// The report's name.
+    pub report: String,
+}
+
+impl ReportKey {
+    fn args(&self) -> Vec<Arg> {
+        [&self.project, &self.datasource, &self.report].map(|text| text.as_str().into()).into()
+    }
+}
+
+impl Store {
+    /// When the report was last read in full; none when it never was.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn last_full(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
+        let doing = "reading when the last full run was";
+        let mut session = self.session().await?;
+        let sql = format!(
+            "SELECT {} FROM full_runs WHERE project = ? AND datasource = ? AND report = ?",
+            self.dialect.time_as_text("finished_at")
+        );
+        let rows = session.fetch(doing, &sql, key.args()).await?;
+        let finished = rows.first().map(|row| row.text(0).and_then(|text| time(&text)));
+        finished.transpose().map_err(|error| session.failed(doing, error))
+    }
+
+    /// Ends a full reading of a report, in one transaction: it is on record, and with
+    /// `planned`, the ids of all the partitions there are, the rows of other partitions of the
+    /// report are removed from its merge tables, together with their checkpoints. Snapshot
+    /// tables keep them: there they are the history. Returns how many rows were removed.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written; then nothing was removed.
+    pub async fn finish_full(
+        &self,
+        run: RunId,
+        key: &ReportKey,
+        tables: &[Arc<Table>],
+        planned: Option<&[String]>,
+    ) -> Result<u64, StoreError> {
+        let doing = format!("ending the full run of {} {}", key.project, key.report);
+        let mut session = self.session().await?;
+        session.begin(&doing).await?;
+        let outcome = end(&mut session, &doing, run, key, tables, planned).await;
+        match outcome {
+            Ok(removed) => session.commit(&doing).await.map(|()| removed),
+            Err(error) => {
+                session.roll_back(&doing).await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn end(
+    session: &mut Session,
+    doing: &str,
+    run: RunId,
+    key: &ReportKey,
+    tables: &[Arc<Table>],
+    planned: Option<&[String]>,
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    if let Some(planned) = planned {
+        for table in tables.iter().filter(|table| table.mode == TableMode::Merge) {
+            removed += remove_unplanned(session, doing, key, &table.name, planned).await?;
+        }
+        forget_unplanned(session, doing, key, planned).await?;
+    }
+    let delete = "DELETE FROM full_runs WHERE project = ? AND datasource = ? AND report = ?";
+    session.execute(doing, delete, key.args()).await?;
+    let insert = format!(
+        "INSERT INTO full_runs (project, datasource, report, run_id, finished_at) \
+         VALUES (?, ?, ?, ?, {})",
+        session.dialect.time_parameter()
+    );
+    let mut args = key.args();
+    args.extend([run.0.into(), Arg::Time(Timestamp::now())]);
+    session.execute(doing, &insert, args).await?;
+    Ok(removed)
+}
+
+async fn remove_unplanned(
+    session: &mut Session,
+    doing: &str,
+    key: &ReportKey,
+    table: &str,
+    planned: &[String],
+) -> Result<u64, StoreError> {
+    let table = quote(table);
+    let owners = format!("SELECT DISTINCT \"{PARTITION}\" FROM {table} WHERE \"project\" = ?");
+    let delete = format!("DELETE FROM {table} WHERE \"project\" = ? AND \"{PARTITION}\" = ?");
+    let mut removed = 0;
+    for row in session.fetch(doing, &owners, vec![key.project.as_str().into()]).await? {
+        let owner = row.text(0).map_err(|error| session.failed(doing, error))?;
+        // What another report delivered is another report's to remove.
+        let partition = owner.split_once('/').filter(|(report, _)| *report == key.report);
+        if partition.is_some_and(|(_, partition)| !planned.iter().any(|id| id == partition)) {
+            let args = vec![key.project.as_str().into(), owner.into()];
+            removed += session.execute(doing, &delete, args).await?;
+        }
+    }
+    Ok(removed)
+}
+
+/// A partition that comes back is read from its beginning: its rows are gone.
+async fn forget_unplanned(
+    session: &mut Session,
+    doing: &str,
+    key: &ReportKey,
+    planned: &[String],
+) -> Result<(), StoreError> {
+    let which = "project = ? AND datasource = ? AND report = ?";
+    let known = format!("SELECT partition_id FROM checkpoints WHERE {which}");
+    let delete = format!("DELETE FROM checkpoints WHERE {which} AND partition_id = ?");
+    for row in session.fetch(doing, &known, key.args()).await? {
+        let partition = row.text(0).map_err(|error| session.failed(doing, error))?;
+        if !planned.contains(&partition) {
+            let mut args = key.args();
+            args.push(partition.into());
+            session.execute(doing, &delete, args).await?;
+        }
+    }
+    Ok(())
+}
