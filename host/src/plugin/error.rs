@@ -90,7 +90,7 @@ pub enum PluginError {
         /// The call.
         during: &'static str,
         /// The rule it broke.
-        error: GateError,
+        error: Box<GateError>,
     },
     /// Its code trapped.
     #[error("the plugin crashed in {during}: {reason}")]

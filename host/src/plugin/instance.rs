@@ -122,10 +122,7 @@ impl Instance {
             store.data_mut().tick()?;
             Ok(UpdateDeadline::Yield(1))
         });
-        store.call_hook(|mut store, hook| {
-            store.data_mut().cross(hook);
-            Ok(())
-        });
+        store.call_hook(|mut store, hook| store.data_mut().cross(hook));
         // A component may run code of its own when it is set up: it counts like any call.
         let started = Instant::now();
         let outcome =
@@ -320,7 +317,7 @@ fn judge<T>(
 ) -> Result<T, PluginError> {
     let state = store.data();
     if let Some(error) = state.hooks().violation() {
-        return Err(PluginError::Egress { during, error });
+        return Err(PluginError::Egress { during, error: Box::new(error) });
     }
     if let Some(budget) = state.exceeded {
         return Err(PluginError::Budget { during, budget });

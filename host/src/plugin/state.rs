@@ -85,11 +85,20 @@ impl State {
     }
 
     /// Takes note of a crossing between the plugin's code and the host's.
-    pub fn cross(&mut self, hook: CallHook) {
-        if hook.exiting_host() {
-            self.running_since = Instant::now();
-        } else {
+    ///
+    /// # Errors
+    ///
+    /// When a request has broken the operator's policy: the plugin does not get back to its
+    /// code, where it could ask again and again.
+    pub fn cross(&mut self, hook: CallHook) -> wasmtime::Result<()> {
+        if !hook.exiting_host() {
             self.charge_cpu();
+            return Ok(());
+        }
+        self.running_since = Instant::now();
+        match self.hooks.violation() {
+            Some(error) => Err(wasmtime::Error::msg(error.to_string())),
+            None => Ok(()),
         }
     }
 
