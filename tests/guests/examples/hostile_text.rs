@@ -46,7 +46,7 @@ struct HostileText;
 
 impl Behaviour for HostileText {
     fn describe() -> Description {
-        declared::with_tables(vec![texts()])
+        declared::with_tables(vec![declared::rows(), texts()])
     }
 
     fn next_batch(reading: &Reading, _max_rows: u32) -> Result<Option<Batch>, Failure> {

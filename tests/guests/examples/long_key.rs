@@ -14,7 +14,7 @@ struct LongKey;
 
 impl Behaviour for LongKey {
     fn describe() -> Description {
-        declared::with_tables(vec![texts()])
+        declared::with_tables(vec![declared::rows(), texts()])
     }
 
     fn next_batch(reading: &Reading, _max_rows: u32) -> Result<Option<Batch>, Failure> {

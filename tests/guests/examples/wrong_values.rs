@@ -20,7 +20,7 @@ impl Behaviour for WrongValues {
             ("document", ColumnType::Json),
         ];
         let columns = columns.map(|(name, kind)| declared::column(name, kind)).into();
-        declared::with_tables(vec![declared::table(VALUES, columns)])
+        declared::with_tables(vec![declared::rows(), declared::table(VALUES, columns)])
     }
 
     fn next_batch(reading: &Reading, _max_rows: u32) -> Result<Option<Batch>, Failure> {
