@@ -63,6 +63,11 @@ fn the_recordings_of_all_projects_are_pumped_and_a_second_run_changes_nothing() 
             assert_eq!(total["rows_unchanged"], rows, "{kind:?} {report}");
         }
         let issues = database.number("SELECT COUNT(*) FROM github_issues");
+        let status = ["db", "status", "--format", "json", "--database", &database.url];
+        let status = place.run(&status).expect_code(0).json();
+        let told = status["tables"].as_array().unwrap().iter();
+        let told = told.filter(|table| table["table"] == "github_issues").collect::<Vec<_>>();
+        assert_eq!(told[0]["rows"], issues, "{kind:?}: {status}");
         let keys = database.number(
             "SELECT COUNT(*) FROM (SELECT DISTINCT project, repository_id, id FROM github_issues) k",
         );

@@ -27,7 +27,7 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Shows the database and which migrations it has.
+/// Shows the database, which migrations it has, and the plugins' tables with their rows.
 ///
 /// # Errors
 ///
@@ -35,24 +35,36 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
 pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     let store = open(common).await?;
     let migrations = store.migration_status().await?;
+    // Before the first migration there is no catalogue to read.
+    let tables = match migrations.iter().all(|migration| migration.applied) {
+        true => store.tables().await?,
+        false => Vec::new(),
+    };
     let name = store.name();
     store.close().await;
     if common.format == Format::Json {
-        let list: Vec<_> = migrations
+        let migrations: Vec<_> = migrations
             .iter()
             .map(|m| json!({ "version": m.version, "name": m.name, "applied": m.applied }))
             .collect();
-        output::json(&json!({ "database": name, "migrations": list }))?;
+        let tables: Vec<_> = tables
+            .iter()
+            .map(|t| json!({ "table": t.name, "datasource": t.datasource, "rows": t.rows }))
+            .collect();
+        output::json(&json!({ "database": name, "migrations": migrations, "tables": tables }))?;
         return Ok(Exit::Done);
     }
     say!("{name}")?;
-    let mut table = output::table(["version", "migration", "state"]);
-    for migration in &migrations {
-        let state =
-            if migration.applied { "applied" } else { "pending: test-dashboard db migrate" };
-        table.add_row([&migration.version.to_string(), &migration.name, state]);
+    for migration in migrations.iter().filter(|migration| !migration.applied) {
+        say!("pending: {} (test-dashboard db migrate)", migration.name)?;
     }
-    say!("{table}")?;
+    let mut shown = output::table(["table", "rows", "one row is"]);
+    for table in &tables {
+        let sentence = table.description.split(". ").next().unwrap_or_default();
+        shown.add_row([&table.name, &table.rows.to_string(), sentence.trim_end_matches('.')]);
+    }
+    output::right(&mut shown, 1..2);
+    say!("{shown}")?;
     Ok(Exit::Done)
 }
 

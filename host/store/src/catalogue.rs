@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_model::{Column, Table};
 
-use crate::connection::{Arg, Session};
+use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list, quote};
 use crate::merge::{create_index, create_table, index_name};
 use crate::{Store, StoreError};
@@ -39,6 +39,19 @@ pub enum TableChange {
         /// The column's name.
         column: String,
     },
+}
+
+/// One table of the catalogue, for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableStatus {
+    /// Its name.
+    pub name: String,
+    /// The datasource that it belongs to.
+    pub datasource: String,
+    /// What one row is.
+    pub description: String,
+    /// How many rows it has.
+    pub rows: i64,
 }
 
 /// What the catalogue knows of a table.
@@ -102,6 +115,38 @@ impl Store {
         let changes = prepared.map_err(|error| self.with_grant(error))?;
         unlocked?;
         Ok(changes)
+    }
+}
+
+impl Store {
+    /// The plugins' tables, by name, each with its number of rows.
+    ///
+    /// # Errors
+    ///
+    /// When the catalogue or one of the tables cannot be read.
+    pub async fn tables(&self) -> Result<Vec<TableStatus>, StoreError> {
+        let doing = "reading the catalogue";
+        let sql =
+            "SELECT table_name, datasource, description FROM catalogue_tables ORDER BY table_name";
+        let mut session = self.session().await?;
+        let known = session.fetch(doing, sql, vec![]).await?;
+        let read = |row: &Fields| {
+            Ok(TableStatus {
+                name: row.text(0)?,
+                datasource: row.text(1)?,
+                description: row.text(2)?,
+                rows: 0,
+            })
+        };
+        let tables = known.iter().map(read).collect::<Result<Vec<_>, _>>();
+        let mut tables = tables.map_err(|error| session.failed(doing, error))?;
+        drop(session);
+        let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+        let counts = self.table_counts(&names).await?;
+        for (table, (_, rows)) in tables.iter_mut().zip(counts) {
+            table.rows = rows;
+        }
+        Ok(tables)
     }
 }
 

@@ -30,7 +30,7 @@ mod store;
 mod target;
 mod writer;
 
-pub use catalogue::{Owner, TableChange};
+pub use catalogue::{Owner, TableChange, TableStatus};
 pub use error::StoreError;
 pub use full::ReportKey;
 pub use history::{
