@@ -9,22 +9,43 @@ use crate::Failure;
 /// is. Only a good answer without such a link ends the list.
 ///
 /// The next page is on its way while the current one is being used, also across calls of
-/// [`Source::fill`](crate::Source::fill).
+/// [`Source::fill`](crate::Source::fill). A list that is often left before its end is better
+/// read [`lazily`](Self::lazily).
 #[derive(Debug)]
 pub struct LinkPages {
     request: RequestBuilder,
-    next: Option<Result<Pending, Failure>>,
+    next: Option<Next>,
     next_url: Option<String>,
     visited: HashSet<String>,
+    is_lazy: bool,
+}
+
+/// The page that comes next.
+#[derive(Debug)]
+enum Next {
+    /// On its way.
+    Started(Result<Pending, Failure>),
+    /// Not asked for yet.
+    Wanted(RequestBuilder),
 }
 
 impl LinkPages {
     /// Starts with the first page. The pages after it are asked for with the same headers.
     pub fn start(first: RequestBuilder) -> Self {
+        LinkPages::new(first, false)
+    }
+
+    /// The same, but a page is asked for only when it is wanted: for a list that is often left
+    /// before its end, where a request for the page after would be one too many.
+    pub fn lazily(first: RequestBuilder) -> Self {
+        LinkPages::new(first, true)
+    }
+
+    fn new(first: RequestBuilder, is_lazy: bool) -> Self {
         let visited = HashSet::from([first.url().to_owned()]);
-        let next = Some(first.clone().start());
         let next_url = Some(first.url().to_owned());
-        LinkPages { request: first, next, next_url, visited }
+        let next = Some(Next::of(first.clone(), is_lazy));
+        LinkPages { request: first, next, next_url, visited, is_lazy }
     }
 
     /// The next page, or none after the last.
@@ -34,9 +55,12 @@ impl LinkPages {
     /// When a page does not come or is no good answer, or when it names as the next page one
     /// that was there already. Afterwards the list is over.
     pub fn next_page(&mut self) -> Result<Option<Response>, Failure> {
-        let Some(pending) = self.next.take() else { return Ok(None) };
+        let Some(next) = self.next.take() else { return Ok(None) };
         self.next_url = None;
-        let page = pending?.wait()?;
+        let page = match next {
+            Next::Started(pending) => pending?.wait()?,
+            Next::Wanted(request) => request.send()?,
+        };
         self.visited.insert(page.url().to_owned());
         if let Some(next) = next_link(&page)? {
             if !self.visited.insert(next.clone()) {
@@ -46,7 +70,7 @@ impl LinkPages {
                     shown(&next)
                 )));
             }
-            self.next = Some(self.request.to(&next).start());
+            self.next = Some(Next::of(self.request.to(&next), self.is_lazy));
             self.next_url = Some(next);
         }
         Ok(Some(page))
@@ -56,6 +80,12 @@ impl LinkPages {
     /// or by numbers shows in it. None at the end of the list.
     pub fn next_url(&self) -> Option<&str> {
         self.next_url.as_deref()
+    }
+}
+
+impl Next {
+    fn of(request: RequestBuilder, is_lazy: bool) -> Self {
+        if is_lazy { Next::Wanted(request) } else { Next::Started(request.start()) }
     }
 }
 
@@ -179,6 +209,24 @@ mod tests {
         assert_eq!(pages.next_url(), Some("https://api.example.org/list?page=2"));
         pages.next_page().unwrap();
         assert_eq!(pages.next_url(), None);
+    }
+
+    #[test]
+    fn a_lazy_list_asks_for_no_page_that_nobody_wants() {
+        let http = FakeHttp::serve(|request| match request.url.contains("?page=2") {
+            false => Reply::json(200, "[1]").header("link", "<?page=2>; rel=next"),
+            true => Reply::json(200, "[2]"),
+        });
+        let client = testing::context(&http, serde_json::json!({})).http();
+        let mut pages = LinkPages::lazily(client.get("/list"));
+        assert_eq!(http.requests().len(), 0);
+        pages.next_page().unwrap();
+        assert_eq!(http.requests().len(), 1);
+        assert_eq!(pages.next_url(), Some("https://api.example.org/list?page=2"));
+        let page = pages.next_page().unwrap().unwrap();
+        assert_eq!(page.json::<Vec<i64>>(), Ok(vec![2]));
+        assert!(pages.next_page().unwrap().is_none());
+        assert_eq!(http.requests().len(), 2);
     }
 
     #[test]
