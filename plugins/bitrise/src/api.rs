@@ -1,0 +1,249 @@
+//! Bitrise's API v0.1: its addresses, its answers, and what its refusals mean here.
+
+use std::collections::HashSet;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use test_dashboard_sdk::http::{Client, RequestBuilder, Response};
+use test_dashboard_sdk::{Context, Failure, FailureKind, Json, Timestamp};
+
+use crate::weeks::Span;
+
+/// The greatest page that Bitrise gives: more is an error, not a smaller page.
+const LIMIT: u32 = 50;
+
+/// An app.
+#[derive(Debug, Clone, Deserialize)]
+pub struct App {
+    pub slug: String,
+    pub title: Option<String>,
+    pub project_type: Option<String>,
+    pub provider: Option<String>,
+    pub repo_owner: Option<String>,
+    pub repo_slug: Option<String>,
+    pub repo_url: Option<String>,
+    pub is_disabled: Option<bool>,
+    pub is_public: Option<bool>,
+    pub status: Option<i64>,
+    pub owner: Option<Owner>,
+}
+
+/// Whom an app belongs to.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Owner {
+    pub name: Option<String>,
+    pub slug: Option<String>,
+    pub account_type: Option<String>,
+}
+
+/// A build. `original_build_params` is left out on purpose: its environments hold secrets.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Build {
+    pub slug: String,
+    pub build_number: i64,
+    pub status: i64,
+    pub status_text: String,
+    pub abort_reason: Option<String>,
+    pub is_on_hold: bool,
+    pub triggered_workflow: String,
+    pub triggered_by: Option<String>,
+    pub branch: Option<String>,
+    pub tag: Option<String>,
+    pub commit_hash: Option<String>,
+    pub commit_message: Option<String>,
+    pub commit_view_url: Option<String>,
+    pub pull_request_id: i64,
+    pub pull_request_target_branch: Option<String>,
+    pub pull_request_view_url: Option<String>,
+    pub machine_type_id: Option<String>,
+    pub stack_identifier: Option<String>,
+    pub triggered_at: Timestamp,
+    pub started_on_worker_at: Option<Timestamp>,
+    pub environment_prepare_finished_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Build {
+    /// Whether it will not change any more.
+    pub fn is_settled(&self) -> bool {
+        self.status != 0 && self.finished_at.is_some()
+    }
+}
+
+/// A file that a build produced.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Artifact {
+    pub slug: String,
+    pub title: Option<String>,
+    pub artifact_type: Option<String>,
+    pub file_size_bytes: Option<i64>,
+    pub is_public_page_enabled: Option<bool>,
+    pub artifact_meta: Option<Json>,
+}
+
+/// The requests that are made.
+#[derive(Debug, Clone)]
+pub struct Api {
+    client: Client,
+}
+
+impl Api {
+    pub fn of(context: &Context) -> Self {
+        Api { client: context.http().header("accept", "application/json") }
+    }
+
+    /// All apps that the token can see.
+    pub fn apps(&self) -> Pages<App> {
+        Pages::start(self.client.get("/apps"))
+    }
+
+    /// The builds of an app that were triggered in a time, newest first, and some beside it.
+    pub fn builds(&self, app: &str, span: Span) -> Pages<Build> {
+        let list = self.client.get(&format!("/apps/{}/builds", Client::segment(app)));
+        let list = list.query("sort_by", "created_at").query("after", span.begin.as_second());
+        Pages::start(list.query("before", span.end.as_second()))
+    }
+
+    /// One build, or none when there is none of this name any more.
+    ///
+    /// # Errors
+    ///
+    /// When no good answer comes.
+    pub fn build(&self, app: &str, build: &str) -> Result<Option<Build>, Failure> {
+        #[derive(Deserialize)]
+        struct Body {
+            data: Build,
+        }
+        let answer = self.client.get(&path_of_build(app, build)).send().map_err(explain);
+        let Some(answer) = self.unless_gone(app, answer)? else { return Ok(None) };
+        answer.json::<Body>().map(|body| Some(body.data))
+    }
+
+    /// All that a build produced; nothing when there is no build of this name any more.
+    ///
+    /// # Errors
+    ///
+    /// When a page does not come or is no list of artifacts.
+    pub fn artifacts(&self, app: &str, build: &str) -> Result<Vec<Artifact>, Failure> {
+        let list = self.client.get(&format!("{}/artifacts", path_of_build(app, build)));
+        let mut pages = Pages::start(list);
+        let mut artifacts = Vec::new();
+        while let Some(page) = self.unless_gone(app, pages.next_page())?.flatten() {
+            artifacts.extend(page);
+        }
+        Ok(artifacts)
+    }
+
+    /// Takes 'there is no such thing' for an answer, unless the app is not there either: a
+    /// token that lost the right to see the app gets the same answer for everything.
+    fn unless_gone<T>(&self, app: &str, got: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match got {
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                let builds = format!("/apps/{}/builds", Client::segment(app));
+                self.client.get(&builds).query("limit", 1).send().map_err(explain)?;
+                Ok(None)
+            }
+            got => got.map(Some),
+        }
+    }
+}
+
+fn path_of_build(app: &str, build: &str) -> String {
+    format!("/apps/{}/builds/{}", Client::segment(app), Client::segment(build))
+}
+
+/// A list, page by page, asked for one after the other. Only a good answer that names no next
+/// page ends it.
+pub struct Pages<T> {
+    list: RequestBuilder,
+    next: Next,
+    named: HashSet<String>,
+    kind: PhantomData<T>,
+}
+
+enum Next {
+    First,
+    /// The page that begins with this item.
+    From(String),
+    Over,
+}
+
+#[derive(Deserialize)]
+struct Body<T> {
+    data: Option<Vec<T>>,
+    paging: Paging,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    total_item_count: Option<u64>,
+    next: Option<String>,
+}
+
+impl<T: DeserializeOwned> Pages<T> {
+    fn start(list: RequestBuilder) -> Self {
+        let list = list.query("limit", LIMIT);
+        Pages { list, next: Next::First, named: HashSet::new(), kind: PhantomData }
+    }
+
+    /// The next page, or none after the last.
+    ///
+    /// # Errors
+    ///
+    /// When a page does not come, is no list, or names as the next page one that was there
+    /// already.
+    pub fn next_page(&mut self) -> Result<Option<Vec<T>>, Failure> {
+        let answer = match std::mem::replace(&mut self.next, Next::Over) {
+            Next::Over => return Ok(None),
+            Next::First => self.list.clone().send().map_err(explain)?,
+            Next::From(item) => {
+                let page = self.list.clone().query("next", item);
+                page.send().map_err(|failure| explain_lost_place(explain(failure)))?
+            }
+        };
+        let Body { data, paging } = answer.json::<Body<T>>()?;
+        // An empty list may come as null, but then the service says that there is nothing.
+        let data = match (data, paging.total_item_count) {
+            (Some(data), _) => data,
+            (None, Some(0)) => Vec::new(),
+            (None, _) => return Err(unexpected(&answer, "a page without its `data`")),
+        };
+        if let Some(next) = paging.next.filter(|next| !next.is_empty()) {
+            if !self.named.insert(next.clone()) {
+                let what = format!("it names as the next page one that was read already, {next}");
+                return Err(unexpected(&answer, &what));
+            }
+            self.next = Next::From(next);
+        }
+        Ok(Some(data))
+    }
+}
+
+fn unexpected(answer: &Response, what: &str) -> Failure {
+    Failure::unexpected_response(format!("GET {}: {what}", answer.shown_url()))
+}
+
+/// Adds to a refusal what it means.
+fn explain(failure: Failure) -> Failure {
+    let hint = match failure.status {
+        Some(401) => "the token is wrong or has expired: make a new one",
+        Some(403) => "the token's owner may not see this: add them to the app's team",
+        Some(404 | 410) => "this does not exist, or the token cannot see it",
+        _ => return failure,
+    };
+    let (kind, message) = (failure.kind, format!("{hint} ({failure})"));
+    failure.retold(kind, message)
+}
+
+/// The first page of the list came, so what is missing is not the list: it is the item with
+/// which this page was to begin.
+fn explain_lost_place(failure: Failure) -> Failure {
+    if !matches!(failure.status, Some(400 | 404 | 410 | 422)) {
+        return failure;
+    }
+    let message = format!(
+        "the list changed while it was being read, and the item with which its next page begins is gone: read it again ({failure})"
+    );
+    failure.retold(FailureKind::Transient, message)
+}

@@ -1,0 +1,107 @@
+//! The report `build-artifacts`: what settled builds produced.
+//!
+//! There is no list of all artifacts of an app, so each build is asked, once, when it is
+//! settled. First the week's builds are listed to the end, then those that are due are asked
+//! from the oldest to the newest. So a commit point in between can say up to where all were
+//! asked, and a load that breaks off goes on from there.
+
+use std::collections::VecDeque;
+
+use test_dashboard_sdk::{
+    Batches, Buffered, Checkpoint, Context, Failure, Partition, Progress, Reader, Source,
+};
+
+use crate::api::Artifact;
+use crate::changed::ChangedBuilds;
+use crate::state::{Standing, State};
+use crate::tables::ArtifactRow;
+
+/// After how many builds there is a commit point.
+const BUILDS_PER_COMMIT: usize = 50;
+
+/// Reads what the builds of a week of an app produced.
+///
+/// # Errors
+///
+/// When the partition is not one that was planned.
+pub fn reader(
+    context: &Context,
+    partition: &Partition,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Box<dyn Reader>, Failure> {
+    let changed = ChangedBuilds::open(context, partition, checkpoint)?;
+    let artifacts = Artifacts { changed, due: None, asked: 0 };
+    Ok(Box::new(Buffered::of::<ArtifactRow>(artifacts)))
+}
+
+struct Artifacts {
+    changed: ChangedBuilds,
+    /// The builds to ask, the oldest first, once all are known.
+    due: Option<VecDeque<String>>,
+    asked: usize,
+}
+
+impl Source for Artifacts {
+    fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        let Some(due) = &mut self.due else {
+            if self.changed.next()?.is_none() {
+                self.due = Some(due(&mut self.changed));
+            }
+            return Ok(Progress::More);
+        };
+        let Some(build) = due.pop_front() else {
+            self.commit(batches)?;
+            return Ok(Progress::Finished);
+        };
+        let app = &self.changed.slice.app;
+        for artifact in self.changed.api.artifacts(app, &build)? {
+            batches.push(row(app, &build, artifact));
+        }
+        if let Some((_, standing)) = self.changed.seen.get_mut(&build) {
+            *standing = Standing::Done;
+        }
+        self.asked += 1;
+        if self.asked.is_multiple_of(BUILDS_PER_COMMIT) {
+            self.commit(batches)?;
+        }
+        Ok(Progress::More)
+    }
+}
+
+/// The settled builds that no earlier run asked. From now on they are pending.
+fn due(changed: &mut ChangedBuilds) -> VecDeque<String> {
+    let begin: &State = &changed.begin;
+    let mut due = Vec::new();
+    for (slug, (triggered_at, standing)) in &mut changed.seen {
+        if *standing == Standing::Done && !begin.is_done(slug) {
+            *standing = Standing::Pending;
+            due.push((*triggered_at, slug.clone()));
+        }
+    }
+    due.sort_unstable();
+    due.into_iter().map(|(_, slug)| slug).collect()
+}
+
+impl Artifacts {
+    fn commit(&self, batches: &mut Batches) -> Result<(), Failure> {
+        let Artifacts { changed, .. } = self;
+        let state = changed.state().remembering_done(&changed.seen, changed.week());
+        if state != changed.begin && !changed.slice.is_fading {
+            batches.checkpoint(&state)?;
+        }
+        Ok(())
+    }
+}
+
+fn row(app: &str, build: &str, artifact: Artifact) -> ArtifactRow {
+    ArtifactRow {
+        slug: artifact.slug,
+        build_slug: build.into(),
+        app_slug: app.into(),
+        title: artifact.title,
+        artifact_type: artifact.artifact_type,
+        file_size_bytes: artifact.file_size_bytes,
+        is_public_page_enabled: artifact.is_public_page_enabled,
+        artifact_meta: artifact.artifact_meta,
+    }
+}

@@ -1,0 +1,90 @@
+//! The builds of a week that are new, or were not done when the week was last read.
+
+use std::collections::VecDeque;
+
+use test_dashboard_sdk::{Checkpoint, Context, Failure, Partition, Timestamp};
+
+use crate::api::{Api, Build, Pages};
+use crate::state::{Seen, Standing, State};
+use crate::weeks::{Slice, Span};
+
+/// Reads them: first the list from its watermark on, then, by their names, those that are
+/// late and that the list did not have.
+pub struct ChangedBuilds {
+    pub api: Api,
+    pub slice: Slice,
+    /// The state in which the run began.
+    pub begin: State,
+    /// What was read so far; a report that delivers more of a build than its row changes how
+    /// far it is.
+    pub seen: Seen,
+    now: Timestamp,
+    step: Step,
+}
+
+enum Step {
+    List(Pages<Build>),
+    Single(VecDeque<String>),
+}
+
+impl ChangedBuilds {
+    /// Begins at the checkpoint, or at the week's begin.
+    ///
+    /// # Errors
+    ///
+    /// When the partition is not one that was planned.
+    pub fn open(
+        context: &Context,
+        partition: &Partition,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Self, Failure> {
+        let api = Api::of(context);
+        let slice: Slice = partition.data()?;
+        let begin: State = checkpoint.and_then(Checkpoint::state).unwrap_or_default();
+        let step = match begin.span_to_list(slice.week.span()) {
+            Some(span) => Step::List(api.builds(&slice.app, span)),
+            None => Step::Single(begin.late().iter().cloned().collect()),
+        };
+        Ok(ChangedBuilds { api, slice, begin, seen: Seen::new(), now: context.now, step })
+    }
+
+    /// Some more builds, each as it is now; none after the last.
+    ///
+    /// # Errors
+    ///
+    /// When a page or a build does not come or is none.
+    pub fn next(&mut self) -> Result<Option<Vec<Build>>, Failure> {
+        let builds = match &mut self.step {
+            Step::List(pages) => match pages.next_page()? {
+                Some(page) => {
+                    let week = self.week();
+                    page.into_iter().filter(|build| week.holds(build.triggered_at)).collect()
+                }
+                None => {
+                    let unlisted = |slug: &&String| !self.seen.contains_key(*slug);
+                    self.step =
+                        Step::Single(self.begin.late().iter().filter(unlisted).cloned().collect());
+                    Vec::new()
+                }
+            },
+            Step::Single(late) => match late.pop_front() {
+                Some(slug) => self.api.build(&self.slice.app, &slug)?.into_iter().collect(),
+                None => return Ok(None),
+            },
+        };
+        for build in &builds {
+            let standing = if build.is_settled() { Standing::Done } else { Standing::Unsettled };
+            self.seen.insert(build.slug.clone(), (build.triggered_at, standing));
+        }
+        Ok(Some(builds))
+    }
+
+    pub fn week(&self) -> Span {
+        self.slice.week.span()
+    }
+
+    /// What to remember of what was seen.
+    pub fn state(&self) -> State {
+        self.begin.after(&self.seen, self.week(), self.now)
+    }
+}
