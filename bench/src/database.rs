@@ -101,7 +101,7 @@ impl Database {
         let sql = match self.engine {
             Engine::Sqlite => "SELECT 'SQLite ' || sqlite_version()",
             Engine::Postgres => "SELECT 'PostgreSQL ' || current_setting('server_version')",
-            Engine::Mysql => "SELECT VERSION()",
+            Engine::Mysql => "SELECT CONCAT('MySQL or MariaDB ', VERSION())",
         };
         let (version,): (String,) = fetch_one!(self, sql.to_owned());
         Ok(version)
@@ -160,6 +160,8 @@ fn sqlite_file(folder: &std::path::Path) -> anyhow::Result<String> {
             _ => {}
         }
     }
+    // An empty file is an empty database, and lets itself be asked for its version.
+    std::fs::File::create(&file)?;
     Ok(format!("sqlite:{}", file.display()))
 }
 

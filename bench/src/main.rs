@@ -1,6 +1,7 @@
 //! Measures the pump against a mock API on loopback. `docs/benchmarks.md` says what, how, and
 //! what came out.
 
+mod alone;
 mod database;
 mod native;
 mod process;

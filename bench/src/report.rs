@@ -29,6 +29,8 @@ pub struct Results {
     pub large: Vec<Measured>,
     /// The plugin's CPU time.
     pub sandbox: Option<Sandbox>,
+    /// Seconds that PostgreSQL takes by itself for the rows of a load.
+    pub database_alone: Option<f64>,
     /// CPU seconds that the mock took for all loads together, rendering included.
     pub mock_cpu: f64,
 }
@@ -60,6 +62,8 @@ impl Machine {
 pub struct StartUp {
     /// While the plugins are compiled.
     pub compiling: f64,
+    /// The most memory that compiling takes.
+    pub compiling_peak_bytes: u64,
     /// Once they are: the median.
     pub cached: f64,
     /// Once they are: the slowest.
@@ -141,6 +145,7 @@ impl Results {
             loads: Vec::new(),
             large: Vec::new(),
             sandbox: None,
+            database_alone: None,
             mock_cpu: 0.0,
         }
     }
@@ -286,19 +291,27 @@ impl fmt::Display for Results {
         if !self.large.is_empty() {
             writeln!(f, "{}\n", loads(&self.large))?;
         }
-        if let Some(StartUp { compiling, cached, slowest }) = self.start_up {
+        if let Some(StartUp { compiling, compiling_peak_bytes, cached, slowest }) = self.start_up {
             writeln!(
                 f,
-                "Start-up (reports): {:.0} ms, the slowest {:.0} ms; {:.0} ms when plugins are compiled first.",
+                "Start-up (reports): {:.0} ms, the slowest {:.0} ms; {:.0} ms and {} MB when plugins are compiled first.",
                 cached * 1e3,
                 slowest * 1e3,
-                compiling * 1e3
+                compiling * 1e3,
+                compiling_peak_bytes / 1_000_000
             )?;
         }
         if let Some(Sandbox { inside, native }) = self.sandbox {
             writeln!(
                 f,
                 "The plugin's own CPU time per row: {inside:.2} µs in the sandbox, {native:.2} µs natively."
+            )?;
+        }
+        if let Some(seconds) = self.database_alone {
+            let rate = self.rows as f64 / seconds;
+            writeln!(
+                f,
+                "PostgreSQL alone (COPY to a staging table, insert from it): {rate:.0} rows a second."
             )?;
         }
         let served: u64 =

@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use tempfile::TempDir;
 
+use crate::alone;
 use crate::database::{Database, Engine};
 use crate::native::NativeCost;
 use crate::process::{self, Mock, Usage};
@@ -76,10 +77,14 @@ pub async fn run(args: &RunArgs) -> anyhow::Result<()> {
         results.loads.extend(bench.python_loads(python, Contender::Dlt, 1).await?);
     }
     results.sandbox = Some(bench.sandbox()?);
-    results.mock_cpu = bench.mock.stop()?.as_secs_f64();
     if args.large_rows > 0 {
         results.large = large_loads(args, &bench.engines).await?;
     }
+    // Last, because it fills this process with rows: see `process::Usage::peak_bytes`.
+    if bench.has(Engine::Postgres) {
+        results.database_alone = Some(bench.database_alone().await?);
+    }
+    results.mock_cpu = bench.mock.stop()?.as_secs_f64();
     println!("{results}");
     std::fs::write(&args.json, serde_json::to_vec_pretty(&results)?)
         .with_context(|| format!("cannot write {}", args.json.display()))?;
@@ -142,14 +147,19 @@ impl<'a> Bench<'a> {
     fn start_up(&self) -> anyhow::Result<StartUp> {
         say("starting up");
         self.pump.forget_compiled()?;
-        let compiling = self.pump.reports()?.wall.as_secs_f64();
+        let compiling = self.pump.reports()?;
         let mut cached = Vec::new();
         for _ in 0..STARTS {
             cached.push(self.pump.reports()?.wall.as_secs_f64());
         }
         cached.sort_by(f64::total_cmp);
         let slowest = cached.last().copied().unwrap_or_default();
-        Ok(StartUp { compiling, cached: cached[cached.len() / 2], slowest })
+        Ok(StartUp {
+            compiling: compiling.wall.as_secs_f64(),
+            compiling_peak_bytes: compiling.peak_bytes,
+            cached: cached[cached.len() / 2],
+            slowest,
+        })
     }
 
     /// The three loads, each as often as asked for.
@@ -236,6 +246,14 @@ impl<'a> Bench<'a> {
         let per_row = |seconds: f64| seconds * 1e6 / self.args.rows as f64;
         Ok(Sandbox { inside: per_row(inside), native: per_row(native.cpu) })
     }
+
+    /// Seconds that PostgreSQL takes for the rows of a load by itself.
+    async fn database_alone(&self) -> anyhow::Result<f64> {
+        say("PostgreSQL alone");
+        let database = self.fresh(Engine::Postgres).await?;
+        self.pump.run(State::Original, BY_LINK, &database.url)?;
+        Ok(alone::copy_and_insert(&database, self.args.rows).await?.as_secs_f64())
+    }
 }
 
 /// The first load again, with many more rows: does memory grow?
@@ -244,6 +262,7 @@ async fn large_loads(args: &RunArgs, engines: &[Engine]) -> anyhow::Result<Vec<M
     let folder = tempfile::tempdir()?;
     let mock = Mock::start(args.large_rows, true)?;
     let pump = Pump::new(&args.pump, &args.plugins, folder.path(), &mock.ready.address)?;
+    pump.reports()?; // Compiles the plugins, which takes memory of its own.
     let mut loads = Vec::new();
     for &engine in engines {
         let database = Database::fresh(engine, folder.path()).await?;
