@@ -31,9 +31,20 @@ impl Api {
         self.client.get(&format!("/index.php?/api/v2/{method}/{id}"))
     }
 
+    /// `{base}/index.php?/api/v2/{method}`, for what belongs to the whole instance.
+    pub fn instance(&self, method: &str) -> RequestBuilder {
+        self.client.get(&format!("/index.php?/api/v2/{method}"))
+    }
+
     /// Starts to read a list of a project: the pages of `request`.
     pub fn list<T: Listed>(&self, project_id: i64, request: RequestBuilder) -> Pages<T> {
         Pages::start(project_id, request)
+    }
+
+    /// The same, for a list from which nothing may be missing because something before it
+    /// was removed while the list was read; see [`Pages::steady`].
+    pub fn steady_list<T: Listed>(&self, project_id: i64, request: RequestBuilder) -> Pages<T> {
+        Pages::start(project_id, request).steady()
     }
 
     /// Asks for one thing by its number.
@@ -89,6 +100,12 @@ pub fn no_such_project(project_id: i64) -> Failure {
     Failure::not_found(format!(
         "TestRail has no project {project_id}, or this user may not see it; project-id is the number in the address of the project's overview"
     ))
+}
+
+/// Whether a failure says that TestRail does not know the run which was asked about, in its
+/// own words: it was deleted. See [`Pages::next_page`].
+pub fn is_gone(failure: &Failure) -> bool {
+    failure.kind == FailureKind::NotFound && failure.status == Some(400)
 }
 
 /// Reads the JSON of an answer.

@@ -130,7 +130,11 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
 }
 
 /// The suites that the settings ask for, ordered by their numbers.
-fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
+///
+/// # Errors
+///
+/// When they cannot be listed, or the settings name one that is not among them.
+pub fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
     let Settings { project_id, suite_ids } = context.settings()?;
     let api = Api::new(context);
     let mut suites = api.list::<Suite>(project_id, api.method("get_suites", project_id)).all()?;

@@ -9,19 +9,47 @@
 //!   TestRail lists the runs outside of plans and the plans apart: `runs` and `plans`, each
 //!   with its own watermark and list of what is still open.
 //!
-//! A window (`since`, `until`) is compared with when a run or plan was created. `since`
-//! bounds the first load; without it that load goes back to the beginning. The coverage is
-//! of today and has no window.
+//! - `test-cases` keeps the cases with their sections and choices: a partition per suite, and
+//!   one for all sections. See [`cases`].
+//! - `test-plans-and-runs` and `test-results` keep plans, runs, tests and results: a partition
+//!   per month in which a run or plan was created, read again for as long as something of it
+//!   is open. See [`months`], [`units`], [`plans_and_runs`] and [`results`].
+//! - `milestones` and `reference` are short lists, read whole. See [`milestones`] and
+//!   [`mod@reference`].
+//!
+//! Each of these modules says how many requests a later run makes, and for how long the
+//! tables may differ from TestRail. What all have in common: TestRail does not tell what was
+//! deleted. A full run, which the operator's configuration asks for every so many days, reads
+//! everything and removes what is gone.
+//!
+//! A window (`since`, `until`) is compared with when a run or plan was created. For
+//! `test-run-counts`, `since` bounds the first load; for the reports by month the months that
+//! the window touches are read, whole. Without a window a first load goes back to the
+//! beginning. Cases, milestones and the reference are of the present and have no window.
 
 mod api;
+mod cases;
 mod coverage;
+#[cfg(test)]
+mod days_tests;
+mod duration;
+mod fields;
+mod lenient;
 mod meaning;
+mod milestones;
+mod months;
 mod pages;
+mod plans_and_runs;
 #[cfg(test)]
 mod recorded;
+mod reference;
+mod results;
 mod run_counts;
 mod runs;
 mod state;
+mod units;
+#[cfg(test)]
+mod world;
 
 use serde::Deserialize;
 use test_dashboard_sdk::{
@@ -30,11 +58,20 @@ use test_dashboard_sdk::{
 };
 
 use api::Api;
+use cases::{CustomValue, Section, TestCase};
 use coverage::{CaseCoverage, Suite};
-use runs::TestRun;
+use milestones::Milestone;
+use reference::{CaseField, CaseType, Priority, Status};
+use results::{Test, TestResult};
+use runs::{TestPlan, TestRun};
 
 const COVERAGE: &str = "test-case-coverage";
 const RUN_COUNTS: &str = "test-run-counts";
+const CASES: &str = "test-cases";
+const PLANS_AND_RUNS: &str = "test-plans-and-runs";
+const RESULTS: &str = "test-results";
+const MILESTONES: &str = "milestones";
+const REFERENCE: &str = "reference";
 
 /// What a standard TestRail instance bears a minute, everything that uses it together.
 const REQUESTS_PER_MINUTE: u32 = 180;
@@ -51,17 +88,29 @@ struct TestRail;
 
 impl Datasource for TestRail {
     fn describe() -> Description {
-        Description::new("testrail", env!("CARGO_PKG_VERSION"), "Test cases and runs of TestRail")
+        let summary = "Test cases, plans, runs, results and milestones of TestRail";
+        Description::new("testrail", env!("CARGO_PKG_VERSION"), summary)
             .credential(CredentialKind::Basic)
             .requests_per_minute(REQUESTS_PER_MINUTE)
             .required_setting("project-id", "The project's number in TestRail, such as 59")
             .optional_setting(
                 "suite-ids",
-                "Only these suites, such as [3192, 3307], in test-case-coverage; without it all",
+                "Only these suites, such as [3192, 3307], in test-case-coverage and test-cases; without it all",
             )
             .table::<CaseCoverage>()
             .table::<Suite>()
             .table::<TestRun>()
+            .table::<Section>()
+            .table::<TestCase>()
+            .table::<CustomValue>()
+            .table::<TestPlan>()
+            .table::<Test>()
+            .table::<TestResult>()
+            .table::<Milestone>()
+            .table::<Status>()
+            .table::<CaseType>()
+            .table::<Priority>()
+            .table::<CaseField>()
             .report(
                 COVERAGE,
                 "How many test cases each suite has today, by sub-suite, automation status and automation coverage",
@@ -71,6 +120,31 @@ impl Datasource for TestRail {
                 RUN_COUNTS,
                 "How many tests of each test run, in plans and outside of them, have which status",
                 &[TestRun::TABLE],
+            )
+            .exhaustive_report(
+                CASES,
+                "Every test case with its custom fields, and the sections; reads what was updated since the last run",
+                &[TestCase::TABLE, CustomValue::TABLE, Section::TABLE],
+            )
+            .exhaustive_report(
+                PLANS_AND_RUNS,
+                "Every test plan and test run with its counts; reads what is new, open or was completed since the last run",
+                &[TestPlan::TABLE, TestRun::TABLE],
+            )
+            .exhaustive_report(
+                RESULTS,
+                "Every test and result; reads the runs that are new, open or were completed since the last run",
+                &[Test::TABLE, TestResult::TABLE],
+            )
+            .exhaustive_report(
+                MILESTONES,
+                "The milestones, as they are now",
+                &[Milestone::TABLE],
+            )
+            .exhaustive_report(
+                REFERENCE,
+                "What the ids of statuses, case types, priorities and custom fields stand for",
+                &[Status::TABLE, CaseType::TABLE, Priority::TABLE, CaseField::TABLE],
             )
     }
 
@@ -90,6 +164,10 @@ impl Datasource for TestRail {
         match request.report.as_str() {
             COVERAGE => coverage::plan(&request.context),
             RUN_COUNTS => Ok(run_counts::plan()),
+            CASES => cases::plan(&request.context),
+            PLANS_AND_RUNS | RESULTS => months::plan(request),
+            MILESTONES => Ok(milestones::plan()),
+            REFERENCE => Ok(reference::plan()),
             _ => Err(request.unknown_report()),
         }
     }
@@ -102,6 +180,11 @@ impl Datasource for TestRail {
         match request.report.as_str() {
             COVERAGE => coverage::open(&request.context, &partition),
             RUN_COUNTS => run_counts::open(&request, &partition, checkpoint.as_ref()),
+            CASES => cases::open(&request, &partition, checkpoint.as_ref()),
+            PLANS_AND_RUNS => plans_and_runs::open(&request, &partition, checkpoint.as_ref()),
+            RESULTS => results::open(&request, &partition, checkpoint.as_ref()),
+            MILESTONES => milestones::open(&request.context),
+            REFERENCE => reference::open(&request.context, &partition),
             _ => Err(request.unknown_report()),
         }
     }

@@ -10,13 +10,16 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use test_dashboard_sdk::Failure;
 use test_dashboard_sdk::http::{OffsetPages, Pending, RequestBuilder, Response};
+use test_dashboard_sdk::{Failure, FailureKind};
 
 use crate::api;
 
 /// The most that a page can hold, and what it holds when nothing else is asked for.
 pub const LIMIT: usize = 250;
+
+/// How often a steady list is begun again.
+const MAX_RESTARTS: u32 = 3;
 
 /// What stands in a list.
 pub trait Listed: DeserializeOwned {
@@ -34,6 +37,10 @@ pub struct Pages<T> {
     offset: OffsetPages,
     next: Option<Result<Pending, Failure>>,
     seen: HashSet<i64>,
+    is_steady: bool,
+    /// Whether the next page begins with the last item of the page before it.
+    overlaps: bool,
+    restarts: u32,
     kind: PhantomData<T>,
 }
 
@@ -47,8 +54,20 @@ impl<T: Listed> Pages<T> {
             first,
             offset: OffsetPages::default(),
             seen: HashSet::new(),
+            is_steady: false,
+            overlaps: false,
+            restarts: 0,
             kind: PhantomData,
         }
+    }
+
+    /// Notices when something before the page to come was removed while the list was read,
+    /// and what followed moved up, past the page's begin: each page is asked for from the last
+    /// item of the one before it, and when that does not begin with an item that was seen, the
+    /// list is begun again. What was handed out already is not handed out again.
+    #[must_use]
+    pub fn steady(self) -> Self {
+        Pages { is_steady: true, ..self }
     }
 
     /// The next page, or none after the last. What a page before it held is left out: rows
@@ -56,13 +75,20 @@ impl<T: Listed> Pages<T> {
     ///
     /// # Errors
     ///
-    /// When a page does not come, or is not a list. Never is that taken for the end.
+    /// When a page does not come, or is not a list. Never is that taken for the end. For a
+    /// list of a run that is gone see [`api::is_gone`].
     pub fn next_page(&mut self) -> Result<Option<Vec<T>>, Failure> {
         let Some(pending) = self.next.take() else { return Ok(None) };
         let answer = self.good(pending?.wait_for_any()?)?;
         let Page { mut items, next } = api::decode::<Page<T>>(&answer)?;
         let length = items.len();
+        let moved_up =
+            self.overlaps && items.first().is_none_or(|item| !self.seen.contains(&item.id()));
         items.retain(|item| self.seen.insert(item.id()));
+        if moved_up {
+            self.begin_again(&answer)?;
+            return Ok(Some(items));
+        }
         let offset = match next {
             Next::Link(link) => Some(offset_of(&answer, &link)?),
             Next::End => None,
@@ -73,11 +99,39 @@ impl<T: Listed> Pages<T> {
             }
         };
         if let Some(offset) = offset {
-            self.offset.advance(&answer, offset)?;
-            let request = self.first.clone().query("limit", LIMIT).query("offset", offset);
-            self.next = Some(request.start());
+            self.ask_from(&answer, offset)?;
         }
         Ok(Some(items))
+    }
+
+    /// Asks for the page that begins at `offset`; for a steady list one item earlier, unless
+    /// that is no progress.
+    fn ask_from(&mut self, page: &Response, offset: u64) -> Result<(), Failure> {
+        let before = self.offset.offset();
+        self.offset.advance(page, offset)?;
+        self.overlaps = self.is_steady && offset > before + 1;
+        if self.overlaps {
+            self.offset = OffsetPages::default();
+            self.offset.advance(page, offset - 1)?;
+        }
+        let offset = self.offset.offset();
+        let request = self.first.clone().query("limit", LIMIT).query("offset", offset);
+        self.next = Some(request.start());
+        Ok(())
+    }
+
+    fn begin_again(&mut self, page: &Response) -> Result<(), Failure> {
+        self.restarts += 1;
+        if self.restarts > MAX_RESTARTS {
+            return Err(Failure::transient(format!(
+                "GET {}: the list lost items each of the {MAX_RESTARTS} times that it was read; try again later",
+                page.shown_url()
+            )));
+        }
+        self.offset = OffsetPages::default();
+        self.overlaps = false;
+        self.next = Some(self.first.clone().start());
+        Ok(())
     }
 
     /// All that is left, in one piece.
@@ -95,12 +149,19 @@ impl<T: Listed> Pages<T> {
 
     /// A list of something that does not exist is a 400 that names the field.
     fn good(&self, answer: Response) -> Result<Response, Failure> {
-        if answer.status() == 400
-            && api::error_of(&answer).is_some_and(|error| error.contains(":project_id"))
-        {
+        let error = (answer.status() == 400).then(|| api::error_of(&answer)).flatten();
+        let names = |field| error.as_ref().is_some_and(|error| error.contains(field));
+        if names(":project_id") {
             return Err(api::no_such_project(self.project_id));
         }
-        api::success(answer)
+        let is_gone = names(":run_id");
+        api::success(answer).map_err(|failure| match is_gone {
+            true => {
+                let message = failure.to_string();
+                failure.retold(FailureKind::NotFound, message)
+            }
+            false => failure,
+        })
     }
 }
 
@@ -297,6 +358,85 @@ mod tests {
             (next(2), envelope([2, 1], None)),
         ]);
         assert_eq!(read, Ok(vec![3, 2, 1]));
+    }
+
+    fn read_steadily<const N: usize>(lines: [(String, Reply); N]) -> Result<Vec<i64>, Failure> {
+        let http = FakeHttp::script(lines);
+        let api = Api::new(&testing::context(&http, json!({})));
+        let request = api.method("get_things", 59).query("color", "red");
+        let things = api.steady_list::<Thing>(59, request).all()?;
+        http.assert_all_used();
+        Ok(things.into_iter().map(|thing| thing.id).collect())
+    }
+
+    #[test]
+    fn a_steady_list_asks_from_the_last_item_on() {
+        let read = read_steadily([
+            (FIRST.into(), envelope([9, 8, 7], Some("&offset=3"))),
+            (next(2), envelope([7, 6, 5], Some("&offset=5"))),
+            (next(4), envelope([5], None)),
+        ]);
+        assert_eq!(read, Ok(vec![9, 8, 7, 6, 5]));
+        let read = read_steadily([(FIRST.into(), bare(0..250)), (next(249), bare(249..260))]);
+        assert_eq!(read.map(|ids| ids.len()), Ok(260));
+        let read = read_steadily([(FIRST.into(), bare(0..250)), (next(249), bare([249]))]);
+        assert_eq!(read.map(|ids| ids.len()), Ok(250));
+        let read = read_steadily([
+            (FIRST.into(), envelope([1], Some("&offset=1"))),
+            (next(1), envelope([2], None)),
+        ]);
+        assert_eq!(read, Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_steady_list_from_which_items_are_removed_is_begun_again() {
+        // 9 and 8 were removed after the first page: 6 would have been skipped.
+        let read = read_steadily([
+            (FIRST.into(), envelope([9, 8, 7], Some("&offset=3"))),
+            (next(2), envelope([5, 4], None)),
+            (FIRST.into(), envelope([7, 6, 5], Some("&offset=3"))),
+            (next(2), envelope([5, 4], None)),
+        ]);
+        assert_eq!(read, Ok(vec![9, 8, 7, 5, 4, 6]));
+        // Nothing is left where the next page should be.
+        let read = read_steadily([
+            (FIRST.into(), envelope([9, 8, 7], Some("&offset=3"))),
+            (next(2), envelope([], None)),
+            (FIRST.into(), envelope([7, 6], None)),
+        ]);
+        assert_eq!(read, Ok(vec![9, 8, 7, 6]));
+    }
+
+    #[test]
+    fn a_steady_list_to_which_items_are_added_goes_on() {
+        let read = read_steadily([
+            (FIRST.into(), envelope([9, 8, 7], Some("&offset=3"))),
+            (next(2), envelope([8, 7, 6], None)),
+        ]);
+        assert_eq!(read, Ok(vec![9, 8, 7, 6]));
+    }
+
+    #[test]
+    fn a_steady_list_that_never_rests_is_given_up() {
+        let page = std::cell::Cell::new(0);
+        let http = FakeHttp::serve(move |_| {
+            page.set(page.get() + 2);
+            envelope([page.get(), page.get() + 1], Some("&offset=2"))
+        });
+        let api = Api::new(&testing::context(&http, json!({})));
+        let failure = api.steady_list::<Thing>(59, api.method("get_things", 59)).all().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Transient);
+        assert!(failure.message.contains("try again later"), "{failure}");
+    }
+
+    #[test]
+    fn a_list_of_a_run_that_is_gone_says_so() {
+        let body = r#"{"error": "Field :run_id is not a valid test run."}"#;
+        assert!(api::is_gone(&failure_of(Reply::json(400, body))));
+        assert!(!api::is_gone(&failure_of(Reply::json(404, body))));
+        assert!(!api::is_gone(&failure_of(Reply::text(400, "text/html", "<h1>:run_id"))));
+        let body = r#"{"error": "Field :project_id is not a valid or accessible project."}"#;
+        assert!(!api::is_gone(&failure_of(Reply::json(400, body))));
     }
 
     #[test]

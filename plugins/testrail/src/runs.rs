@@ -184,6 +184,68 @@ impl Listed for PlanSummary {
     }
 }
 
+/// A run as `get_runs` lists it, as far as its time goes.
+#[derive(Debug, Deserialize)]
+pub struct RunSummary {
+    id: i64,
+    /// When it was created.
+    #[serde(with = "epoch_seconds")]
+    pub created_on: Timestamp,
+}
+
+impl Listed for RunSummary {
+    const KEY: &'static str = "runs";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+/// A test plan and its counts, as it was when it was last read. A plan is final once it is
+/// completed; one that is open is read again until then.
+#[derive(Debug, Row)]
+#[row(table = "testrail_test_plans", mode = "merge", key("id"))]
+pub struct TestPlan {
+    /// The plan's number.
+    id: i64,
+    /// Its name.
+    name: String,
+    /// Its description, in TestRail's markup; null without one.
+    description: Option<String>,
+    /// The milestone that it belongs to; null without one.
+    milestone_id: Option<i64>,
+    /// Who it is assigned to, as the user's number; null for nobody.
+    assignedto_id: Option<i64>,
+    /// The references, such as tickets, separated by commas.
+    refs: Option<String>,
+    /// Whether it is closed, and its runs with it.
+    is_completed: bool,
+    /// Who created it, as the user's number.
+    created_by: Option<i64>,
+    /// When it was created.
+    created_on: Option<Timestamp>,
+    /// When it was closed; null while it is open.
+    completed_on: Option<Timestamp>,
+    /// Its address for a person.
+    url: Option<String>,
+    /// How many suites it runs.
+    entry_count: i64,
+    /// How many runs these are: one for each configuration.
+    run_count: i64,
+    /// Tests of its runs that passed.
+    passed_count: i64,
+    /// Tests of its runs that are blocked.
+    blocked_count: i64,
+    /// Tests of its runs without a result.
+    untested_count: i64,
+    /// Tests of its runs to be done again.
+    retest_count: i64,
+    /// Tests of its runs that failed.
+    failed_count: i64,
+    /// All tests of its runs, whatever their status.
+    total_count: i64,
+}
+
 /// A plan as `get_plan` has it.
 #[derive(Debug, Deserialize)]
 pub struct Plan {
@@ -191,8 +253,18 @@ pub struct Plan {
     pub id: i64,
     /// Whether it is closed, and its runs with it: they cannot be closed by themselves.
     pub is_completed: bool,
+    /// When it was created.
+    #[serde(default, with = "epoch_seconds::option")]
+    pub created_on: Option<Timestamp>,
+    #[serde(default, with = "epoch_seconds::option")]
+    completed_on: Option<Timestamp>,
     name: String,
+    description: Option<String>,
     milestone_id: Option<i64>,
+    assignedto_id: Option<i64>,
+    created_by: Option<i64>,
+    refs: Option<String>,
+    url: Option<String>,
     entries: Vec<Entry>,
 }
 
@@ -205,6 +277,37 @@ pub struct Entry {
 }
 
 impl Plan {
+    /// The plan's runs.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.entries.iter().flat_map(|entry| &entry.runs)
+    }
+
+    /// The plan's own row.
+    pub fn row(&self) -> TestPlan {
+        let sum = |count: fn(&Run) -> i64| self.runs().map(count).fold(0, i64::saturating_add);
+        TestPlan {
+            id: self.id,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            milestone_id: self.milestone_id,
+            assignedto_id: self.assignedto_id,
+            refs: self.refs.clone(),
+            is_completed: self.is_completed,
+            created_by: self.created_by,
+            created_on: self.created_on,
+            completed_on: self.completed_on,
+            url: self.url.clone(),
+            entry_count: i64::try_from(self.entries.len()).unwrap_or(i64::MAX),
+            run_count: sum(|_| 1),
+            passed_count: sum(|run| run.passed_count),
+            blocked_count: sum(|run| run.blocked_count),
+            untested_count: sum(|run| run.untested_count),
+            retest_count: sum(|run| run.retest_count),
+            failed_count: sum(|run| run.failed_count),
+            total_count: sum(Run::total),
+        }
+    }
+
     /// The rows of the plan's runs.
     pub fn into_rows(self) -> impl Iterator<Item = TestRun> {
         let Plan { id, name, milestone_id, entries, .. } = self;

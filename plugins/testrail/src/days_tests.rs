@@ -1,0 +1,131 @@
+//! Days of work on several TestRails: after each, the tables are what TestRail holds, but for
+//! what the reports' documentation names; and after a full run without exception.
+
+use test_dashboard_sdk::testing::MemoryHost;
+use test_dashboard_sdk::{Datasource, Value};
+
+use crate::world::{Pump, World};
+use crate::{CASES, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, TestRail};
+
+const SEEDS: std::ops::Range<u64> = 1..6;
+const DAYS: usize = 20;
+
+/// The tables of a report, with their keys.
+fn tables(report: &str) -> Vec<(String, Vec<String>)> {
+    let description = TestRail::describe();
+    let report = description.reports.into_iter().find(|found| found.name == report).unwrap();
+    let tables = description.tables.into_iter().filter(|table| report.tables.contains(&table.name));
+    tables.map(|table| (table.name, table.key)).collect()
+}
+
+/// What the documentation names: the keys of rows that may be there although TestRail does
+/// not hold them, and of rows that may be older than what it holds.
+struct Differences {
+    stays: fn(&World, &str, &[Value]) -> bool,
+    is_older: fn(&World, &str, &[Value]) -> bool,
+}
+
+const NONE: Differences = Differences { stays: |_, _, _| false, is_older: |_, _, _| false };
+
+fn number(value: &Value) -> i64 {
+    match value {
+        Value::Int64(number) => *number,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn was_deleted(world: &World, row: &[Value]) -> bool {
+    world.deleted.contains(&number(&row[0]))
+}
+
+/// Deleted cases stay with their values; where something was unchosen, a row stays empty.
+const OF_CASES: Differences = Differences {
+    stays: |world, table, row| match table {
+        "testrail_sections" => false,
+        "testrail_test_case_custom_values" => {
+            let is_empty = row[3] == Value::Null && row[4] == Value::Null;
+            was_deleted(world, row) || number(&row[2]) > 0 && is_empty
+        }
+        _ => was_deleted(world, row),
+    },
+    is_older: |_, _, _| false,
+};
+
+const OF_PLANS_AND_RUNS: Differences =
+    Differences { stays: |world, _, row| was_deleted(world, row), is_older: |_, _, _| false };
+
+/// What was deleted stays, and an edit is not seen before its run is completed.
+const OF_RESULTS: Differences = Differences {
+    stays: |world, _, row| was_deleted(world, row),
+    is_older: |world, table, row| {
+        let id = number(&row[0]);
+        let is_open = |id: &i64| {
+            let run = &world.results[id]["run_id"];
+            world.open_runs().iter().any(|open| run == open)
+        };
+        table == "testrail_test_results" && world.edited.contains(&id) && is_open(&id)
+    },
+};
+
+/// Compares with `fresh`, a full run from nothing.
+fn assert_equal_but_for(pump: &Pump, fresh: &MemoryHost, differences: &Differences, when: &str) {
+    let world = pump.world.borrow();
+    for (table, key) in tables(pump.report) {
+        let key: Vec<&str> = key.iter().map(String::as_str).collect();
+        let held = Pump::rows(&pump.host, &table, &key);
+        let fresh = Pump::rows(fresh, &table, &key);
+        for (key, row) in &fresh {
+            let held = held.get(key).unwrap_or_else(|| panic!("{when}: {table} lost {key}"));
+            let may_differ = (differences.is_older)(&world, &table, row);
+            assert!(held == row || may_differ, "{when}: {table} {key}: {held:?} is {row:?}");
+        }
+        for (key, row) in held.iter().filter(|(key, _)| !fresh.contains_key(*key)) {
+            assert!(
+                (differences.stays)(&world, &table, row),
+                "{when}: {table} keeps {key}: {row:?}"
+            );
+        }
+    }
+}
+
+/// Every day an incremental run, every ten days a full one.
+fn live_through(report: &'static str, differences: &Differences) {
+    for seed in SEEDS {
+        let mut world = World::grown(seed);
+        world.page = 3 + usize::try_from(seed).unwrap() % 3;
+        let mut pump = Pump::new(report, world);
+        for day in 0..DAYS {
+            let when = format!("seed {seed}, day {day}");
+            pump.load().unwrap();
+            let fresh = pump.fresh();
+            assert_equal_but_for(&pump, &fresh, differences, &when);
+            if day % 8 == 7 {
+                pump.load_full().unwrap();
+                assert_equal_but_for(&pump, &fresh, &NONE, &format!("{when}, in full"));
+                assert_eq!(pump.host, fresh, "{when}, in full");
+            }
+            pump.change(World::pass_a_day);
+        }
+    }
+}
+
+#[test]
+fn the_cases_are_those_of_testrail_day_by_day() {
+    live_through(CASES, &OF_CASES);
+}
+
+#[test]
+fn the_plans_and_runs_are_those_of_testrail_day_by_day() {
+    live_through(PLANS_AND_RUNS, &OF_PLANS_AND_RUNS);
+}
+
+#[test]
+fn the_results_are_those_of_testrail_day_by_day() {
+    live_through(RESULTS, &OF_RESULTS);
+}
+
+#[test]
+fn milestones_and_the_reference_are_those_of_testrail_every_day() {
+    live_through(MILESTONES, &NONE);
+    live_through(REFERENCE, &NONE);
+}

@@ -1,0 +1,64 @@
+//! `test-plans-and-runs`: the plans and all runs, in plans and outside of them.
+//!
+//! Partitioned by the month of creation, see [`months`](crate::months), and read unit by unit,
+//! see [`units`](crate::units). The runs are the same rows as those of `test-run-counts`,
+//! whose two partitions go over all of time; use either, or both.
+//!
+//! # What may differ from TestRail, until the next full run
+//!
+//! Plans, entries and runs that were deleted stay, as they were last seen. Everything else is
+//! as it was in the last run, because what is completed does not change any more.
+//!
+//! # Requests
+//!
+//! With R runs outside of plans and P plans in M months, of which P' plans are open, in M'
+//! months an earlier run saw open runs outside of plans, and K of those runs were completed
+//! since, a later run makes ⌈R÷250⌉ + ⌈P÷250⌉ to plan, 2 for the new ones of the current
+//! month (and for a day those of the one before), and M' + K + P', with those plans that are
+//! new or were completed since. A first load makes ⌈R÷250⌉ + ⌈P÷250⌉ + 2·M + P, and one more
+//! for each further 250 of a month.
+
+use std::mem;
+
+use test_dashboard_sdk::{Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request};
+
+use crate::runs::TestRun;
+use crate::units::{Content, Marks, Unit, Units};
+
+/// Begins to read a partition of [`months::plan`](crate::months::plan).
+///
+/// # Errors
+///
+/// When the settings make no sense, or the partition is no month.
+pub fn open(
+    request: &Request,
+    partition: &Partition,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Box<dyn Reader>, Failure> {
+    let units = Units::open(request, partition, checkpoint, Rows::default())?;
+    Ok(Box::new(Buffered::of::<TestRun>(units)))
+}
+
+/// The rows of a unit are in the unit.
+#[derive(Default)]
+struct Rows {
+    marks: Marks,
+}
+
+impl Content for Rows {
+    fn begin(&mut self, unit: Unit, marks: Marks, batches: &mut Batches) -> Result<(), Failure> {
+        self.marks = marks;
+        match unit {
+            Unit::Run(run) => batches.push(run.into_row()),
+            Unit::Plan(plan) => {
+                batches.push(plan.row());
+                plan.into_rows().for_each(|row| batches.push(row));
+            }
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, _: &mut Batches) -> Result<Option<Marks>, Failure> {
+        Ok(Some(mem::take(&mut self.marks)))
+    }
+}
