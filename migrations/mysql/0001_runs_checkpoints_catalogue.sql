@@ -102,3 +102,10 @@ CREATE TABLE IF NOT EXISTS catalogue_columns (
     PRIMARY KEY (table_name, column_name),
     FOREIGN KEY (table_name) REFERENCES catalogue_tables (table_name)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- The views of views/: which text each was made from.
+CREATE TABLE IF NOT EXISTS catalogue_views (
+    view_name  varchar(64) NOT NULL PRIMARY KEY,
+    digest     varchar(64) NOT NULL,
+    updated_at datetime(6) NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -98,3 +98,10 @@ CREATE TABLE catalogue_columns (
     description text NOT NULL,
     PRIMARY KEY (table_name, column_name)
 );
+
+-- The views of views/: which text each was made from.
+CREATE TABLE catalogue_views (
+    view_name  text COLLATE "C" NOT NULL PRIMARY KEY,
+    digest     text COLLATE "C" NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);

@@ -98,3 +98,10 @@ CREATE TABLE catalogue_columns (
     description TEXT NOT NULL,
     PRIMARY KEY (table_name, column_name)
 ) STRICT;
+
+-- The views of views/: which text each was made from.
+CREATE TABLE catalogue_views (
+    view_name  TEXT NOT NULL PRIMARY KEY,
+    digest     TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;

@@ -207,6 +207,11 @@ async fn write(
             }
         }
     }
+    // Rows come first: without its views a run is still worth having.
+    match store.refresh_views().await {
+        Ok(views) => views.iter().for_each(|view| tracing::info!("made the view {view}")),
+        Err(error) => tracing::warn!("the views are not made: {error}"),
+    }
     for job in &mut jobs {
         let datasource = config.datasources.get(&job.datasource);
         let days = datasource.and_then(|datasource| datasource.full_every_days);

@@ -153,7 +153,7 @@ impl Store {
 const LOCKING: &str = "taking the lock for changing tables";
 
 /// Waits until no other host changes tables.
-async fn lock(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
     let dialect = session.dialect.clone();
     session.hold();
     if dialect.has_transactional_ddl() {
@@ -171,7 +171,7 @@ async fn lock(session: &mut Session) -> Result<(), StoreError> {
     })
 }
 
-async fn unlock(session: &mut Session, keep: bool) -> Result<(), StoreError> {
+pub(crate) async fn unlock(session: &mut Session, keep: bool) -> Result<(), StoreError> {
     let doing = "ending the change of tables";
     let dialect = session.dialect.clone();
     if dialect.has_transactional_ddl() {

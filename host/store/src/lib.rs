@@ -28,6 +28,7 @@ mod rejected;
 mod rights;
 mod store;
 mod target;
+mod views;
 mod writer;
 
 pub use catalogue::{Owner, TableChange, TableStatus};

@@ -62,6 +62,9 @@ pub(crate) trait Dialect: Send + Sync {
     /// A moment as `2026-01-31T12:00:00.000000Z`.
     fn time_as_text(&self, expression: &str) -> String;
 
+    /// The day, in UTC, of a moment, as a column of type date is held.
+    fn day_of(&self, moment: &str) -> String;
+
     /// The type to CAST to for a 64-bit whole number.
     fn integer_cast(&self) -> &'static str;
 

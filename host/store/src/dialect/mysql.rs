@@ -169,6 +169,10 @@ impl Dialect for MysqlDialect {
         format!("DATE_FORMAT({expression}, '%Y-%m-%dT%H:%i:%s.%fZ')")
     }
 
+    fn day_of(&self, moment: &str) -> String {
+        format!("CAST({moment} AS date)")
+    }
+
     fn integer_cast(&self) -> &'static str {
         "SIGNED"
     }
@@ -202,9 +206,11 @@ impl Dialect for MysqlDialect {
     }
 
     fn update(&self, merge: &Merge<'_>) -> String {
-        // STRAIGHT_JOIN keeps the order of the tables: every staged row is looked up by key.
+        // STRAIGHT_JOIN keeps the order of the tables and FORCE INDEX the way: every staged row
+        // is looked up by its key. Left alone, the server may read the index by partition, all
+        // of it for each staged row.
         format!(
-            "UPDATE {} AS s STRAIGHT_JOIN {} AS t SET {} WHERE t.\"project\" = ? AND {} AND ({})",
+            "UPDATE {} AS s STRAIGHT_JOIN {} AS t FORCE INDEX (PRIMARY) SET {} WHERE t.\"project\" = ? AND {} AND ({})",
             merge.stage(),
             merge.target(),
             merge.assignments("t."),
@@ -215,7 +221,7 @@ impl Dialect for MysqlDialect {
 
     fn own(&self, merge: &Merge<'_>) -> String {
         format!(
-            "UPDATE {} AS s STRAIGHT_JOIN {} AS t SET t.\"_partition\" = ? \
+            "UPDATE {} AS s STRAIGHT_JOIN {} AS t FORCE INDEX (PRIMARY) SET t.\"_partition\" = ? \
              WHERE t.\"project\" = ? AND {} AND t.\"_partition\" <> ?",
             merge.stage(),
             merge.target(),

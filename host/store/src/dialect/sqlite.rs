@@ -138,6 +138,10 @@ impl Dialect for SqliteDialect {
         expression.to_owned()
     }
 
+    fn day_of(&self, moment: &str) -> String {
+        format!("substr({moment}, 1, 10)")
+    }
+
     fn integer_cast(&self) -> &'static str {
         "INTEGER"
     }
@@ -173,10 +177,11 @@ impl Dialect for SqliteDialect {
     fn update(&self, merge: &Merge<'_>) -> String {
         // CROSS JOIN keeps the order of the tables: every staged row is looked up in the
         // table. Left to itself SQLite, which has no statistics of either, may read all rows
-        // of the project instead.
+        // of the project instead. LIMIT -1 limits nothing but keeps the subquery whole; SQLite
+        // would merge it into the UPDATE and read the whole table for every staged row.
         format!(
             "UPDATE {target} AS t SET {set} FROM (SELECT x._rowid_ AS _rowid, s.* FROM {stage} AS s \
-             CROSS JOIN {target} AS x WHERE x.\"project\" = ? AND {key} AND ({differs})) AS s \
+             CROSS JOIN {target} AS x WHERE x.\"project\" = ? AND {key} AND ({differs}) LIMIT -1) AS s \
              WHERE t._rowid_ = s._rowid",
             target = merge.target(),
             set = merge.assignments(""),
