@@ -1,0 +1,144 @@
+//! What is remembered of one trail from one load to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use test_dashboard_sdk::CheckpointState;
+
+/// How many tasks that led to groups are remembered: a checkpoint has a greatest size. What
+/// is beyond is looked up again, which costs requests and loses nothing.
+const MOST_REMEMBERED: usize = 6_000;
+
+/// The checkpoint of one trail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The groups that may still change.
+    open: BTreeSet<String>,
+    /// The groups that do not change any more, each with the tasks that led to it.
+    settled: BTreeMap<String, BTreeSet<String>>,
+    /// Tasks that led to nothing, because they have expired.
+    gone: BTreeSet<String>,
+    /// Nothing of this trail is open, and it leads to no more groups.
+    complete: bool,
+}
+
+impl CheckpointState for State {
+    const VERSION: u32 = 1;
+}
+
+impl State {
+    /// The groups to read again.
+    pub fn open(&self) -> impl Iterator<Item = &String> {
+        self.open.iter()
+    }
+
+    /// Whether nothing is to be expected of this trail any more.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether a group was settled when it was read last.
+    pub fn is_settled(&self, group: &str) -> bool {
+        self.settled.contains_key(group)
+    }
+
+    /// Whether some group was settled.
+    pub fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
+    }
+
+    /// Whether it is known where a task leads to, without asking.
+    pub fn knows(&self, lead: &str) -> bool {
+        self.gone.contains(lead) || self.settled.values().any(|leads| leads.contains(lead))
+    }
+
+    /// A group was read: it may still change, or not, and these tasks had led to it.
+    pub fn read(&mut self, group: &str, is_settled: bool, leads: impl IntoIterator<Item = String>) {
+        if !is_settled {
+            self.settled.remove(group);
+            self.open.insert(group.into());
+            return;
+        }
+        self.open.remove(group);
+        let room = MOST_REMEMBERED.saturating_sub(self.remembered());
+        self.settled.entry(group.into()).or_default().extend(leads.into_iter().take(room));
+    }
+
+    /// A task led to nothing.
+    pub fn lead_is_gone(&mut self, lead: String) {
+        if self.remembered() < MOST_REMEMBERED {
+            self.gone.insert(lead);
+        }
+    }
+
+    fn remembered(&self) -> usize {
+        self.gone.len() + self.settled.values().map(BTreeSet::len).sum::<usize>()
+    }
+
+    /// Forgets the tasks that do not lead here any more, and settled groups to which none
+    /// does, for a trail that moves on for ever.
+    pub fn keep_only(&mut self, leads: &BTreeSet<String>) {
+        self.gone.retain(|lead| leads.contains(lead));
+        self.settled.values_mut().for_each(|known| known.retain(|lead| leads.contains(lead)));
+        self.settled.retain(|_, known| !known.is_empty());
+    }
+
+    /// The trail is old enough to lead to no more groups. It is complete if no group is open.
+    pub fn close(&mut self) {
+        if self.open.is_empty() {
+            self.complete = true;
+            self.gone.clear();
+            self.settled.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|&id| id.into()).collect()
+    }
+
+    #[test]
+    fn a_group_is_open_until_it_is_settled_and_may_open_again() {
+        let mut state = State::default();
+        state.read("g", false, leads(&["a"]));
+        assert_eq!(state.open().collect::<Vec<_>>(), ["g"]);
+        assert!(!state.knows("a"), "where it leads to shows when the group is read again");
+        state.read("g", true, leads(&["a"]));
+        assert!(state.is_settled("g") && state.knows("a") && state.open().next().is_none());
+        state.read("g", false, leads(&["a"]));
+        assert!(!state.is_settled("g") && !state.knows("a"));
+    }
+
+    #[test]
+    fn a_trail_with_an_open_group_does_not_close() {
+        let mut state = State::default();
+        state.read("g", false, []);
+        state.close();
+        assert!(!state.is_complete());
+        state.read("g", true, []);
+        state.close();
+        assert!(state.is_complete());
+    }
+
+    #[test]
+    fn what_does_not_lead_here_any_more_is_forgotten() {
+        let mut state = State::default();
+        state.read("old", true, leads(&["a"]));
+        state.read("new", true, leads(&["b"]));
+        state.lead_is_gone("c".into());
+        state.keep_only(&leads(&["b"]).into_iter().collect());
+        assert!(!state.is_settled("old") && state.is_settled("new") && !state.knows("c"));
+    }
+
+    #[test]
+    fn the_largest_state_fits_a_checkpoint() {
+        let mut state = State::default();
+        state.read(&"g".repeat(22), true, (0..90_000).map(|number| format!("{number:022}")));
+        let checkpoint = test_dashboard_sdk::Checkpoint::of(&state).unwrap();
+        assert!(checkpoint.0.len() < 200 * 1024, "{} bytes", checkpoint.0.len());
+    }
+}
