@@ -6,6 +6,7 @@ use test_dashboard_egress::{Gate, GateOptions, RequestBudget, Session, Tape};
 
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
+use super::output::say;
 use super::run::check_settings;
 use super::{context, output};
 use crate::config::{Config, Environment};
@@ -159,11 +160,11 @@ fn tell(format: Format, findings: &[Finding]) -> anyhow::Result<Exit> {
     } else {
         for Finding { what, outcome } in findings {
             match outcome {
-                Ok(answer) => println!("ok      {what}: {answer}"),
-                Err(error) => println!("FAILED  {what}: {error}"),
+                Ok(answer) => say!("ok      {what}: {answer}")?,
+                Err(error) => say!("FAILED  {what}: {error}")?,
             }
         }
-        println!("{} tried, {failed} failed", findings.len());
+        say!("{} tried, {failed} failed", findings.len())?;
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
