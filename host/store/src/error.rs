@@ -57,8 +57,11 @@ pub enum StoreError {
         /// The statement that helps, or what else to do.
         remedy: String,
     },
-    /// The disk, or the database's share of it, is full. Nothing of the transaction was kept.
-    #[error("{database}: the disk is full ({doing}): {reason}; make room and run again")]
+    /// The disk, or the database's share of it, is full or takes no more. Nothing of the
+    /// transaction was kept.
+    #[error(
+        "{database}: the disk is full or takes no more ({doing}): {reason}; make room and run again"
+    )]
     DiskFull {
         /// Which database.
         database: String,
@@ -282,7 +285,8 @@ fn mysql_trouble(number: u16) -> Trouble {
 fn sqlite_trouble(code: u32) -> Trouble {
     match (code & 0xff, code) {
         (5 | 6, _) => Trouble::Busy,
-        (13, _) => Trouble::DiskFull,
+        // A full disk; a write that failed, as past a quota or a limit on the size of files.
+        (13, _) | (_, 778) => Trouble::DiskFull,
         (3 | 8 | 23, _) => Trouble::Right,
         (14, _) => Trouble::Lost,
         (_, 1555 | 2067 | 2579) => Trouble::Duplicate,
@@ -306,6 +310,7 @@ mod tests {
         // SQLITE_BUSY_SNAPSHOT has SQLITE_BUSY in its low bits.
         assert_eq!(sqlite_trouble(517), Trouble::Busy);
         assert_eq!(sqlite_trouble(13), Trouble::DiskFull);
+        assert_eq!(sqlite_trouble(778), Trouble::DiskFull);
         assert_eq!(sqlite_trouble(1), Trouble::Other);
     }
 }
