@@ -349,3 +349,46 @@ fn fields(row: &SqliteRow) -> Result<Fields, sqlx::Error> {
     let indices = row.columns().iter().map(|column| column.ordinal());
     indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use test_dashboard_model::TableMode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_staged_row_is_looked_up_and_the_table_never_read_from_end_to_end() {
+        let column = |name: &str, kind, nullable| Column {
+            name: name.into(),
+            kind,
+            nullable,
+            max_length: None,
+            description: String::new(),
+        };
+        let table = Table {
+            name: "x_rows".into(),
+            description: String::new(),
+            mode: TableMode::Merge,
+            columns: vec![
+                column("id", ColumnType::Int64, false),
+                column("label", ColumnType::Text, true),
+            ],
+            key: vec!["id".into()],
+        };
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let create = "CREATE TABLE x_rows (project TEXT NOT NULL, id INTEGER NOT NULL, label TEXT, \
+                      _partition TEXT, _run_id INTEGER, _extracted_at TEXT, PRIMARY KEY (project, id)) STRICT";
+        sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
+        for statement in SqliteDialect.create_stage(&table) {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        }
+        let merge = Merge { table: &table, dialect: &SqliteDialect };
+        for statement in [SqliteDialect.update(&merge), SqliteDialect.own(&merge)] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+            let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
+            let scans: Vec<&String> = steps.iter().filter(|step| step.contains("SCAN")).collect();
+            assert!(scans.iter().all(|scan| *scan == "SCAN s"), "{steps:#?}");
+        }
+    }
+}
