@@ -5,8 +5,10 @@ use std::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use test_dashboard_sdk::http::{Client, LinkPages, RequestBuilder, Response};
-use test_dashboard_sdk::{Context, Failure, FailureKind, Timestamp};
+use test_dashboard_sdk::http::{Client, RequestBuilder};
+use test_dashboard_sdk::{Context, Failure, FailureKind, Json, Timestamp};
+
+use crate::lists::{List, Listed};
 
 /// The greatest page that GitHub gives.
 const PER_PAGE: u32 = 100;
@@ -20,6 +22,7 @@ pub struct Repository {
     pub has_issues: bool,
     #[serde(default)]
     pub open_issues_count: i64,
+    pub created_at: Option<Timestamp>,
 }
 
 fn yes() -> bool {
@@ -46,6 +49,14 @@ pub struct Issue {
     pub html_url: String,
     /// There for a pull request, and absent for an issue.
     pub pull_request: Option<IgnoredAny>,
+}
+
+impl Listed for Issue {
+    const PERMISSION: &'static str = "issues";
+
+    fn id(&self) -> i64 {
+        self.id
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -96,7 +107,19 @@ impl<'de> Deserialize<'de> for Label {
     }
 }
 
+/// The names of labels, as a column holds them.
+///
+/// # Errors
+///
+/// When they have no JSON form.
+pub fn label_names(labels: &[Label]) -> Result<Json, Failure> {
+    let names: Vec<&String> = labels.iter().filter_map(|label| label.name.as_ref()).collect();
+    Json::of(&names)
+        .map_err(|error| Failure::internal(format!("labels have no JSON form: {error}")))
+}
+
 /// Asks with the headers that GitHub wants.
+#[derive(Debug, Clone)]
 pub struct Api {
     client: Client,
 }
@@ -118,48 +141,59 @@ impl Api {
     /// When it does not exist, cannot be seen, or the answer is none.
     pub fn repository(&self, name: &str) -> Result<Repository, Failure> {
         let answer = self.client.get(&format!("/repos/{name}")).send();
-        answer.map_err(|failure| explain(failure, name))?.json()
+        answer.map_err(|failure| explain(failure, name, "metadata"))?.json()
     }
 
-    /// All issues and pull requests of a repository that pass a filter, in pages.
+    /// All issues and pull requests of a repository that pass a filter.
     pub fn issues(
         &self,
         repository: &Repository,
         filter: impl FnOnce(RequestBuilder) -> RequestBuilder,
-    ) -> IssuePages {
-        let request = self.client.get(&format!("/repos/{}/issues", repository.full_name));
-        let request = filter(request.query("state", "all").query("per_page", PER_PAGE));
-        IssuePages { pages: LinkPages::start(request), repository: repository.full_name.clone() }
+    ) -> List<Issue> {
+        let request = self.below(repository, "issues").query("state", "all");
+        List::new(filter(request.query("per_page", PER_PAGE)), &repository.full_name)
     }
-}
 
-/// A list of issues, page by page. Only a good answer without a next page ends it.
-pub struct IssuePages {
-    pages: LinkPages,
-    repository: String,
-}
+    /// A list below a repository (`pulls`) that passes a filter, in the greatest pages there are.
+    pub fn list<T: Listed>(
+        &self,
+        repository: &Repository,
+        path: &str,
+        filter: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> List<T> {
+        let request = self.below(repository, path).query("per_page", PER_PAGE);
+        List::new(filter(request), &repository.full_name)
+    }
 
-impl IssuePages {
+    /// One thing below a repository (`releases/7`); none when it is gone.
+    ///
     /// # Errors
     ///
-    /// When a page does not come or is no list of issues.
-    pub fn next_page(&mut self) -> Result<Option<Vec<Issue>>, Failure> {
-        let page = self.pages.next_page().map_err(|failure| explain(failure, &self.repository))?;
-        page.as_ref().map(Response::json).transpose()
+    /// When it does not come or is none.
+    pub fn entity<T: Listed>(
+        &self,
+        repository: &Repository,
+        path: &str,
+    ) -> Result<Option<T>, Failure> {
+        match self.below(repository, path).send() {
+            Ok(answer) => answer.json().map(Some),
+            Err(failure) if is_gone(&failure) => Ok(None),
+            Err(failure) => Err(explain(failure, &repository.full_name, T::PERMISSION)),
+        }
     }
 
-    /// Whether the pages that follow are counted (`page=2`), not told apart by a cursor
-    /// (`after=…`). Counted pages shift when an issue moves within the list.
-    pub fn is_counted(&self) -> bool {
-        let Some(query) = self.pages.next_url().and_then(|url| url.split_once('?')) else {
-            return false;
-        };
-        !query.1.split('&').any(|parameter| parameter.starts_with("after="))
+    fn below(&self, repository: &Repository, path: &str) -> RequestBuilder {
+        self.client.get(&format!("/repos/{}/{path}", repository.full_name))
     }
 }
 
-/// Adds to a refusal what it means for this repository.
-fn explain(mut failure: Failure, repository: &str) -> Failure {
+/// Whether a failure says that what was asked for is not there.
+pub fn is_gone(failure: &Failure) -> bool {
+    matches!(failure.status, Some(404 | 410))
+}
+
+/// Adds to a refusal what it means for this repository, of which `what` was to be read.
+pub fn explain(mut failure: Failure, repository: &str, what: &str) -> Failure {
     let (kind, hint) = match (failure.status, failure.kind) {
         (Some(404), _) => (
             FailureKind::NotFound,
@@ -167,7 +201,7 @@ fn explain(mut failure: Failure, repository: &str) -> Failure {
         ),
         (Some(410), _) => (
             FailureKind::NotFound,
-            format!("the issues of {repository} are disabled, or it was deleted"),
+            format!("the {what} of {repository} are disabled, or it was deleted"),
         ),
         (Some(401), _) => {
             (FailureKind::Auth, "the token is wrong or has expired: make a new one".into())
@@ -179,7 +213,7 @@ fn explain(mut failure: Failure, repository: &str) -> Failure {
         }
         (Some(403), FailureKind::Auth) => (
             FailureKind::Auth,
-            format!("the token may not read {repository}: it needs the permission to read issues"),
+            format!("the token may not read {repository}: it needs the permission to read {what}"),
         ),
         _ => return failure,
     };

@@ -21,29 +21,48 @@
 //! positions the rows of each issue take up: overwriting more would make rows that depend on
 //! how often an issue was read, and where a run broke off.
 //!
-//! Without a checkpoint, in a reconcile run (`full`), it is not known how many labels the rows
-//! in the database have: then ten positions are overwritten, but none of issues created after
-//! the watermark, which have no rows yet. The column `labels` of `github_issues` is always
-//! exact.
+//! With a checkpoint that cannot be read it is not known how many labels the rows in the
+//! database have: then ten positions are overwritten. The column `labels` of `github_issues` is
+//! always exact.
+//!
+//! # A full run
+//!
+//! It reads all issues, and the host removes what it does not deliver: issues that were deleted
+//! or transferred to another repository, and the rows of positions that became free. Pages that
+//! are counted are held until two readings agree, see the module `lists`.
+//!
+//! # For how long the tables may differ
+//!
+//! Until the next full run: issues that were deleted or transferred stay; rows of labels with a
+//! null label stay; and what GitHub changes without touching an issue's `updated_at` is as it
+//! was when the issue was last read: the names of a label, a milestone, a user or the
+//! repository. An issue may be missing when another was deleted while a counted list was read.
+//!
+//! # Requests
+//!
+//! A daily refresh of which `c` issues changed makes `1 + max(1, ⌈c / 100⌉)` requests, one of
+//! them for the repository; a first load of `n` issues `1 + max(1, ⌈n / 100⌉)`, and a full run
+//! the same, but all pages twice where they are counted.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, CheckpointState, Failure, Json, Progress, Reader, Request,
-    Source, Timestamp, log,
+    Batches, Buffered, Checkpoint, CheckpointState, Failure, Progress, Reader, Request, Source,
+    Timestamp, log,
 };
 
-use crate::api::{Api, Issue, IssuePages, Label, Repository};
+use crate::api::{Api, Issue, Label, Repository, label_names};
+use crate::lists::Feed;
 use crate::positions::Positions;
 use crate::tables::{IssueLabelRow, IssueRow};
 
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 /// A thousand issues: often enough that a broken run loses seconds of work.
 const PAGES_PER_COMMIT: u32 = 10;
-/// How many positions a reconcile run takes the rows in the database to have.
-const POSITIONS_TO_RECONCILE: usize = 10;
+/// How many positions the rows in the database are taken to have where it is not known.
+const POSITIONS_WHEN_UNKNOWN: usize = 10;
 
 /// What is remembered from run to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,22 +83,22 @@ pub fn reader(
     repository: Repository,
     checkpoint: Option<Checkpoint>,
 ) -> Box<dyn Reader> {
-    let may_have_rows = request.full || checkpoint.is_some();
+    let may_have_rows = checkpoint.is_some();
     let state = checkpoint.and_then(|checkpoint| checkpoint.state()).unwrap_or_else(|| State {
         watermark: None,
-        positions: Positions::at_most(if may_have_rows { POSITIONS_TO_RECONCILE } else { 0 }),
+        positions: Positions::at_most(if may_have_rows { POSITIONS_WHEN_UNKNOWN } else { 0 }),
     });
     let since = match state.watermark {
         Some(watermark) => watermark.checked_sub(OVERLAP).ok(),
         None => request.since,
     };
-    let pages = Api::of(&request.context).issues(&repository, |list| {
+    let list = Api::of(&request.context).issues(&repository, |list| {
         let since = since.map(|since| format!("{since:.0}"));
         list.query("sort", "updated").query("direction", "asc").query_opt("since", since)
     });
     let issues = Issues {
         repository,
-        pages,
+        pages: Feed::of(list, request.full),
         begin: state.clone(),
         state,
         seen: HashSet::new(),
@@ -94,7 +113,7 @@ pub fn reader(
 
 struct Issues {
     repository: Repository,
-    pages: IssuePages,
+    pages: Feed<Issue>,
     /// The state at the begin of this run.
     begin: State,
     /// The state that covers what was pushed.
@@ -185,9 +204,7 @@ fn label_rows(
 }
 
 fn issue_row(repository: &Repository, issue: Issue) -> Result<IssueRow, Failure> {
-    let names: Vec<&String> = issue.labels.iter().filter_map(|label| label.name.as_ref()).collect();
-    let labels = Json::of(&names)
-        .map_err(|error| Failure::internal(format!("labels have no JSON form: {error}")))?;
+    let labels = label_names(&issue.labels)?;
     Ok(IssueRow {
         repository_id: repository.id,
         id: issue.id,

@@ -5,10 +5,17 @@
 //! counts depend on the issues alone: runs whose windows overlap agree on the days they share,
 //! and a day is written again rather than added to. So there is no checkpoint.
 //!
+//! A full run has no window. It counts every day since the first issue with the label was
+//! opened, at least the last thirty, because the days that it left out would be removed.
+//!
+//! A run makes `1 + Σ max(1, ⌈n / 100⌉)` requests over the labels, where `n` issues and pull
+//! requests have the label, whatever its window is: an issue that was closed on a day of the
+//! window may have been opened, and last changed, at any time.
+//!
 //! What GitHub does not keep on an issue cannot be counted: when a label was given or taken
 //! away, and earlier closings of an issue that was reopened.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::time::{day_of, days};
@@ -17,6 +24,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::api::{Api, Issue, Repository};
+use crate::lists::Feed;
 use crate::settings::Settings;
 use crate::tables::IssueRegressionRow;
 
@@ -33,7 +41,8 @@ pub fn reader(request: &Request, repository: Repository) -> Result<Box<dyn Reade
     let (first, last) = window(request);
     let labels = regression_labels.into_iter();
     let context = request.context.clone();
-    let regression = Regression { context, repository, labels, first, last };
+    let is_full = request.full;
+    let regression = Regression { context, repository, labels, first, last, is_full };
     Ok(Box::new(Buffered::of::<IssueRegressionRow>(regression)))
 }
 
@@ -54,25 +63,17 @@ struct Regression {
     labels: std::vec::IntoIter<String>,
     first: Date,
     last: Date,
+    is_full: bool,
 }
 
 impl Source for Regression {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         let Some(label) = self.labels.next() else { return Ok(Progress::Finished) };
-        let mut counts = Counts::new(self.first, self.last);
-        // In the order of creation, in which an issue keeps its place when it changes.
-        let mut pages = Api::of(&self.context).issues(&self.repository, |list| {
-            list.query("labels", &label).query("sort", "created").query("direction", "asc")
-        });
-        let mut seen = HashSet::new();
-        while let Some(page) = pages.next_page()? {
-            let is_issue = |issue: &Issue| issue.pull_request.is_none();
-            for issue in page.into_iter().filter(is_issue) {
-                if seen.insert(issue.id) {
-                    counts.add(day_of(issue.created_at), issue.closed_at.map(day_of));
-                }
-            }
-        }
+        let issues = self.read(&label)?;
+        let earliest = issues.values().map(|(opened, _)| *opened).min();
+        let first = earliest.filter(|_| self.is_full).map_or(self.first, |day| day.min(self.first));
+        let mut counts = Counts::new(first, self.last);
+        issues.into_values().for_each(|(opened, closed)| counts.add(opened, closed));
         for day in counts.by_day() {
             batches.push(IssueRegressionRow {
                 repository_id: self.repository.id,
@@ -84,6 +85,25 @@ impl Source for Regression {
             });
         }
         Ok(Progress::More)
+    }
+}
+
+impl Regression {
+    /// The days on which each issue with a label was opened and closed.
+    fn read(&self, label: &str) -> Result<HashMap<i64, (Date, Option<Date>)>, Failure> {
+        // In the order of creation, in which an issue keeps its place when it changes.
+        let list = Api::of(&self.context).issues(&self.repository, |list| {
+            list.query("labels", label).query("sort", "created").query("direction", "asc")
+        });
+        let mut pages = Feed::of(list, self.is_full);
+        let mut days = HashMap::new();
+        while let Some(page) = pages.next_page()? {
+            let is_issue = |issue: &Issue| issue.pull_request.is_none();
+            for issue in page.into_iter().filter(is_issue) {
+                days.insert(issue.id, (day_of(issue.created_at), issue.closed_at.map(day_of)));
+            }
+        }
+        Ok(days)
     }
 }
 

@@ -24,7 +24,19 @@ pub struct Settings {
     pub repository: String,
     #[serde(default = "default_labels")]
     pub regression_labels: Vec<String>,
+    /// How many days of workflow runs are planned, checked.
+    #[serde(default = "default_days")]
+    pub workflow_days: i32,
 }
+
+fn default_days() -> i32 {
+    90
+}
+
+/// A run may be rerun for thirty days and last for thirty-five: with fewer, rows would stay
+/// unfinished. GitHub forgets runs after about four hundred: with more, a full run would take
+/// that for deletions.
+const WORKFLOW_DAYS: std::ops::RangeInclusive<i32> = 70..=365;
 
 fn default_labels() -> Vec<String> {
     REGRESSION_LABELS.map(String::from).into()
@@ -46,6 +58,12 @@ impl Settings {
         if settings.regression_labels.is_empty() {
             return Err(Failure::config(format!(
                 "project {project}: its setting regression-labels is an empty list: name a label, or leave the setting out"
+            )));
+        }
+        if !WORKFLOW_DAYS.contains(&settings.workflow_days) {
+            return Err(Failure::config(format!(
+                "project {project}: its setting workflow-days is {}: expected 70, for as long as a run may still change, to 365, for about as long as GitHub keeps it",
+                settings.workflow_days
             )));
         }
         // A comma separates labels where the API filters by them, and cannot be escaped.
@@ -92,6 +110,17 @@ mod tests {
             let failure = settings(serde_json::json!({"repository": bad})).unwrap_err();
             assert_eq!(failure.kind, FailureKind::Config);
             assert!(failure.message.contains("expected owner/name"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn days_of_workflow_runs_are_as_many_as_can_be_kept_up_to_date() {
+        let days = |days| settings(serde_json::json!({"repository": "o/r", "workflow-days": days}));
+        for good in [70, 365] {
+            assert_eq!(days(good).unwrap().workflow_days, good);
+        }
+        for bad in [-1, 69, 366] {
+            assert_eq!(days(bad).unwrap_err().kind, FailureKind::Config);
         }
     }
 

@@ -86,3 +86,90 @@ pub struct IssueRegressionRow {
     /// Issues with the label that were open at the end of the day; for today, open now.
     pub open_at_end: i64,
 }
+
+/// One pull request of a repository, as it was when it was last read.
+#[derive(Debug, Row)]
+#[row(table = "github_pull_requests", mode = "merge", key("repository_id", "id"))]
+pub struct PullRequestRow {
+    /// GitHub's number of the repository, which a rename does not change.
+    pub repository_id: i64,
+    /// GitHub's number of the pull request, unique among all repositories; not the id that it has in github_issues.
+    pub id: i64,
+    /// The number within the repository, as in #123: joins github_issues.
+    pub number: i64,
+    /// The repository's owner and name, as they were when the pull request was last read.
+    #[row(max_length = 200)]
+    pub repository: String,
+    /// The title.
+    pub title: String,
+    /// open or closed; merged ones are closed and have merged_at.
+    #[row(max_length = 40)]
+    pub state: String,
+    /// Whether it is a draft; null where an old server does not say.
+    pub is_draft: Option<bool>,
+    /// The author's login; null when the account was deleted.
+    #[row(max_length = 200)]
+    pub user_login: Option<String>,
+    /// What the author is to the repository, such as MEMBER or NONE; null where GitHub does not say.
+    #[row(max_length = 40)]
+    pub author_association: Option<String>,
+    /// The milestone's title; null without one.
+    pub milestone: Option<String>,
+    /// The names of its labels as a JSON list, in GitHub's order.
+    pub labels: Json,
+    /// The branch that it is to be merged into.
+    pub base_branch: String,
+    /// The branch that it comes from.
+    pub head_branch: String,
+    /// The commit at the tip of that branch: the head_sha of the workflow runs that tested it.
+    #[row(max_length = 64)]
+    pub head_sha: String,
+    /// Owner and name of the repository that it comes from; null when that was deleted.
+    #[row(max_length = 200)]
+    pub head_repository: Option<String>,
+    /// The commit that merged it, or that would; null when there is none.
+    #[row(max_length = 64)]
+    pub merge_commit_sha: Option<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it last changed in any way.
+    pub updated_at: Timestamp,
+    /// When it was closed; null while it is open.
+    pub closed_at: Option<Timestamp>,
+    /// When it was merged; null when it was not.
+    pub merged_at: Option<Timestamp>,
+    /// Its page.
+    pub html_url: String,
+}
+
+/// One release of a repository, as it was when it was last read.
+#[derive(Debug, Row)]
+#[row(table = "github_releases", mode = "merge", key("repository_id", "id"))]
+pub struct ReleaseRow {
+    /// GitHub's number of the repository, which a rename does not change.
+    pub repository_id: i64,
+    /// GitHub's number of the release, unique among all repositories.
+    pub id: i64,
+    /// The repository's owner and name, as they were when the release was last read.
+    #[row(max_length = 200)]
+    pub repository: String,
+    /// The tag, which a draft may not have been given yet in the repository.
+    pub tag_name: String,
+    /// The branch or commit that the tag is made from.
+    pub target_commitish: String,
+    /// The release's title; null or empty when only the tag names it.
+    pub name: Option<String>,
+    /// Whether it is a draft, which only a token that may write sees.
+    pub is_draft: bool,
+    /// Whether it is marked as not ready for production.
+    pub is_prerelease: bool,
+    /// The login of who made it; null when the account was deleted.
+    #[row(max_length = 200)]
+    pub author_login: Option<String>,
+    /// The time that GitHub gives as its creation: for a published release, its commit's.
+    pub created_at: Timestamp,
+    /// When it was published; null for a draft.
+    pub published_at: Option<Timestamp>,
+    /// Its page.
+    pub html_url: String,
+}

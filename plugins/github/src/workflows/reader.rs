@@ -1,0 +1,183 @@
+//! Reads a week of runs.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use test_dashboard_sdk::{
+    Batches, Buffered, Checkpoint, Failure, Progress, Reader, Request, Source, Timestamp, log,
+};
+
+use super::Week;
+use super::answers::{Job, Run};
+use super::ledger::{Ledger, State};
+use super::rows::{push_job, run_row};
+use super::tables::WorkflowRunRow;
+use super::window::Window;
+use crate::api::{Api, Repository, is_gone};
+use crate::lists::{List, Whole};
+
+/// How many runs of one filter can be reached.
+const REACHABLE: usize = 1_000;
+/// How many runs' jobs are on their way at once.
+const IN_FLIGHT: usize = 4;
+/// After how many runs a first reading has a commit point: some minutes of work.
+const RUNS_PER_COMMIT: usize = 100;
+
+/// Reads what of a week is due.
+pub fn reader(request: &Request, week: Week, checkpoint: Option<Checkpoint>) -> Box<dyn Reader> {
+    let before: Option<State> = checkpoint.and_then(|checkpoint| checkpoint.state());
+    let ledger = Ledger::begin(before, request.context.now);
+    let whole = Window::week(week.monday);
+    let window = ledger.list_from().map_or(Some(whole), |begin| whole.from(begin));
+    let source = Runs {
+        api: Api::of(&request.context),
+        repository: week.repository,
+        has_read: window.is_some(),
+        windows: window.into_iter().collect(),
+        ledger,
+        due: VecDeque::new(),
+        unseen: None,
+        since_commit: 0,
+    };
+    Box::new(Buffered::of::<WorkflowRunRow>(source))
+}
+
+struct Runs {
+    api: Api,
+    repository: Repository,
+    ledger: Ledger,
+    /// Windows that are still to be listed, in order.
+    windows: VecDeque<Window>,
+    /// Runs that were listed and have to be read, the oldest first.
+    due: VecDeque<Run>,
+    /// Open runs that no window listed, once that is known.
+    unseen: Option<BTreeSet<i64>>,
+    /// Whether anything was asked for: otherwise there is nothing new to remember.
+    has_read: bool,
+    since_commit: usize,
+}
+
+impl Source for Runs {
+    fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        if !self.due.is_empty() {
+            self.read_due(batches)?;
+        } else if let Some(window) = self.windows.pop_front() {
+            self.list(window)?;
+        } else if let Some(id) = self.next_unseen() {
+            self.look_up(id)?;
+        } else {
+            if self.has_read {
+                batches.checkpoint(self.ledger.finish())?;
+            }
+            return Ok(Progress::Finished);
+        }
+        Ok(Progress::More)
+    }
+}
+
+impl Runs {
+    /// Lists a window, or puts its parts in its place.
+    fn list(&mut self, window: Window) -> Result<(), Failure> {
+        let created = window.filter()?;
+        let list: List<Run> =
+            self.api.list(&self.repository, "actions/runs", |list| list.query("created", created));
+        match list.whole_if_reachable(REACHABLE)? {
+            Whole::TooMany(total) => {
+                for part in window.split(total)?.into_iter().rev() {
+                    self.windows.push_front(part);
+                }
+            }
+            Whole::Items(mut runs) => {
+                runs.sort_by_key(|run| (run.created_at, run.id));
+                let ledger = &mut self.ledger;
+                self.due.extend(runs.into_iter().filter(|run| ledger.list(run)));
+            }
+        }
+        Ok(())
+    }
+
+    fn next_unseen(&mut self) -> Option<i64> {
+        self.unseen.get_or_insert_with(|| self.ledger.take_unseen()).pop_first()
+    }
+
+    /// Asks for a run that was not finished and is not listed (any more).
+    fn look_up(&mut self, id: i64) -> Result<(), Failure> {
+        self.has_read = true;
+        match self.api.entity::<Run>(&self.repository, &format!("actions/runs/{id}"))? {
+            Some(run) => self.due.push_back(run),
+            None => self.let_go(id),
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, id: i64) {
+        self.ledger.forget(id);
+        log::info(format!(
+            "the workflow run {id} of {} is gone: what was last known of it stays until the next full run",
+            self.repository.full_name
+        ));
+    }
+
+    /// Reads the next few runs that are due.
+    fn read_due(&mut self, batches: &mut Batches) -> Result<(), Failure> {
+        let few = self.due.len().min(IN_FLIGHT);
+        let started: Vec<_> = self
+            .due
+            .drain(..few)
+            .map(|run| {
+                let path = format!("actions/runs/{}/jobs", run.id);
+                let jobs: List<Job> =
+                    self.api.list(&self.repository, &path, |list| list.query("filter", "all"));
+                let pages = jobs.pages();
+                (run, jobs, pages)
+            })
+            .collect();
+        for (run, jobs, pages) in started {
+            match jobs.whole(pages, Vec::new()) {
+                Ok(jobs) => self.push(run, jobs, batches)?,
+                Err(failure) if is_gone(&failure) => self.let_go(run.id),
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.since_commit += few;
+        if self.since_commit >= RUNS_PER_COMMIT
+            && let Some(next) = self.due.front().map(|run| run.created_at)
+        {
+            self.commit(next, batches)?;
+        }
+        Ok(())
+    }
+
+    /// Says how far a first reading has come.
+    fn commit(&mut self, unread_from: Timestamp, batches: &mut Batches) -> Result<(), Failure> {
+        if self.unseen.is_none()
+            && let Some(state) = self.ledger.broken_off_at(unread_from)
+        {
+            batches.checkpoint(&state)?;
+            self.since_commit = 0;
+        }
+        Ok(())
+    }
+
+    /// Pushes a run with its jobs and its earlier attempts.
+    fn push(&mut self, run: Run, jobs: Vec<Job>, batches: &mut Batches) -> Result<(), Failure> {
+        for attempt in 1..run.run_attempt {
+            let path = format!("actions/runs/{}/attempts/{attempt}", run.id);
+            match self.api.entity::<Run>(&self.repository, &path)? {
+                Some(earlier) => {
+                    let earlier = Run { id: run.id, run_attempt: attempt, ..earlier };
+                    batches.push(run_row(&self.repository, earlier));
+                }
+                None => log::info(format!(
+                    "GitHub does not have the attempt {attempt} of the workflow run {} any more",
+                    run.id
+                )),
+            }
+        }
+        for job in jobs {
+            push_job(&self.repository, &run, job, batches)?;
+        }
+        self.ledger.note(&run);
+        batches.push(run_row(&self.repository, run));
+        Ok(())
+    }
+}

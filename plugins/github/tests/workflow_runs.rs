@@ -1,0 +1,621 @@
+//! The report `workflow-runs`, against a GitHub whose runs are created, finish, are rerun and
+//! are deleted from day to day.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod moving;
+
+use moving::{Attempt, BEGIN, DAY, Dice, HOUR, Pump, Repository, Run, faults, int, moment, time};
+use serde_json::{Value as Json, json};
+use test_dashboard_github::GitHub;
+use test_dashboard_sdk::testing::{MemoryHost, Reply};
+use test_dashboard_sdk::{Datasource, FailureKind, Request, Value};
+
+const RUNS: &str = "github_workflow_runs";
+const JOBS: &str = "github_workflow_jobs";
+const STEPS: &str = "github_workflow_job_steps";
+/// Each table with its column of the run's number.
+const TABLES: [(&str, &str); 3] = [(RUNS, "id"), (JOBS, "run_id"), (STEPS, "run_id")];
+const WEEK: i64 = 7 * DAY;
+
+impl Repository {
+    /// A run in the queue.
+    fn create(&mut self, at: i64) -> i64 {
+        let id = 100 + i64::try_from(self.runs.len() + self.gone.len()).unwrap();
+        self.runs.insert(id, Run::new(id, at));
+        self.attempt(id, at);
+        id
+    }
+
+    /// A further attempt, in the queue.
+    fn attempt(&mut self, id: i64, at: i64) {
+        let run = self.runs.get_mut(&id).unwrap();
+        let jobs = vec![run.job("build", "queued", None, at)];
+        let status = Some("queued");
+        run.attempts.push(Attempt { started: at, updated: at, status, conclusion: None, jobs });
+    }
+
+    /// The last attempt goes on: its jobs run, and the tests come after the build.
+    fn go_on(&mut self, id: i64, at: i64) {
+        let run = self.runs.get_mut(&id).unwrap();
+        let mut last = run.attempts.pop().unwrap();
+        last.jobs = vec![
+            run.job("build", "completed", Some("success"), at - 120),
+            run.job("tests", "in_progress", None, at),
+        ];
+        (last.status, last.updated) = (Some("in_progress"), at);
+        run.attempts.push(last);
+    }
+
+    fn finish(&mut self, id: i64, at: i64, conclusion: &'static str) {
+        let run = self.runs.get_mut(&id).unwrap();
+        let mut last = run.attempts.pop().unwrap();
+        last.jobs = vec![
+            run.job("build", "completed", Some("success"), at - 300),
+            run.job("tests", "completed", Some(conclusion), at - 100),
+            run.job("lint 🧹", "completed", Some("skipped"), at - 100),
+        ];
+        (last.status, last.updated) = (Some("completed"), at);
+        last.conclusion = Some(conclusion);
+        run.attempts.push(last);
+    }
+
+    fn is_finished(&self, id: i64) -> bool {
+        self.runs[&id].attempts.last().unwrap().conclusion.is_some()
+    }
+
+    fn remove(&mut self, id: i64) {
+        self.runs.remove(&id);
+        self.gone.insert(id);
+    }
+
+    /// Runs on one day. What happens to one happens at a time after all that happened to it.
+    fn a_day_of_runs(&mut self, dice: &mut Dice, per_day: i64) {
+        let ends = ["success", "failure", "timed_out", "cancelled"];
+        let ids: Vec<i64> = self.runs.keys().copied().collect();
+        for id in ids {
+            let at = self.now + dice.below(DAY);
+            let is_rerunnable = at - self.runs[&id].created < 30 * DAY;
+            match (self.is_finished(id), dice.below(40)) {
+                // Every seventeenth hangs for good, as some do.
+                (false, 0..30) if id % 17 != 0 => self.finish(id, at, dice.pick(&ends).unwrap()),
+                (false, 30..34) => self.go_on(id, at),
+                (true, 0) if is_rerunnable => self.attempt(id, at),
+                (true, 1) if is_rerunnable => {
+                    self.attempt(id, at - 1);
+                    self.finish(id, at, "success");
+                }
+                (_, 2) if dice.one_in(4) => self.remove(id),
+                _ => {}
+            }
+        }
+        for _ in 0..dice.below(2 * per_day + 1) {
+            let at = self.now + dice.below(DAY);
+            let id = self.create(at);
+            if !dice.one_in(3) {
+                self.finish(id, (at + 600).min(self.now + DAY), dice.pick(&ends).unwrap());
+            }
+        }
+        self.now += DAY;
+    }
+}
+
+/// One with so many finished runs in each hour that was not read yet.
+fn pump_with(per_hour: i64, hours: i64) -> Pump {
+    let pump = Pump::new("workflow-runs");
+    pump.change(|repository| {
+        for n in 0..per_hour * hours {
+            let at = BEGIN + n * HOUR / per_hour;
+            let id = repository.create(at);
+            repository.finish(id, at + 500, "success");
+        }
+        repository.now = BEGIN + hours * HOUR + 2 * HOUR;
+        repository.per_page = 100;
+    });
+    pump
+}
+
+fn assert_equal_but_for_what_is_gone(pump: &Pump, context: &str) {
+    let fresh = pump.fresh();
+    for (table, about) in TABLES {
+        let expected: Vec<_> = fresh.rows(table).into_iter().cloned().collect();
+        assert_eq!(pump.rows_but_gone(table, about), expected, "{context}: {table}");
+    }
+}
+
+/// How many requests of the last run had this in their address.
+fn asked_for(pump: &Pump, part: &str) -> usize {
+    pump.asked().iter().filter(|url| url.contains(part)).count()
+}
+
+#[test]
+fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted() {
+    for seed in 1..=3 {
+        let (mut pump, mut dice) = (Pump::new("workflow-runs"), Dice::new(seed));
+        for day in 0..60 {
+            pump.change(|repository| repository.a_day_of_runs(&mut dice, 1));
+            // The pump misses days, and once two weeks.
+            if dice.one_in(6) || (40..54).contains(&day) {
+                continue;
+            }
+            pump.pump().unwrap();
+            assert_equal_but_for_what_is_gone(&pump, &format!("seed {seed}, day {day}"));
+            if day % 20 == 19 {
+                pump.reconcile().unwrap();
+                assert_eq!(pump.host, pump.fresh(), "seed {seed}, day {day}");
+            }
+        }
+        pump.reconcile().unwrap();
+        assert_eq!(pump.host, pump.fresh(), "seed {seed}");
+        let attempts = pump.host.select(RUNS, &["run_attempt"]);
+        assert!(attempts.iter().any(|row| int(row, 0) > 2), "seed {seed}");
+        assert!(pump.change(|repository| !repository.gone.is_empty()), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_done_twice_asks_for_no_job_again() {
+    let mut pump = pump_with(2, 100);
+    pump.pump().unwrap();
+    let once = pump.host.clone();
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 0);
+    assert_eq!(pump.host, once);
+}
+
+#[test]
+fn a_refresh_makes_as_many_requests_as_its_formula_says_and_a_tenth_of_the_first_load() {
+    let days = 100;
+    let mut pump = pump_with(1, days * 24);
+    // From the week of the day ninety days before; each of 168 runs, but for the last one.
+    let plan = GitHub::plan(&pump.request()).unwrap().len();
+    pump.pump().unwrap();
+    let runs = pump.host.rows(RUNS).len();
+    assert_eq!(plan, 14);
+    assert_eq!(pump.asked().len(), 1 + plan - 1 + plan + runs);
+    let first_load = pump.asked().len();
+
+    pump.change(|repository| {
+        let ids: Vec<i64> = repository.runs.keys().copied().collect();
+        let now = repository.now;
+        for n in 0..24 {
+            let id = repository.create(now + n * HOUR);
+            repository.finish(id, now + n * HOUR + 500, "failure");
+        }
+        // Two reruns, one of them of a run that was rerun already.
+        for (id, at) in
+            [(ids[ids.len() - 50], 1), (ids[ids.len() - 50], 2), (ids[ids.len() - 60], 3)]
+        {
+            repository.attempt(id, now + at * HOUR);
+            repository.finish(id, now + at * HOUR + 60, "success");
+        }
+        let id = repository.create(now + DAY - HOUR);
+        repository.go_on(id, now + DAY - HOUR);
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    let lists = asked_for(&pump, "actions/runs?");
+    // Thirty days and an hour before the last reading was a Monday morning: four weeks of two
+    // pages, and the present one of one.
+    assert_eq!(lists, 4 * 2 + 1);
+    let (changed, earlier) = (24 + 2 + 1, 2 + 1);
+    assert_eq!(asked_for(&pump, "/jobs"), changed);
+    assert_eq!(asked_for(&pump, "/attempts/"), earlier);
+    assert_eq!(pump.asked().len(), 1 + lists + changed + earlier);
+    assert!(pump.asked().len() * 10 < first_load, "{} of {first_load}", pump.asked().len());
+    assert_equal_but_for_what_is_gone_since(&pump);
+}
+
+/// The weeks that are planned equal those of a fresh load; one that left the plan stays.
+fn assert_equal_but_for_what_is_gone_since(pump: &Pump) {
+    let fresh = pump.fresh();
+    for (table, _) in TABLES {
+        let held: Vec<_> = pump.host.rows(table);
+        assert!(fresh.rows(table).into_iter().all(|row| held.contains(&row)), "{table}");
+    }
+}
+
+#[test]
+fn a_window_of_too_many_runs_is_split_and_not_cut() {
+    // A week of 1,680 runs, most of them within two days.
+    let mut pump = pump_with(1, 120);
+    pump.change(|repository| {
+        for n in 0..1_560 {
+            let id = repository.create(BEGIN + DAY + n * 100);
+            repository.finish(id, BEGIN + DAY + n * 100 + 50, "success");
+        }
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 1_680);
+    assert_eq!(asked_for(&pump, "/jobs"), 1_680);
+    let windows: Vec<String> =
+        pump.asked().into_iter().filter(|url| url.contains("created=")).collect();
+    assert!(windows.iter().filter(|url| url.starts_with("/repos/")).count() > 15, "{windows:#?}");
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_second_of_too_many_runs_is_a_failure() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        (0..1_001).for_each(|_| {
+            repository.create(BEGIN + 7);
+        });
+    });
+    let failure = pump.pump().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::UnexpectedResponse);
+    assert!(failure.message.contains("within the second 2025-11-03T06:00:07Z"), "{failure}");
+}
+
+#[test]
+fn a_rerun_keeps_the_attempt_before_it_and_shows_what_is_flaky() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        let id = repository.create(BEGIN);
+        repository.finish(id, BEGIN + 400, "timed_out");
+    });
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        repository.now += 20 * DAY;
+        let now = repository.now;
+        repository.attempt(101, now - 700);
+        repository.finish(101, now - 100, "success");
+    });
+    pump.pump().unwrap();
+    let text = |text: &str| Value::Text(text.into());
+    let columns = ["id", "run_attempt", "conclusion"];
+    assert_eq!(
+        pump.host.select(RUNS, &columns)[1..],
+        [
+            [Value::Int64(101), Value::Int64(1), text("timed_out")],
+            [Value::Int64(101), Value::Int64(2), text("success")]
+        ]
+    );
+    let jobs = pump.host.select(JOBS, &["run_id", "name", "run_attempt", "conclusion"]);
+    let tests: Vec<_> =
+        jobs.into_iter().filter(|job| job[..2] == [Value::Int64(101), text("tests")]).collect();
+    let job =
+        |attempt, end| vec![Value::Int64(101), text("tests"), Value::Int64(attempt), text(end)];
+    assert_eq!(tests, [job(1, "timed_out"), job(2, "success")]);
+}
+
+#[test]
+fn an_attempt_that_was_not_seen_finished_is_read_again_after_the_rerun() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        let id = repository.create(BEGIN);
+        repository.go_on(id, BEGIN + 60);
+    });
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        let now = repository.now;
+        repository.finish(101, now + 60, "failure");
+        repository.attempt(101, now + HOUR);
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+    let conclusions = pump.host.select(RUNS, &["id", "conclusion"]);
+    assert_eq!(conclusions[1], [Value::Int64(101), Value::Text("failure".into())]);
+    assert_eq!(conclusions[2], [Value::Int64(101), Value::Null]);
+}
+
+#[test]
+fn a_run_is_followed_until_it_is_finished_or_too_old_to_be() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| [repository.create(BEGIN), repository.create(BEGIN)]);
+    pump.pump().unwrap();
+    for _ in 0..6 {
+        pump.change(|repository| repository.now += WEEK);
+        pump.pump().unwrap();
+        assert_eq!(asked_for(&pump, "/101/jobs"), 1);
+    }
+    // Listed no more: it is asked for by its number, and so is the one that will never end.
+    assert!(pump.asked().contains(&"/repos/mozilla-mobile/fenix/actions/runs/101".into()));
+    pump.change(|repository| {
+        let now = repository.now;
+        repository.finish(101, now + 60, "failure");
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+    pump.change(|repository| repository.now += 5 * WEEK);
+    for hanging in [1, 0] {
+        pump.pump().unwrap();
+        assert_eq!(asked_for(&pump, "/101"), 0);
+        assert_eq!(asked_for(&pump, "/102/jobs"), hanging);
+    }
+}
+
+#[test]
+fn a_week_that_is_settled_asks_for_nothing_and_stays_when_it_is_forgotten() {
+    let mut pump = pump_with(1, 24);
+    pump.pump().unwrap();
+    pump.change(|repository| repository.now += 40 * DAY);
+    pump.pump().unwrap();
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "2025-11-03"), 0);
+    // GitHub forgets; a full run does not plan the week any more, so its rows stay.
+    pump.change(|repository| {
+        repository.now += 90 * DAY;
+        repository.runs.clear();
+    });
+    pump.reconcile().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 24);
+    assert_eq!(pump.host.rows(STEPS).len(), 24 * 3 * 2);
+}
+
+#[test]
+fn a_full_run_removes_what_was_deleted_with_its_jobs_and_steps() {
+    let mut pump = pump_with(1, 30);
+    pump.pump().unwrap();
+    pump.change(|repository| repository.remove(105));
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 30);
+    pump.reconcile().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+    assert_eq!([RUNS, JOBS, STEPS].map(|table| pump.host.rows(table).len()), [29, 87, 174]);
+}
+
+#[test]
+fn a_run_that_is_deleted_while_it_is_read_is_no_failure() {
+    let mut pump = pump_with(1, 10);
+    pump.change(|repository| {
+        repository.attempt(103, BEGIN + 5 * HOUR);
+        repository.create(BEGIN + 5 * HOUR);
+    });
+    pump.intercept(|asked, _, repository| {
+        if asked == 2 {
+            [103, 104, 110].into_iter().for_each(|id| repository.remove(id));
+        }
+        None
+    });
+    pump.pump().unwrap();
+    pump.undisturbed();
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn attempts_that_github_has_no_more_stay_until_a_full_run() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        repository.attempt(100, BEGIN + HOUR);
+        repository.finish(100, BEGIN + 2 * HOUR, "success");
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 2);
+    pump.intercept(|_, url, _| url.contains("/attempts/1").then(|| Reply::json(404, "{}")));
+    pump.change(|repository| {
+        let now = repository.now;
+        repository.attempt(100, now);
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 3);
+    pump.reconcile().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 2);
+}
+
+#[test]
+fn runs_that_slip_between_pages_are_read_before_the_list_is_believed() {
+    let mut pump = pump_with(1, 30);
+    pump.change(|repository| repository.per_page = 5);
+    pump.intercept(|asked, _, repository| {
+        match asked {
+            // The list begins with the newest: one on its first page goes.
+            3 => repository.remove(128),
+            5 => assert_eq!(repository.create(BEGIN + 30 * HOUR), 130),
+            _ => {}
+        }
+        None
+    });
+    pump.pump().unwrap();
+    pump.undisturbed();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_run_of_many_jobs_has_them_all() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        let run = repository.runs.get_mut(&100).unwrap();
+        let attempt = run.attempts.pop().unwrap();
+        let job = |n: i64| {
+            let mut job = run.job("tests", "completed", Some("success"), BEGIN);
+            job["id"] = json!(50_000 + n);
+            job["name"] =
+                json!(format!("tests (shard {n}, of a very long matrix: {})", "x".repeat(500)));
+            job
+        };
+        let jobs = (0..230).map(job).collect();
+        run.attempts.push(Attempt { jobs, ..attempt });
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(JOBS).len(), 230);
+    assert_eq!(pump.host.rows(STEPS).len(), 460);
+    assert_eq!(asked_for(&pump, "/jobs"), 3);
+}
+
+#[test]
+fn a_first_load_that_breaks_off_goes_on_where_it_was() {
+    let mut pump = pump_with(3, 100);
+    pump.intercept(|asked, _, _| (asked == 250).then(Reply::broken_connection));
+    assert_eq!(pump.pump().unwrap_err().kind, FailureKind::Transient);
+    let committed = pump.host.rows(RUNS).len();
+    assert_eq!(committed, 200);
+    pump.undisturbed();
+    pump.change(|repository| {
+        let now = repository.now;
+        repository.attempt(150, now);
+        repository.now += HOUR;
+    });
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 300 - committed + 1);
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_completed_by_the_next() {
+    let pump = pump_with(2, 75);
+    let fresh = pump.fresh();
+    for batches in 0..12 {
+        let mut host = MemoryHost::new().with_max_rows(200);
+        host.run_partially::<GitHub>(&pump.request(), batches).unwrap();
+        host.run::<GitHub>(&pump.request()).unwrap();
+        assert_eq!(host, fresh, "after {batches} batches");
+    }
+}
+
+#[test]
+fn a_failure_anywhere_is_repaired_by_the_next_run() {
+    for (reply, kind) in faults() {
+        for part in ["actions/runs?", "page=2", "/jobs", "/attempts/"] {
+            for is_first in [true, false] {
+                let mut pump = pump_with(1, 30);
+                pump.change(|repository| repository.per_page = 20);
+                if !is_first {
+                    pump.pump().unwrap();
+                }
+                pump.change(|repository| {
+                    let now = repository.now;
+                    repository.attempt(110, now);
+                    repository.create(now + 60);
+                    repository.now += HOUR;
+                });
+                let reply = reply.clone();
+                pump.intercept(move |_, url, _| url.contains(part).then(|| reply.clone()));
+                let failure = pump.pump().unwrap_err();
+                assert_eq!(failure.kind, kind, "{failure}");
+                pump.undisturbed();
+                pump.pump().unwrap();
+                assert_eq!(pump.host, pump.fresh(), "{part} {failure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_expires_during_a_full_run_removes_nothing() {
+    let mut pump = pump_with(1, 30);
+    pump.pump().unwrap();
+    let before = pump.host.clone();
+    pump.intercept(|asked, _, _| (asked > 12).then(|| Reply::json(401, "{}")));
+    let failure = pump.reconcile().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Auth);
+    assert!(failure.message.contains("expired"), "{failure}");
+    assert_eq!(pump.host, before);
+}
+
+#[test]
+fn a_missing_permission_is_named() {
+    let mut pump = pump_with(1, 1);
+    pump.intercept(|asked, _, _| (asked == 1).then(|| Reply::json(403, "{}")));
+    let failure = pump.pump().unwrap_err();
+    assert!(failure.message.contains("needs the permission to read actions"), "{failure}");
+}
+
+#[test]
+fn times_are_in_seconds_and_null_where_they_make_no_sense() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        let run = repository.runs.get_mut(&100).unwrap();
+        let [build, tests, lint] = &mut run.attempts[0].jobs[..] else { panic!("three jobs") };
+        // A job that was skipped: it ended before it began.
+        tests["completed_at"] = json!("2025-11-03T05:00:00Z");
+        lint["created_at"] = Json::Null;
+        lint.as_object_mut().unwrap().remove("steps");
+        build["labels"] = json!([]);
+        let queued = repository.create(BEGIN);
+        assert_eq!(queued, 101);
+    });
+    pump.pump().unwrap();
+    let columns = ["run_id", "name", "queue_seconds", "duration_seconds"];
+    let of = |id, name: &str, queue, duration| {
+        let seconds = |seconds: Option<f64>| seconds.map_or(Value::Null, Value::Float64);
+        vec![Value::Int64(id), Value::Text(name.into()), seconds(queue), seconds(duration)]
+    };
+    assert_eq!(
+        pump.host.select(JOBS, &columns),
+        [
+            of(100, "build", Some(30.0), Some(90.0)),
+            of(100, "lint 🧹", None, Some(90.0)),
+            of(100, "tests", Some(30.0), None),
+            of(101, "build", None, None),
+        ]
+    );
+    let steps = pump.host.select(STEPS, &["job_id", "number", "duration_seconds"]);
+    assert_eq!(steps.len(), 4, "of two completed jobs: {steps:?}");
+    assert_eq!(steps[0][2], Value::Float64(2.0));
+    assert_eq!(steps[1][1..], [Value::Int64(4), Value::Null]);
+}
+
+#[test]
+fn nulls_and_what_is_absent_are_kept_as_null() {
+    let mut pump = pump_with(1, 1);
+    pump.change(|repository| {
+        // What old servers leave out, and what GitHub says may be null.
+        while repository.runs.len() < 60 {
+            let id = repository.create(BEGIN);
+            repository.finish(id, BEGIN + 60, "success");
+        }
+        let run = repository.runs.get_mut(&100).unwrap();
+        run.attempts[0].status = None;
+        run.attempts[0].jobs[0].as_object_mut().unwrap().remove("run_attempt");
+    });
+    pump.pump().unwrap();
+    let nullable = [
+        "name",
+        "display_title",
+        "status",
+        "head_branch",
+        "head_repository",
+        "actor_login",
+        "triggering_actor_login",
+        "run_started_at",
+    ];
+    for column in nullable {
+        let values = pump.host.select(RUNS, &[column]);
+        assert!(values.contains(&vec![Value::Null]), "{column}");
+    }
+    assert!(pump.host.select(RUNS, &["run_attempt"]).iter().all(|row| int(row, 0) == 1));
+    assert!(pump.host.select(JOBS, &["run_attempt"]).iter().all(|row| int(row, 0) == 1));
+}
+
+#[test]
+fn a_window_plans_the_whole_weeks_that_it_touches() {
+    let pump = pump_with(1, 24 * 21);
+    let weeks = |since: Option<i64>, until: Option<i64>| -> Vec<String> {
+        let request =
+            Request { since: since.map(moment), until: until.map(moment), ..pump.request() };
+        let plan = GitHub::plan(&request).unwrap();
+        plan.into_iter().map(|week| week.id.replace("repository/187853571/", "")).collect()
+    };
+    assert_eq!(weeks(Some(BEGIN), None), ["2025-11-24", "2025-11-17", "2025-11-10", "2025-11-03"]);
+    // The end is exclusive: the Monday's first moment is not within the window.
+    let monday = BEGIN + WEEK - 6 * HOUR;
+    assert_eq!(time(monday), "2025-11-10T00:00:00Z");
+    assert_eq!(weeks(Some(BEGIN), Some(monday)), ["2025-11-03"]);
+    assert_eq!(weeks(Some(monday - 1), Some(monday + 1)), ["2025-11-10", "2025-11-03"]);
+    assert!(weeks(Some(BEGIN + 90 * DAY), None).is_empty());
+    assert_eq!(weeks(None, None).len(), 14);
+}
+
+#[test]
+fn weeks_before_the_repository_was_made_are_not_asked_for() {
+    let pump = pump_with(1, 24);
+    pump.intercept(|_, url, _| {
+        url.ends_with("/fenix").then(|| {
+            let repository =
+                json!({"id": 7, "full_name": "mozilla-mobile/fenix", "created_at": time(BEGIN)});
+            Reply::json(200, &repository.to_string())
+        })
+    });
+    let plan = GitHub::plan(&pump.request()).unwrap();
+    assert_eq!(plan.len(), 1);
+    assert_eq!(plan[0].id, "repository/7/2025-11-03");
+}
