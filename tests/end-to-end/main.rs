@@ -3,6 +3,10 @@
 //! `make test` builds the plugins and guests first and starts the databases; each file here
 //! is about one promise.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+
 mod support;
 
 mod first_run;
+mod hostile;
+mod plugin_files;
