@@ -67,6 +67,8 @@ pub struct Credential {
     secret: Secret,
     /// The base64 text of basic authentication, which gives the secret away as well.
     encoded: Option<Secret>,
+    /// The user's name where it is an e-mail address.
+    address: Option<Secret>,
     origin: Url,
 }
 
@@ -120,7 +122,7 @@ impl Credential {
             .ok()
             .filter(|url| matches!(url.scheme(), "https" | "http"))
             .ok_or_else(|| CredentialError::Origin(without_userinfo(origin)))?;
-        let mut encoded = None;
+        let (mut encoded, mut address) = (None, None);
         let (name, text) = match &kind {
             CredentialKind::Bearer => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
             CredentialKind::RawToken => (AUTHORIZATION, secret.expose().to_owned()),
@@ -130,6 +132,7 @@ impl Credential {
                 }
                 let pair = BASE64.encode(format!("{user}:{}", secret.expose()));
                 encoded = Some(Secret::new(pair.clone()));
+                address = user.contains('@').then(|| Secret::new(user.clone()));
                 (AUTHORIZATION, format!("Basic {pair}"))
             }
             CredentialKind::Header { name } => (header_name(name)?, secret.expose().to_owned()),
@@ -137,7 +140,7 @@ impl Credential {
         let mut value =
             HeaderValue::from_str(&text).map_err(|_| CredentialError::NotAHeaderValue)?;
         value.set_sensitive(true);
-        Ok(Credential { name, value, secret, encoded, origin: url })
+        Ok(Credential { name, value, secret, encoded, address, origin: url })
     }
 
     /// The header that carries it.
@@ -173,6 +176,11 @@ impl Credential {
     /// What must not be seen anywhere.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.secret).chain(&self.encoded)
+    }
+
+    /// The e-mail address that logs in. It may be data, but has no place in a message.
+    pub(crate) fn address(&self) -> Option<&Secret> {
+        self.address.as_ref()
     }
 }
 

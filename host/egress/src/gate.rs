@@ -60,6 +60,8 @@ struct Inner {
     policy: RequestPolicy,
     credential: Option<Credential>,
     redactor: Redactor,
+    /// For what is told to a person: takes the address that logs in out as well.
+    refusal_redactor: Redactor,
     limiter: Limiter,
     patience: Patience,
     request_timeout: Duration,
@@ -107,6 +109,10 @@ impl Gate {
             )?;
             redactor.add_credential(credential);
         }
+        let mut refusal_redactor = redactor.clone();
+        if let Some(address) = options.credential.as_ref().and_then(Credential::address) {
+            refusal_redactor.add(address);
+        }
         Ok(Gate(Arc::new(Inner {
             policy: RequestPolicy {
                 datasource: options.datasource,
@@ -116,6 +122,7 @@ impl Gate {
             },
             credential: options.credential,
             redactor,
+            refusal_redactor,
             limiter: Limiter::new(options.requests_per_minute, options.max_concurrent),
             patience: Patience { max_attempts: options.max_attempts, max_wait: options.max_wait },
             request_timeout: options.request_timeout,
@@ -227,9 +234,9 @@ impl Inner {
         let receive = |piece| self.receive(piece, &mut received, session);
         let sending = client.send(request, self.credential.as_ref(), receive);
         let outcome = match tokio::time::timeout(self.request_timeout, sending).await {
-            Ok(Ok(response)) => Ok(self.redactor.redact_response(response)),
+            Ok(Ok(response)) => Ok(self.redact(response)),
             Ok(Err(SendError::Failed(failure))) => Err(Failure {
-                reason: self.redactor.redact(&failure.reason).into_owned(),
+                reason: self.refusal_redactor.redact(&failure.reason).into_owned(),
                 ..failure
             }),
             Ok(Err(SendError::UsedUp(used_up))) => {
@@ -270,9 +277,16 @@ impl Inner {
         }
         let outcome = taped
             .answer
-            .map(|response| self.redactor.redact_response(response))
+            .map(|response| self.redact(response))
             .map_err(|reason| Failure { kind: FailureKind::Connect, reason });
         Ok(Attempted { outcome, at: taped.at })
+    }
+
+    /// An answer as it may be seen: the plugin makes a message of one that is a refusal.
+    fn redact(&self, response: Response<Bytes>) -> Response<Bytes> {
+        let is_data = response.status().is_success();
+        let redactor = if is_data { &self.redactor } else { &self.refusal_redactor };
+        redactor.redact_response(response)
     }
 
     /// A piece of a body arrived: counts it against the body's and the session's budget.

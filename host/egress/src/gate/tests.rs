@@ -273,6 +273,21 @@ async fn a_secret_that_comes_back_reaches_neither_the_plugin_nor_a_recording() {
 }
 
 #[tokio::test]
+async fn the_address_that_logs_in_may_be_data_but_is_in_no_refusal() {
+    let server =
+        Server::with(vec![ok("for a@b.example"), Reply::new(403, &[], b"no, a@b.example")]);
+    let server = server.await;
+    let kind = CredentialKind::Basic { user: "a@b.example".into() };
+    let credential = Credential::new(kind, Secret::new(SECRET.into()), &server.origin).unwrap();
+    let options = GateOptions { credential: Some(credential), ..options(&[&server.origin]) };
+    let (gate, session) = (Gate::new(options).unwrap(), session(Tape::Live));
+    let answer = gate.send(get(&server.url("/")), &session).await.unwrap();
+    assert_eq!(answer.body().as_ref(), b"for a@b.example");
+    let refusal = gate.send(get(&server.url("/")), &session).await.unwrap();
+    assert_eq!(refusal.body().as_ref(), b"no, [redacted]");
+}
+
+#[tokio::test]
 async fn a_long_rate_limit_is_given_up_at_once_and_spares_the_service_the_others() {
     let server = Server::with(vec![Reply::new(429, &[("retry-after", "3600")], b"")]).await;
     let gate = gate(&server);
