@@ -25,6 +25,9 @@ const BATCHES_BETWEEN: usize = 2;
 /// How often a partition is tried that failed for a reason that may pass by itself. The gate
 /// has then already tried every single request several times.
 const ATTEMPTS: u32 = 2;
+/// How long the database is left alone before that: what breaks one connection, a restart or
+/// a failover, is about to break the others of the pool, too.
+const DATABASE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Why a partition failed.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,9 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
         match &outcome {
             Err(error) if error.is_worth_another_try() && attempt < ATTEMPTS => {
                 tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
+                if matches!(error, PartitionError::Store(_)) {
+                    tokio::time::sleep(DATABASE_PAUSE).await;
+                }
                 attempt += 1;
             }
             _ => break outcome,
