@@ -1,10 +1,17 @@
 //! Full readings: what is gone upstream goes here too.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
 mod support;
 
 use std::sync::Arc;
 
-use support::{checkpoint, counts, item, key, owner, plain, start, write, Database};
+use support::{Database, checkpoint, counts, item, key, owner, plain, start, write};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{CommitPoint, Reading, ReportKey};
 
