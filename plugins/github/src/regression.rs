@@ -8,6 +8,9 @@
 //! A full run has no window. It counts every day since the first issue with the label was
 //! opened, at least the last thirty, because the days that it left out would be removed.
 //!
+//! Until then, days that left the window are as they were counted last: without the issues that
+//! were given the label, reopened or deleted since.
+//!
 //! A run makes `1 + Σ max(1, ⌈n / 100⌉)` requests over the labels, where `n` issues and pull
 //! requests have the label, whatever its window is: an issue that was closed on a day of the
 //! window may have been opened, and last changed, at any time.

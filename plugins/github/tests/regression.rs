@@ -142,3 +142,33 @@ fn an_issue_closed_before_it_was_opened_is_never_open() {
     let open: Vec<i64> = counts(&host, BUG).into_iter().map(|(_, _, _, open)| open).collect();
     assert_eq!(open, [0, 0, 0, 0]);
 }
+
+#[test]
+fn a_full_run_counts_every_day_since_the_first_issue_with_the_label() {
+    let upstream = Upstream::new(vec![
+        bug(1, "2025-11-03T12:00:00Z", Some("2025-11-05T00:00:00Z")),
+        bug(2, "2026-02-20T00:00:00Z", None),
+    ]);
+    let mut host = MemoryHost::new();
+    run(&upstream, &mut host, Some("2025-11-01T00:00:00Z"), None);
+    run(&upstream, &mut host, None, None);
+    let full = |host: &mut MemoryHost| {
+        let mut request = upstream.request("issue-regression");
+        request.full = true;
+        host.run::<GitHub>(&request).unwrap();
+    };
+    // Given the label only now, so the days that no run counts any more do not know of it.
+    upstream.change(|issues| issues.push(bug(3, "2025-11-04T00:00:00Z", None)));
+    run(&upstream, &mut host, None, None);
+    assert_eq!(counts(&host, BUG)[3], ("2025-11-04".into(), 0, 0, 1));
+    full(&mut host);
+    let mut fresh = MemoryHost::new();
+    full(&mut fresh);
+    assert_eq!(host, fresh);
+
+    let counts = counts(&host, BUG);
+    let expected = [("2025-11-03", 1, 0, 1), ("2025-11-04", 1, 0, 2), ("2025-11-05", 0, 1, 1)];
+    assert_eq!(counts[..3], days(&expected));
+    assert_eq!(counts.len(), 28 + 31 + 31 + 28 + 1, "each day to the first of March");
+    assert_eq!(self::counts(&host, "P1").len(), 30, "a label that no issue has");
+}
