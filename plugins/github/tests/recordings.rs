@@ -17,6 +17,9 @@ use test_dashboard_sdk::{Request, Value};
 const PROJECTS: [&str; 5] =
     ["fenix", "focus-android", "reference-browser", "firefox-ios", "focus-ios"];
 
+const REPORTS: [&str; 5] =
+    ["issues", "issue-regression", "pull-requests", "workflow-runs", "releases"];
+
 fn request(report: &str, project: &str, repository: &str, http: &FakeHttp) -> Request {
     let mut context = testing::context(http, serde_json::json!({"repository": repository}));
     context.project = project.into();
@@ -41,7 +44,7 @@ fn recorded_issues(recording: &str) -> BTreeMap<i64, Json> {
 #[test]
 fn the_plugin_makes_the_requests_of_the_fixtures_and_no_others() {
     for project in PROJECTS {
-        for report in ["issues", "issue-regression"] {
+        for report in REPORTS {
             let http = FakeHttp::har(&recording(project, report));
             let repository = format!("mozilla-mobile/{project}");
             let mut host = MemoryHost::new();
@@ -93,6 +96,72 @@ fn the_two_reports_agree_on_what_is_open() {
             assert_eq!(row[1], Value::Int64(i64::try_from(open).unwrap()), "{project} {label}");
         }
     }
+}
+
+/// Every project's recording of a report, in one host.
+fn load_all(report: &str) -> MemoryHost {
+    let mut host = MemoryHost::new();
+    for project in PROJECTS {
+        let http = FakeHttp::har(&recording(project, report));
+        let repository = format!("mozilla-mobile/{project}");
+        host.run::<GitHub>(&request(report, project, &repository, &http)).unwrap();
+    }
+    host
+}
+
+#[test]
+fn the_pull_requests_of_the_fixtures_are_those_among_its_issues() {
+    let pulls = load_all("pull-requests");
+    let mut issues = load_all("issues").select(
+        "github_issues",
+        &["repository_id", "number", "title", "updated_at", "is_pull_request"],
+    );
+    issues.retain(|row| row[4] == Value::Boolean(true));
+    issues.iter_mut().for_each(|row| row.truncate(4));
+    assert!(issues.len() > 50);
+    let columns = ["repository_id", "number", "title", "updated_at"];
+    assert_eq!(pulls.select("github_pull_requests", &columns), issues);
+}
+
+#[test]
+fn every_run_job_step_and_release_of_the_fixtures_is_stored() {
+    let host = load_all("workflow-runs");
+    let runs = host.select("github_workflow_runs", &["id", "run_attempt", "status"]);
+    let first = runs.iter().filter(|row| row[1] == Value::Int64(1)).count();
+    assert_eq!(first, 60 + 20 + 40 + 6);
+    assert!(runs.len() > first + 20, "reruns");
+    let running = Value::Text("in_progress".into());
+    assert_eq!(runs.iter().filter(|row| row[2] == running).count(), 4);
+    let jobs = host.select("github_workflow_jobs", &["status", "id"]);
+    let done = jobs.iter().filter(|row| row[0] == Value::Text("completed".into())).count();
+    assert!(done > 200);
+    assert_eq!(host.rows("github_workflow_job_steps").len(), done * 5);
+
+    let releases = load_all("releases").select("github_releases", &["is_draft", "published_at"]);
+    assert_eq!(releases.len(), 130 + 12 + 30 + 3);
+    let drafts = releases.iter().filter(|row| row[0] == Value::Boolean(true));
+    assert_eq!(drafts.filter(|row| row[1] == Value::Null).count(), 4);
+}
+
+#[test]
+fn jobs_of_the_fixtures_are_flaky() {
+    let host = load_all("workflow-runs");
+    let columns = ["run_id", "name", "run_attempt", "conclusion"];
+    let mut flaky = BTreeMap::new();
+    for row in host.select("github_workflow_jobs", &columns) {
+        let [Value::Int64(run), Value::Text(name), Value::Int64(attempt), end] = &row[..] else {
+            panic!("{row:?}")
+        };
+        let Value::Text(end) = end else { continue };
+        let (failed, healed) = flaky.entry((*run, name.clone())).or_insert((i64::MAX, i64::MIN));
+        match end.as_str() {
+            "failure" | "timed_out" => *failed = (*failed).min(*attempt),
+            "success" => *healed = (*healed).max(*attempt),
+            other => panic!("{other}"),
+        }
+    }
+    let flaky = flaky.values().filter(|(failed, healed)| failed < healed).count();
+    assert!(flaky > 10, "{flaky}");
 }
 
 /// Where real recordings lie, beside the repository. They are not part of it.
@@ -199,4 +268,64 @@ fn recorded_issues_of_before_state_reasons_are_read() {
         ]
     );
     assert_eq!(host.rows("github_issue_labels").len(), 1);
+}
+
+/// Runs a report over one recorded page of a list.
+fn run_over_page(report: &str, path: &str, page: &[Json], repository: Json) -> MemoryHost {
+    let page = Json::from(page).to_string();
+    let name = repository["full_name"].as_str().unwrap().to_owned();
+    let path = format!("/{path}?");
+    let http = FakeHttp::serve(move |request| match request.url.contains(&path) {
+        true => Reply::json(200, &page),
+        false => Reply::json(200, &repository.to_string()),
+    });
+    let mut host = MemoryHost::new();
+    let request = request(report, "fenix", &name, &http);
+    host.run::<GitHub>(&request).unwrap();
+    let once = host.clone();
+    host.run::<GitHub>(&request).unwrap();
+    assert_eq!(host, once);
+    host.run::<GitHub>(&Request { full: true, ..request }).unwrap();
+    assert_eq!(host, once);
+    host
+}
+
+#[test]
+fn a_recorded_pull_request_is_read() {
+    let Some(pulls) = real("github-to-sqlite-pull_requests.json") else { return };
+    let repository = serde_json::json!({"id": 107914493, "full_name": "simonw/datasette"});
+    let host = run_over_page("pull-requests", "pulls", &pulls, repository);
+    let columns =
+        ["id", "number", "head_branch", "head_repository", "is_draft", "merged_at", "milestone"];
+    let text = |text: &str| Value::Text(text.into());
+    assert_eq!(
+        host.select("github_pull_requests", &columns),
+        [[
+            Value::Int64(313384926),
+            Value::Int64(571),
+            text("detect-fts"),
+            text("simonw/datasette"),
+            Value::Boolean(false),
+            Value::Timestamp(1_567_470_748_000_000),
+            Value::Null,
+        ]]
+    );
+}
+
+#[test]
+fn recorded_releases_are_read() {
+    let Some(releases) = real("github-to-sqlite-releases.json") else { return };
+    let repository = serde_json::json!({"id": 207052882, "full_name": "dogsheep/github-to-sqlite"});
+    let host = run_over_page("releases", "releases", &releases, repository);
+    let mut expected: Vec<(i64, String)> = releases
+        .iter()
+        .map(|one| (one["id"].as_i64().unwrap(), one["tag_name"].as_str().unwrap().to_owned()))
+        .collect();
+    expected.sort();
+    assert_eq!(expected.len(), 5);
+    let expected: Vec<_> =
+        expected.into_iter().map(|(id, tag)| vec![Value::Int64(id), Value::Text(tag)]).collect();
+    assert_eq!(host.select("github_releases", &["id", "tag_name"]), expected);
+    let published = host.select("github_releases", &["published_at", "is_draft"]);
+    assert!(published.iter().all(|row| row[0] != Value::Null && row[1] == Value::Boolean(false)));
 }
