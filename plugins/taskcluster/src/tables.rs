@@ -50,7 +50,6 @@ pub struct TaskRow {
     /// All its tags as a JSON object; null where there are none.
     pub tags: Option<Json>,
     /// unscheduled, pending, running, completed, failed or exception, as Taskcluster says it.
-    #[row(max_length = 64)]
     pub state: String,
     /// How many more times it may be run after a loss of its worker; null where Taskcluster does not say.
     pub retries_left: Option<i64>,
@@ -95,13 +94,10 @@ pub struct TaskRunRow {
     #[row(max_length = 64)]
     pub task_group_id: String,
     /// pending, running, completed, failed or exception, as Taskcluster says it.
-    #[row(max_length = 64)]
     pub state: String,
     /// Why it was created, as Taskcluster says it, such as scheduled, retry, task-retry or rerun.
-    #[row(max_length = 200)]
     pub reason_created: String,
     /// Why it is over, as Taskcluster says it, such as completed, failed, deadline-exceeded or worker-shutdown; null before.
-    #[row(max_length = 200)]
     pub reason_resolved: Option<String>,
     /// Where its worker is, such as a region; null until a worker took it.
     pub worker_group: Option<String>,
@@ -135,16 +131,13 @@ pub struct HookFireRow {
     #[row(max_length = 64)]
     pub task_id: String,
     /// What fired it, as Taskcluster says it: schedule, triggerHook, triggerHookWithToken or pulseMessage; null where older versions do not say.
-    #[row(max_length = 64)]
     pub fired_by: Option<String>,
     /// When the task was created.
     pub task_create_time: Timestamp,
     /// success or error, as Taskcluster says it.
-    #[row(max_length = 64)]
     pub result: String,
     /// What went wrong, whole; null when nothing did.
     pub error: Option<String>,
     /// The state of the task's last run when the fire was read; null where there is none, and where older versions do not say.
-    #[row(max_length = 64)]
     pub task_state: Option<String>,
 }

@@ -240,6 +240,11 @@ fn three_weeks_of(seed: u64) {
             story.late.clear();
         }
     }
+    let all = everything(&upstream, "task-groups");
+    let mut full = MemoryHost::new();
+    upstream.world(|world| world.keeps_everything = true);
+    upstream.pump(&mut full, "task-groups", &settings(31), true).unwrap();
+    assert!(full == all, "seed {seed}: a full run from nothing");
     let rows = |table| host.rows(table).len();
     let expired = upstream
         .world(|world| world.tasks.values().filter(|task| task.expires <= world.now).count());
