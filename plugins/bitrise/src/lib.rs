@@ -10,7 +10,7 @@
 //!
 //! Bitrise forgets: builds after 200 days, artifacts after 90. What is forgotten was not
 //! deleted, and stays in the tables, because its week is not planned any more. The week in
-//! which the limit falls is half forgotten. A full run reads it under a name that no other
+//! which the limit falls is forgotten in part. A full run reads it under a name that no other
 //! run has (`…/2025-W33/fading-20260301T060000Z`): so everything that is still there is
 //! delivered, and nothing that went is removed.
 //!
@@ -19,9 +19,9 @@
 //!
 //! # For how long tables may differ from Bitrise
 //!
-//! - A build that changes is settled within a run of its end: until it is (its status is not
-//!   0 and it has an end), each run reads it again. Its artifacts are read when it is
-//!   settled, once.
+//! - Until a build is settled (its status is not 0 and it has an end), each run reads it
+//!   again: its row is as old as the last run. When it is settled its artifacts are read,
+//!   once; before, it has none here.
 //! - What is deleted at Bitrise, a build or an artifact, stays in the tables until the next
 //!   full run, because the API does not tell. So does what somebody changes of a settled
 //!   build or its artifacts, such as whether an install page is public.
@@ -43,9 +43,11 @@
 //! requests, where *a* is the pages of the list of apps up to the last app that is named in
 //! the settings, the sum goes over the weeks that are read, *b* counts the builds of the week
 //! that were triggered since an hour before the watermark (see `state.rs`) and up to an
-//! hour after the week's end, and *l* counts the builds that are unsettled for more than a day.
-//! A first load and a full run read all weeks, each from its begin; a daily refresh the
-//! present one and those with an unsettled build.
+//! hour after the week's end, and *l* counts the builds from before, which the list does not
+//! name, that were unsettled for more than a day at the last run.
+//! A first load and a full run read all weeks, each from its begin. A daily refresh reads the
+//! present week of each app, and another only when it ended since the last run or has a
+//! build that was triggered within a day and is unsettled.
 //! A run of `build-artifacts` takes
 //!
 //! > Σ max(1, ⌈b / 50⌉) + l + Σ max(1, ⌈f / 50⌉)

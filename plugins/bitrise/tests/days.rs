@@ -24,36 +24,48 @@ const APPS: [&str; 2] = ["fenix-app", "focus-app"];
 const REPORTS: [(&str, &str, i64, usize); 2] =
     [("builds", "bitrise_builds", 200, 0), ("build-artifacts", "bitrise_artifacts", 90, 1)];
 
+/// A build that somebody triggers. Most are done in an hour, some take the night, and some wait
+/// for somebody.
+fn put_build(world: &mut World, random: &mut StdRng, app: &str, triggered: i64) -> String {
+    let slug = world.put_settled(app, triggered);
+    let started = triggered + random.random_range(0..900);
+    let prepared = started + random.random_range(0..60);
+    let duration = match random.random_range(0..20) {
+        0 => random.random_range(5 * HOUR..40 * HOUR),
+        _ => random.random_range(30..HOUR),
+    };
+    let is_on_hold = random.random_range(0..25) == 0;
+    let artifacts = random.random_range(0..4);
+    let build = world.build(&slug);
+    build.visible = triggered + random.random_range(0..HOUR / 2);
+    build.runs = (!is_on_hold).then_some([started, prepared, prepared + duration]);
+    build.outcome = random.random_range(1..5);
+    build.artifacts = (0..artifacts).map(|n| format!("{slug}-{n}")).collect();
+    build.is_bare = random.random_range(0..10) == 0;
+    slug
+}
+
 /// Builds of a time, about so many a day in the first app and a third of that in the second.
 fn trigger(world: &mut World, random: &mut StdRng, from: i64, to: i64, a_day: i64) {
     for (app, interval) in APPS.iter().zip([DAY / a_day, 3 * DAY / a_day]) {
         let mut triggered = from + random.random_range(0..2 * interval);
         while triggered < to {
-            let number = i64::try_from(world.builds.len()).unwrap() + 1;
-            let slug = format!("{number:016x}");
-            let started = triggered + random.random_range(0..900);
-            let prepared = started + random.random_range(0..60);
-            // Most are done in an hour, some take the night, and some wait for somebody.
-            let duration = match random.random_range(0..20) {
-                0 => random.random_range(5 * HOUR..40 * HOUR),
-                _ => random.random_range(30..HOUR),
-            };
-            let is_on_hold = random.random_range(0..25) == 0;
-            let artifacts = random.random_range(0..4);
-            world.put(Build {
-                app: (*app).into(),
-                number,
-                triggered,
-                visible: triggered + random.random_range(0..HOUR / 2),
-                runs: (!is_on_hold).then_some([started, prepared, prepared + duration]),
-                outcome: random.random_range(1..5),
-                artifacts: (0..artifacts).map(|n| format!("{slug}-{n}")).collect(),
-                is_bare: random.random_range(0..10) == 0,
-                slug,
-            });
+            put_build(world, random, app, triggered);
             triggered += random.random_range(1..2 * interval);
         }
     }
+}
+
+/// Two builds just before a run: the list has the later one, and it is settled, before it has
+/// the earlier one.
+fn trigger_just_now(world: &mut World, random: &mut StdRng) {
+    let now = world.now;
+    let slug = put_build(world, random, APPS[0], now - 1_500);
+    world.build(&slug).visible = now + 1;
+    let slug = put_build(world, random, APPS[0], now - 600);
+    let build = world.build(&slug);
+    build.visible = now - 60;
+    build.runs = Some([now - 500, now - 400, now - 60]);
 }
 
 /// Builds that were on hold go on, and people delete some builds and artifacts.
@@ -125,7 +137,8 @@ fn simulate(seed: u64) {
             let days = if run == 9 { 8 } else { random.random_range(1..3) };
             world.now += days * DAY + random.random_range(-2 * HOUR..2 * HOUR);
             // What comes after the run began is there too, half an hour of it.
-            trigger(world, random, previous, world.now + HOUR / 2, 3);
+            trigger(world, random, previous, world.now + HOUR / 2, 2);
+            trigger_just_now(world, random);
             previous = world.now + HOUR / 2;
             change(world, random);
         });
@@ -133,7 +146,16 @@ fn simulate(seed: u64) {
             let (name, table, kept, _) = report;
             let host = hosts.entry(name).or_default();
             if run % 6 == 5 {
+                let before = by_slug(host, table);
                 upstream.pump_all(host, name).unwrap();
+                // What Bitrise forgot, and nobody deleted, is still there.
+                let after = by_slug(host, table);
+                upstream.change(|world| {
+                    for slug in before.keys().filter(|slug| !after.contains_key(*slug)) {
+                        let build = slug.split('-').next().unwrap();
+                        assert!(is_deleted(world, slug, &world.builds[build]), "{table}: {slug}");
+                    }
+                });
                 // What is gone from a week that is wholly kept is gone here too.
                 compare(&upstream, host, report, |world, slug, build| {
                     let fades = monday(build.triggered) < world.now - (kept - 1) * DAY;
