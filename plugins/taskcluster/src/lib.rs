@@ -15,24 +15,28 @@
 //!
 //! A trail leads to tasks, those to their groups, and a group lists all its tasks, the failed
 //! ones as well, which the index does not know. A group is settled when each of its tasks is
-//! final and the last deadline, at most five days after the creation of a task, has passed. The checkpoint
-//! of a trail holds its open groups, which are read again, and its settled ones, which are
-//! not. A push whose groups are all settled is searched for further ones (scheduled jobs on its
-//! revision) until two days after its day, and costs nothing from then on.
+//! final and the last deadline, at most five days after the creation of a task, has passed.
+//! The checkpoint of a trail holds its open groups, which are read again, and its settled
+//! ones, which are not. A push whose groups are all settled is searched for further ones
+//! (scheduled jobs on its revision) until two days after its day, and then given up: it costs
+//! nothing from then on.
 //!
 //! Pushes and fires are looked for on the last `days` days (27) and today, or in the window of
-//! the request, which counts whole days. `hook-fires` has a partition for each hook.
+//! the request, which counts whole days. `hook-fires` has a partition for each hook,
+//! `hook/GROUP/HOOK`, because the list of fires has no filter.
 //!
 //! # Full runs
 //!
 //! Taskcluster deletes nothing: what is not there has expired, and its rows stay. A full run,
 //! however, removes what a partition held and does not deliver. So it plans pushes and fires
-//! of the last `days` days only, which must not be more than the project's tasks are kept
-//! (a hook's task that joins an older group brings that group into its own day). A
-//! task that expires earlier is warned of when it is read, and a full run that comes upon a
-//! group or task of such a day that has expired fails for its partition. Trails without a day
-//! (ids, routes, and the whole list of a hook in `hook-fires`) are read under a name of
-//! that run's own, under which nothing is held that could be removed.
+//! of the last `days` days only, which must not be more than the project's tasks are kept (a
+//! hook's task that joins an older group brings that group into its own day). A task that
+//! expires earlier is warned of when it is read, and a partition of a full run that comes upon
+//! a group or task that has expired fails.
+//!
+//! Trails without a day (ids, routes, and the list of a hook in `hook-fires`) are read by a
+//! full run under a name of that run's own, such as `group/ID/20260301T060000Z`, under which
+//! nothing is held that could be removed.
 //!
 //! # For how long the tables may differ
 //!
@@ -64,9 +68,10 @@
 //! ```
 //!
 //! where a push has a handful of namespaces below it (products), each with at most 1,000
-//! tasks and namespaces. A refresh of `hook-fires` takes `⌈fires / 1000⌉` for each hook. With
-//! the usual deadline of one day, pushes of three or four of the 28 days cost the requests for their index,
-//! and groups of two are read.
+//! tasks and namespaces. A refresh of `hook-fires` takes `⌈fires / 1000⌉` for each hook.
+//!
+//! With the usual deadline of one day, each day the pushes of four of the 28 days cost the
+//! requests for their index, and the groups of two are read.
 //!
 //! # Credentials
 //!

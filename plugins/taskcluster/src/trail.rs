@@ -12,7 +12,7 @@ use crate::settings::{Hook, Settings};
 /// How many days of pushes are asked for at once.
 const DAYS_IN_FLIGHT: usize = 4;
 /// How many fires fit the data of a partition, which has a greatest size.
-const FIRES_A_PARTITION: usize = 2_000;
+const FIRES_A_PARTITION: usize = 1_500;
 /// After how many days Taskcluster has brought every task of a group to an end.
 const LONGEST_DEADLINE_DAYS: i64 = 5;
 /// For how many days after a push it is looked for further groups of it, such as scheduled

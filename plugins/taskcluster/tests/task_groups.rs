@@ -273,6 +273,58 @@ fn a_task_that_expired_is_looked_up_once() {
 }
 
 #[test]
+fn a_group_that_the_index_does_not_lead_to_any_more_stays_until_a_full_run() {
+    let upstream = Upstream::at(NOW);
+    let settings = json!({"index-namespace": CENTRAL, "days": 3});
+    let first = upstream.world(|world| push(world, 1, 24));
+    complete(&upstream, &first);
+    let mut host = MemoryHost::new();
+    upstream.pump(&mut host, REPORT, &settings, false).unwrap();
+    upstream.world(|world| {
+        let build = tasks_of(world, &first)[1].clone();
+        let path = world.task(&build).path.clone();
+        let other = world.new_id();
+        let again = world.create(&other, "build", "build-linux64/opt", 24);
+        world.task(&again).path = path;
+        world.resolve(&again, "completed", "completed");
+    });
+    upstream.pump(&mut host, REPORT, &settings, false).unwrap();
+    assert_eq!(count(&host, "taskcluster_task_groups"), 2);
+    upstream.pump(&mut host, REPORT, &settings, true).unwrap();
+    let mut fresh = MemoryHost::new();
+    upstream.pump(&mut fresh, REPORT, &settings, false).unwrap();
+    assert_eq!(count(&fresh, "taskcluster_task_groups"), 1);
+    assert_eq!(host, fresh);
+}
+
+#[test]
+fn the_fires_of_a_hook_take_a_request_for_each_page() {
+    let upstream = Upstream::at(NOW);
+    upstream.world(|world| {
+        world.page = 1_000;
+        world.has_empty_pages = false;
+        for number in 0..2_001 {
+            let id = world.new_id();
+            let (result, error) =
+                if number == 7 { ("error", "no scopes") } else { ("success", "") };
+            world.fire(HOOK, &id, result, error);
+        }
+    });
+    let mut host = MemoryHost::new();
+    let settings = json!({"hooks": [HOOK]});
+    assert_eq!(upstream.pump(&mut host, "hook-fires", &settings, false).unwrap(), 3);
+    let rows = host.select("taskcluster_hook_fires", &["result", "error"]);
+    assert_eq!(rows.len(), 2_001);
+    let failed: Vec<_> = rows.iter().filter(|row| row[1] != Value::Null).collect();
+    assert_eq!(failed, [&vec![text("error"), text("no scopes")]]);
+
+    // So many of one day are several partitions, each of which is looked up once.
+    let first = upstream.pump(&mut host, REPORT, &settings, false).unwrap();
+    assert_eq!(first, 3 + 2_000);
+    assert_eq!(upstream.pump(&mut host, REPORT, &settings, false).unwrap(), 3);
+}
+
+#[test]
 fn a_window_chooses_the_pushes_of_its_days() {
     let upstream = Upstream::at("2026-01-10T06:00:00Z");
     for _ in 0..3 {
