@@ -22,12 +22,12 @@
 //!
 //! # Requests
 //!
-//! With S suites, and C of them with cases that were updated, a later run makes
-//! 2 + 2·S + C requests (suites and field definitions; for each suite its sections and its
-//! updated cases; the definitions again where cases are decoded), and one more for each
-//! further 250 sections or updated cases of a suite. A first load makes that and one more for
-//! each further 250 cases of a suite: it is itself so small, and TestRail wants a request for
-//! each suite, that a later run cannot be a tenth of it.
+//! With S suites, in C of which cases were updated, a later run makes 2 + 2·S + C requests:
+//! the suites and the field definitions to plan; for each suite its sections and its updated
+//! cases; and the definitions again where there is a case to decode. A first load makes
+//! 2 + S + Σ pages(cases of a suite) + S, with [`pages`](crate::pages) as that module counts
+//! them. Longer lists take more in both. TestRail wants a request for each suite, and a page
+//! holds 250 cases, so a later run is not a tenth of so small a first load.
 
 use std::collections::BTreeMap;
 

@@ -20,12 +20,12 @@ fn tables(report: &str) -> Vec<(String, Vec<String>)> {
 
 /// What the documentation names: the keys of rows that may be there although TestRail does
 /// not hold them, and of rows that may be older than what it holds.
-struct Differences {
+pub struct Differences {
     stays: fn(&World, &str, &[Value]) -> bool,
     is_older: fn(&World, &str, &[Value]) -> bool,
 }
 
-const NONE: Differences = Differences { stays: |_, _, _| false, is_older: |_, _, _| false };
+pub const NONE: Differences = Differences { stays: |_, _, _| false, is_older: |_, _, _| false };
 
 fn number(value: &Value) -> i64 {
     match value {
@@ -39,7 +39,7 @@ fn was_deleted(world: &World, row: &[Value]) -> bool {
 }
 
 /// Deleted cases stay with their values; where something was unchosen, a row stays empty.
-const OF_CASES: Differences = Differences {
+pub const OF_CASES: Differences = Differences {
     stays: |world, table, row| match table {
         "testrail_sections" => false,
         "testrail_test_case_custom_values" => {
@@ -51,11 +51,11 @@ const OF_CASES: Differences = Differences {
     is_older: |_, _, _| false,
 };
 
-const OF_PLANS_AND_RUNS: Differences =
+pub const OF_PLANS_AND_RUNS: Differences =
     Differences { stays: |world, _, row| was_deleted(world, row), is_older: |_, _, _| false };
 
 /// What was deleted stays, and an edit is not seen before its run is completed.
-const OF_RESULTS: Differences = Differences {
+pub const OF_RESULTS: Differences = Differences {
     stays: |world, _, row| was_deleted(world, row),
     is_older: |world, table, row| {
         let id = number(&row[0]);
@@ -68,7 +68,12 @@ const OF_RESULTS: Differences = Differences {
 };
 
 /// Compares with `fresh`, a full run from nothing.
-fn assert_equal_but_for(pump: &Pump, fresh: &MemoryHost, differences: &Differences, when: &str) {
+pub fn assert_equal_but_for(
+    pump: &Pump,
+    fresh: &MemoryHost,
+    differences: &Differences,
+    when: &str,
+) {
     let world = pump.world.borrow();
     for (table, key) in tables(pump.report) {
         let key: Vec<&str> = key.iter().map(String::as_str).collect();

@@ -1,4 +1,6 @@
-//! The datasource `testrail`: test cases and test runs of a TestRail instance (API v2).
+//! The datasource `testrail`: test cases, plans, runs, results and milestones of a TestRail
+//! instance (API v2). It is partitioned so that a part is small enough to be read again, costs
+//! nothing once it cannot change, and holds rows that never move to another part.
 //!
 //! - `test-case-coverage` counts the cases of each suite as they are today. There is a
 //!   partition per suite and day (`suite:123/2026-03-01`), so that a day read twice is
@@ -8,18 +10,16 @@
 //! - `test-run-counts` keeps the counts of test runs. There are two partitions, because
 //!   TestRail lists the runs outside of plans and the plans apart: `runs` and `plans`, each
 //!   with its own watermark and list of what is still open.
-//!
 //! - `test-cases` keeps the cases with their sections and choices: a partition per suite, and
-//!   one for all sections. See [`cases`].
+//!   one for all sections. See `cases`.
 //! - `test-plans-and-runs` and `test-results` keep plans, runs, tests and results: a partition
 //!   per month in which a run or plan was created, read again for as long as something of it
-//!   is open. See [`months`], [`units`], [`plans_and_runs`] and [`results`].
-//! - `milestones` and `reference` are short lists, read whole. See [`milestones`] and
-//!   [`mod@reference`].
+//!   is open. See `months`, `units`, `plans_and_runs` and `results`.
+//! - `milestones` and `reference` are short lists, read whole into snapshots.
 //!
-//! Each of these modules says how many requests a later run makes, and for how long the
-//! tables may differ from TestRail. What all have in common: TestRail does not tell what was
-//! deleted. A full run, which the operator's configuration asks for every so many days, reads
+//! The modules of these names say how many requests a later run makes, and for how long the
+//! tables may differ from TestRail. What they have in common: TestRail does not tell what was
+//! deleted, so that stays, except in snapshots, until the next full run, which reads
 //! everything and removes what is gone.
 //!
 //! A window (`since`, `until`) is compared with when a run or plan was created. For
@@ -33,6 +33,8 @@ mod coverage;
 #[cfg(test)]
 mod days_tests;
 mod duration;
+#[cfg(test)]
+mod faults_tests;
 mod fields;
 mod lenient;
 mod meaning;
@@ -43,6 +45,8 @@ mod plans_and_runs;
 #[cfg(test)]
 mod recorded;
 mod reference;
+#[cfg(test)]
+mod requests_tests;
 mod results;
 mod run_counts;
 mod runs;

@@ -3,6 +3,10 @@
 //! A server since 6.7 (for suites since 9.3.1) answers an envelope that links to the next
 //! page; an older one answers a bare array, which does not say whether more follows. What is
 //! neither, such as an error body, is a failure and never an empty list.
+//!
+//! A list of n items takes ⌈n ÷ 250⌉ requests, and at least one. A steady one, whose pages
+//! each begin with the last item of the one before, takes pages(n) = ⌈(n − 1) ÷ 249⌉, and at
+//! least one.
 
 use std::collections::HashSet;
 use std::fmt;

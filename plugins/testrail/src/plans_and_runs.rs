@@ -2,7 +2,8 @@
 //!
 //! Partitioned by the month of creation, see [`months`](crate::months), and read unit by unit,
 //! see [`units`](crate::units). The runs are the same rows as those of `test-run-counts`,
-//! whose two partitions go over all of time; use either, or both.
+//! whose two partitions go over all of time; use either, or both. With both, a row belongs to
+//! the report that delivered it last, and only a full run of that one removes it.
 //!
 //! # What may differ from TestRail, until the next full run
 //!
@@ -11,12 +12,17 @@
 //!
 //! # Requests
 //!
-//! With R runs outside of plans and P plans in M months, of which P' plans are open, in M'
-//! months an earlier run saw open runs outside of plans, and K of those runs were completed
-//! since, a later run makes ⌈R÷250⌉ + ⌈P÷250⌉ to plan, 2 for the new ones of the current
-//! month (and for a day those of the one before), and M' + K + P', with those plans that are
-//! new or were completed since. A first load makes ⌈R÷250⌉ + ⌈P÷250⌉ + 2·M + P, and one more
-//! for each further 250 of a month.
+//! With R runs outside of plans and P plans in M months, and [`pages`](crate::pages) as that
+//! module counts them:
+//!
+//! - A first load makes pages(R) + pages(P) to plan, 2·M for the lists of each month, and P,
+//!   because the runs of a plan are told only by the plan.
+//! - A later run makes pages(R) + pages(P), 2 for what is new in the current month (until a
+//!   day after its end), 1 for each month of which runs outside of plans were open, 1 for each
+//!   of those runs that was completed or deleted since, and 1 for each plan that is new or was
+//!   open.
+//!
+//! More than 250 in a month take more in both.
 
 use std::mem;
 

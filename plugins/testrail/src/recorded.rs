@@ -4,7 +4,9 @@ use serde_json::json;
 use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
 use test_dashboard_sdk::{Request, Value};
 
-use crate::{COVERAGE, RUN_COUNTS, TestRail};
+use crate::{
+    CASES, COVERAGE, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, RUN_COUNTS, TestRail,
+};
 
 /// The recordings' projects with their numbers.
 const PROJECTS: [(&str, i64); 5] = [
@@ -50,11 +52,20 @@ fn sum(host: &MemoryHost, table: &str, column: &str) -> i64 {
 #[test]
 fn every_recording_holds_exactly_the_requests_that_are_made() {
     for (project, project_id) in PROJECTS {
-        for (report, table) in
-            [(COVERAGE, "testrail_test_case_coverage"), (RUN_COUNTS, "testrail_test_runs")]
-        {
-            let host = run_recording(report, project, project_id);
-            assert!(!host.rows(table).is_empty(), "{project} {report}");
+        for (report, table, rows) in [
+            (COVERAGE, "testrail_test_case_coverage", None),
+            (RUN_COUNTS, "testrail_test_runs", Some(9)),
+            (CASES, "testrail_test_cases", None),
+            (PLANS_AND_RUNS, "testrail_test_runs", Some(9)),
+            (PLANS_AND_RUNS, "testrail_test_plans", Some(2)),
+            (RESULTS, "testrail_tests", Some(9 * 3)),
+            (RESULTS, "testrail_test_results", Some(9 * 4)),
+            (MILESTONES, "testrail_milestones", Some(4)),
+            (REFERENCE, "testrail_statuses", Some(6)),
+            (REFERENCE, "testrail_case_fields", Some(4)),
+        ] {
+            let found = run_recording(report, project, project_id).rows(table).len();
+            assert!(rows.map_or(found > 0, |rows| found == rows), "{project} {report}: {found}");
         }
     }
 }
@@ -67,6 +78,29 @@ fn no_case_of_a_recording_is_lost() {
     let expected = 260 + more(260) + 12 + more(12);
     assert_eq!(sum(&host, "testrail_test_case_coverage", "case_count"), expected);
     assert_eq!(host.rows("testrail_test_suites").len(), 2);
+}
+
+#[test]
+fn every_case_of_a_recording_has_its_choices() {
+    let host = run_recording(CASES, "fenix", 59);
+    assert_eq!(host.rows("testrail_test_cases").len(), 260 + 12);
+    assert_eq!(host.rows("testrail_sections").len(), 2 * 3);
+    let values = host.select("testrail_test_case_custom_values", &["position", "value_id"]);
+    let first = values.iter().filter(|row| row[0] == Value::Int64(0)).count();
+    assert_eq!(first, 3 * (260 + 12));
+    let of_cases = |cases: usize, each: usize, from: usize| (cases + each - 1 - from) / each;
+    // Of 13 cases in a row one names a second sub-suite, and one a second and a third.
+    let more = |cases| of_cases(cases, 13, 1) + 2 * of_cases(cases, 13, 8);
+    assert_eq!(values.len() - first, more(260) + more(12));
+}
+
+#[test]
+fn both_reports_of_runs_give_the_same_rows() {
+    for (project, project_id) in PROJECTS {
+        let counts = run_recording(RUN_COUNTS, project, project_id);
+        let runs = run_recording(PLANS_AND_RUNS, project, project_id);
+        assert_eq!(counts.rows("testrail_test_runs"), runs.rows("testrail_test_runs"), "{project}");
+    }
 }
 
 #[test]

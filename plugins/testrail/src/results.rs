@@ -15,8 +15,8 @@
 //! # Requests
 //!
 //! Those of [`plans_and_runs`](crate::plans_and_runs), and two for each run that is new, open
-//! or was completed since the last time; one more for each further 250 tests or results of
-//! such a run. A first load makes two for each run there is.
+//! or was completed since the last time; in a first load two for each run there is. A run with
+//! more than 250 tests or results takes more.
 
 use std::collections::VecDeque;
 use std::mem;

@@ -408,3 +408,7 @@ impl Coming {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "units_tests.rs"]
+mod tests;

@@ -50,6 +50,8 @@ pub struct World {
     pub deleted: BTreeSet<i64>,
     /// The numbers of results that were edited.
     pub edited: BTreeSet<i64>,
+    /// How many seconds before now things happen, at most.
+    pub spread: i64,
     last_id: i64,
     random: u64,
     answered: usize,
@@ -74,6 +76,7 @@ impl World {
             results: Things::new(),
             deleted: BTreeSet::new(),
             edited: BTreeSet::new(),
+            spread: DAY - 1,
             last_id: 1_000,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             answered: 0,

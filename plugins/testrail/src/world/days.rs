@@ -65,9 +65,9 @@ impl World {
         ids.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// A second of the day that just passed.
+    /// A second of the time that just passed.
     fn moment(&mut self) -> i64 {
-        self.now - self.roll(DAY - 1)
+        self.now - self.roll(self.spread)
     }
 
     /// A world with some of everything, after some days.
@@ -85,6 +85,17 @@ impl World {
     /// A day of work.
     pub fn pass_a_day(&mut self) {
         self.now += DAY;
+        self.work();
+    }
+
+    /// The same within some minutes.
+    pub fn work_fast(&mut self) {
+        self.spread = 600;
+        self.work();
+        self.spread = DAY - 1;
+    }
+
+    fn work(&mut self) {
         for _ in 0..6 {
             match self.roll(8) {
                 0 => self.add_section(),

@@ -1,0 +1,169 @@
+//! What goes wrong between a report and TestRail, at every request: the run fails and says
+//! with what, and the next one has everything.
+
+use test_dashboard_sdk::testing::Reply;
+use test_dashboard_sdk::{Failure, FailureKind};
+
+use crate::days_tests::{
+    self, Differences, NONE, OF_CASES, OF_PLANS_AND_RUNS, OF_RESULTS, assert_equal_but_for,
+};
+use crate::world::{Pump, World};
+use crate::{CASES, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, TestRail};
+
+const REPORTS: [(&str, Differences); 5] = [
+    (CASES, OF_CASES),
+    (PLANS_AND_RUNS, OF_PLANS_AND_RUNS),
+    (RESULTS, OF_RESULTS),
+    (MILESTONES, NONE),
+    (REFERENCE, NONE),
+];
+
+/// A world whose lists have several pages.
+fn world() -> World {
+    let mut world = World::grown(11);
+    world.page = 4;
+    world
+}
+
+/// Some of the requests of a load, first and last among them.
+fn places(requests: usize) -> impl Iterator<Item = usize> {
+    let step = requests / 14 + 1;
+    (0..requests).step_by(step).chain([requests - 1])
+}
+
+/// Answers the request at `place`, and with `on_and_on` every one after it, with `reply`.
+fn disturb(pump: &Pump, place: usize, on_and_on: bool, reply: &Reply) {
+    let reply = reply.clone();
+    pump.intercept(move |_, index, _| {
+        (index == place || on_and_on && index > place).then(|| reply.clone())
+    });
+}
+
+/// Disturbs a first load and the one of the next day at every place, and checks what the
+/// disturbed loads fail with, and that the loads after them have everything.
+fn survive(on_and_on: bool, reply: &Reply, check: fn(&Failure)) {
+    for (report, _) in REPORTS {
+        let mut calm = Pump::new(report, world());
+        let first = calm.cost();
+        let after_first = calm.host.clone();
+        calm.change(World::pass_a_day);
+        let second = calm.cost();
+        for place in places(first) {
+            let mut pump = Pump::new(report, world());
+            disturb(&pump, place, on_and_on, reply);
+            check(&pump.load().expect_err(report));
+            pump.behave();
+            pump.load().unwrap();
+            assert_eq!(pump.host, after_first, "{report}, request {place}");
+        }
+        for place in places(second) {
+            let mut pump = Pump::new(report, world());
+            pump.load().unwrap();
+            pump.change(World::pass_a_day);
+            disturb(&pump, place, on_and_on, reply);
+            check(&pump.load().expect_err(report));
+            pump.behave();
+            pump.load().unwrap();
+            assert_eq!(pump.host, calm.host, "{report}, request {place} of the second day");
+        }
+    }
+}
+
+fn is(failure: &Failure, kind: FailureKind, said: &str) {
+    assert_eq!(failure.kind, kind, "{failure}");
+    assert!(failure.message.contains(said), "{failure}");
+}
+
+#[test]
+fn a_rate_limit_says_how_long_to_wait() {
+    let body = r#"{"error": "API Rate Limit Exceeded"}"#;
+    let reply = Reply::json(429, body).header("Retry-After", "7");
+    survive(false, &reply, |failure| {
+        is(failure, FailureKind::RateLimited, "API Rate Limit Exceeded");
+        assert_eq!(failure.retry_after, Some(7));
+    });
+}
+
+#[test]
+fn a_broken_server_and_its_maintenance_pass() {
+    survive(false, &Reply::json(500, r#"{"error": "Database down"}"#), |failure| {
+        is(failure, FailureKind::Transient, "Database down");
+    });
+    survive(false, &Reply::json(409, r#"{"error": "Maintenance"}"#), |failure| {
+        is(failure, FailureKind::Transient, "try again later");
+    });
+}
+
+#[test]
+fn a_broken_connection_passes() {
+    survive(false, &Reply::broken_connection(), |failure| {
+        is(failure, FailureKind::Transient, "the connection broke");
+    });
+}
+
+#[test]
+fn a_page_of_html_or_half_a_page_is_no_list() {
+    survive(false, &Reply::text(200, "text/html", "<html>Log in</html>"), |failure| {
+        is(failure, FailureKind::UnexpectedResponse, "HTML");
+    });
+    survive(
+        false,
+        &Reply::json(200, r#"{"offset": 0, "_links": {"next": null}, "ca"#),
+        |failure| {
+            is(failure, FailureKind::UnexpectedResponse, "/api/v2/get_");
+        },
+    );
+}
+
+#[test]
+fn a_token_that_expires_half_way_fails_what_is_left() {
+    let body = r#"{"error": "Authentication failed: invalid or missing user/password."}"#;
+    survive(true, &Reply::json(401, body), |failure| {
+        is(failure, FailureKind::Auth, "Authentication failed");
+    });
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_completed_by_the_next() {
+    for (report, _) in REPORTS {
+        let calm = Pump::new(report, world()).fresh();
+        for batches in (0..60).step_by(3) {
+            let mut pump = Pump::new(report, world());
+            pump.host = pump.host.with_max_rows(5);
+            pump.host.run_partially::<TestRail>(&pump.request(false), batches).unwrap();
+            pump.load().unwrap();
+            assert_eq!(pump.host, calm, "{report} after {batches} batches");
+        }
+    }
+}
+
+/// Pages shift, runs are completed, and runs, plans, cases and suites are gone when they are
+/// asked for, at any request.
+#[test]
+fn what_happens_while_it_is_read_is_there_the_next_day() {
+    for (report, differences) in REPORTS {
+        let requests = Pump::new(report, world()).cost();
+        for place in places(requests) {
+            let when = format!("{report}, request {place}");
+            let mut pump = Pump::new(report, world());
+            pump.intercept(move |world, index, _| {
+                if index == place || index == place + 2 {
+                    (0..3).for_each(|_| world.work_fast());
+                }
+                None
+            });
+            // A suite that is gone fails its partition; nothing else does.
+            if let Err(failure) = pump.load() {
+                assert!(failure.message.contains(":suite_id"), "{when}: {failure}");
+            }
+            pump.behave();
+            pump.change(World::pass_a_day);
+            pump.load().unwrap();
+            let fresh = pump.fresh();
+            assert_equal_but_for(&pump, &fresh, &differences, &when);
+            pump.load_full().unwrap();
+            assert_equal_but_for(&pump, &fresh, &days_tests::NONE, &when);
+            assert_eq!(pump.host, fresh, "{when}");
+        }
+    }
+}
