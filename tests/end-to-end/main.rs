@@ -7,6 +7,12 @@
 
 mod support;
 
+mod bad_input;
+mod faults;
 mod first_run;
 mod hostile;
+mod interrupted;
 mod plugin_files;
+mod real_recordings;
+mod recording;
+mod restart;

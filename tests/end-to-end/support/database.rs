@@ -69,23 +69,54 @@ impl Database {
         database
     }
 
+    /// Which database it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Breaks every connection to this database, as a server that restarts does. SQLite has
+    /// none.
+    pub fn break_connections(&self) {
+        match self.kind {
+            Kind::Sqlite => {}
+            Kind::Postgres => self.administrate(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = '{}' AND pid <> pg_backend_pid()",
+                self.name
+            )),
+            Kind::Mysql => {
+                let others = self.rows(&format!(
+                    "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
+                     WHERE db = '{}' AND id <> CONNECTION_ID()",
+                    self.name
+                ));
+                for row in others {
+                    // It may have ended by itself in the meantime.
+                    let _ = self.try_to(&format!("KILL {}", row[0]));
+                }
+            }
+        }
+    }
+
     fn administrate(&self, sql: &str) {
+        self.try_to(sql).unwrap();
+    }
+
+    fn try_to(&self, sql: &str) -> Result<(), sqlx::Error> {
+        use sqlx::Connection as _;
         let sql = sqlx::AssertSqlSafe(sql.to_string());
         self.runtime.block_on(async {
             match self.kind {
                 Kind::Sqlite => {}
                 Kind::Postgres => {
-                    use sqlx::Connection as _;
-                    let mut c = sqlx::PgConnection::connect(&self.server).await.unwrap();
-                    c.execute(sql).await.unwrap();
+                    sqlx::PgConnection::connect(&self.server).await?.execute(sql).await?;
                 }
                 Kind::Mysql => {
-                    use sqlx::Connection as _;
-                    let mut c = sqlx::MySqlConnection::connect(&self.server).await.unwrap();
-                    c.execute(sql).await.unwrap();
+                    sqlx::MySqlConnection::connect(&self.server).await?.execute(sql).await?;
                 }
             }
-        });
+            Ok(())
+        })
     }
 
     /// The rows of a query, each as a JSON array. Select what compares alike everywhere.

@@ -2,7 +2,10 @@
 //! their own, and an API on loopback.
 
 mod database;
+pub mod github;
 mod server;
+pub mod tables;
+pub mod testrail;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -99,6 +102,13 @@ impl Ended {
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.said());
+        self
+    }
+
+    /// That it ended as a run does of which something failed.
+    #[track_caller]
+    pub fn expect_failure(self) -> Self {
+        assert!(matches!(self.code, Some(1 | 3)), "{:?}: {}", self.code, self.said());
         self
     }
 

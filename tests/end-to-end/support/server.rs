@@ -67,12 +67,26 @@ impl Server {
         self.asked.lock().unwrap().clone()
     }
 
+    /// How many requests there were so far.
+    pub fn count(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
     /// A JSON answer.
     pub fn json(status: u16, body: impl ToString) -> Answer {
         Response::builder()
             .status(status)
             .header("content-type", "application/json")
             .body(Body::from(body.to_string()))
+            .unwrap()
+    }
+
+    /// An answer whose connection breaks after these bytes.
+    pub fn cut_after(body: &'static str) -> Answer {
+        let pieces = [Ok(body), Err(std::io::Error::other("cut"))];
+        Response::builder()
+            .header("content-type", "application/json")
+            .body(Body::from_stream(futures::stream::iter(pieces)))
             .unwrap()
     }
 
