@@ -380,6 +380,17 @@ fn check_says_what_was_reached() {
 }
 
 #[test]
+fn a_repository_whose_issues_are_disabled_can_be_read_for_other_reports() {
+    let http = FakeHttp::serve(|_| {
+        Reply::json(200, r#"{"id": 7, "full_name": "o/r", "has_issues": false}"#)
+    });
+    assert_eq!(
+        GitHub::check(&upstream::request("releases", &http).context).unwrap(),
+        "o/r can be read: repository 7, its issues are disabled"
+    );
+}
+
+#[test]
 fn the_declaration_is_one_that_the_host_accepts() {
     let description = serde_json::to_value(GitHub::describe()).unwrap();
     let description: test_dashboard_model::Description =

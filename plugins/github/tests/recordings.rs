@@ -138,7 +138,7 @@ fn every_run_job_step_and_release_of_the_fixtures_is_stored() {
     assert_eq!(host.rows("github_workflow_job_steps").len(), done * 5);
 
     let releases = load_all("releases").select("github_releases", &["is_draft", "published_at"]);
-    assert_eq!(releases.len(), 130 + 12 + 30 + 3);
+    assert_eq!(releases.len(), 95 + 12 + 30 + 3);
     let drafts = releases.iter().filter(|row| row[0] == Value::Boolean(true));
     assert_eq!(drafts.filter(|row| row[1] == Value::Null).count(), 4);
 }

@@ -12,7 +12,7 @@ mod moving;
 use moving::{Attempt, BEGIN, DAY, Dice, HOUR, Pump, Repository, Run, faults, int, moment, time};
 use serde_json::{Value as Json, json};
 use test_dashboard_github::GitHub;
-use test_dashboard_sdk::testing::{MemoryHost, Reply};
+use test_dashboard_sdk::testing::{self, MemoryHost, Reply};
 use test_dashboard_sdk::{Datasource, FailureKind, Request, Value};
 
 const RUNS: &str = "github_workflow_runs";
@@ -417,6 +417,51 @@ fn runs_that_slip_between_pages_are_read_before_the_list_is_believed() {
     pump.pump().unwrap();
     pump.undisturbed();
     assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_count_that_github_gets_wrong_holds_nothing_up_and_is_told() {
+    let mut pump = pump_with(1, 10);
+    let list = |total: usize| {
+        move |_: usize, url: &str, repository: &mut Repository| {
+            let is_list = url.contains("runs?") && url.contains("2025-11-03");
+            let runs: Vec<Json> = repository.runs.values().map(|run| run.json(1)).collect();
+            let body = json!({"total_count": total, "workflow_runs": runs});
+            is_list.then(|| Reply::json(200, &body.to_string()))
+        }
+    };
+    pump.intercept(list(12));
+    testing::take_log();
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(RUNS).len(), 10);
+    assert_eq!(asked_for(&pump, "created=2025-11-03"), 2);
+    let log: Vec<String> = testing::take_log().into_iter().map(|(_, line)| line).collect();
+    assert!(
+        log.iter().any(|line| line.contains("agree on 10 items, of which GitHub counts 12")),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn a_job_that_lags_behind_its_run_is_read_again() {
+    let mut pump = pump_with(1, 3);
+    pump.change(|repository| {
+        repository.now += DAY;
+        let lagging = &mut repository.runs.get_mut(&101).unwrap().attempts[0].jobs[0];
+        lagging["status"] = json!("in_progress");
+        lagging["conclusion"] = Json::Null;
+    });
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        let lagging = &mut repository.runs.get_mut(&101).unwrap().attempts[0].jobs[0];
+        lagging["status"] = json!("completed");
+        lagging["conclusion"] = json!("success");
+    });
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 1);
+    assert_eq!(pump.host, pump.fresh());
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 0);
 }
 
 #[test]

@@ -95,6 +95,13 @@ pub struct Job {
     pub steps: Option<Vec<Step>>,
 }
 
+impl Job {
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.status == "completed"
+    }
+}
+
 /// A step of a job.
 #[derive(Debug, Deserialize)]
 pub struct Step {

@@ -15,7 +15,7 @@ pub struct State {
     read_at: Timestamp,
     /// Where a first reading broke off: runs created from here on were not read.
     unread_from: Option<Timestamp>,
-    /// Runs that were not finished.
+    /// Runs that were not finished, or had a job that was not.
     open: BTreeSet<i64>,
     /// Finished runs that changed so short a time before the reading that they will look
     /// changed to the next one.
@@ -69,7 +69,7 @@ impl Ledger {
         self.unseen.remove(&run.id);
         let is_due = self.before.as_ref().is_none_or(|before| before.makes_due(run));
         if !is_due {
-            self.note(run);
+            self.note(run, true);
         }
         is_due
     }
@@ -79,16 +79,17 @@ impl Ledger {
         std::mem::take(&mut self.unseen)
     }
 
-    /// A run was read.
-    pub fn note(&mut self, run: &Run) {
+    /// A run was read, and whether all of its jobs had ended: they may lag behind it.
+    pub fn note(&mut self, run: &Run, jobs_have_ended: bool) {
         let now = self.after.read_at;
+        let is_final = run.is_finished() && jobs_have_ended;
         let is_old = run.created_at < now.saturating_sub(LONGEST_OPEN).unwrap_or(now);
-        if run.is_finished() || is_old {
+        if is_final || is_old {
             self.after.open.remove(&run.id);
         } else {
             self.after.open.insert(run.id);
         }
-        if run.is_finished() && run.updated_at >= changed_from(now) {
+        if is_final && run.updated_at >= changed_from(now) {
             self.after.recent.insert(run.id, Version::of(run));
         }
     }

@@ -17,7 +17,7 @@
 //!
 //! GitHub lets a run be rerun for thirty days, and lists only its latest attempt. So a later
 //! run lists the runs of the thirty days before the last reading, and asks for the jobs of
-//! those that are new, that were not finished, or that changed: whose `updated_at` is not older
+//! those that are new, that were not finished (or had a job that was not), or that changed: whose `updated_at` is not older
 //! than an hour before the last reading, unless it is the one that was read already. Runs that
 //! were not finished and are not listed are asked for by their numbers, for seventy days after
 //! their creation: after that GitHub has ended any run.

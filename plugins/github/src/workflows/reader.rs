@@ -173,10 +173,10 @@ impl Runs {
                 )),
             }
         }
+        self.ledger.note(&run, jobs.iter().all(Job::is_finished));
         for job in jobs {
             push_job(&self.repository, &run, job, batches)?;
         }
-        self.ledger.note(&run);
         batches.push(run_row(&self.repository, run));
         Ok(())
     }

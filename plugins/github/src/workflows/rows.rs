@@ -44,7 +44,7 @@ pub fn push_job(
     job: Job,
     batches: &mut Batches,
 ) -> Result<(), Failure> {
-    if job.status == "completed" {
+    if job.is_finished() {
         for step in job.steps.into_iter().flatten() {
             batches.push(step_row(repository, run.id, job.id, step));
         }
