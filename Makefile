@@ -1,7 +1,7 @@
 # What a person does with this checkout. `make demo` and `make test` set up what they need.
 
 HOST := target/debug/test-dashboard
-SOURCE_PLUGINS := testrail github
+SOURCE_PLUGINS := bitrise github taskcluster testrail
 
 .PHONY: help demo test lint plugins guests host release bench setup clean
 
