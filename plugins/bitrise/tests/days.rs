@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use test_dashboard_sdk::Value;
 use test_dashboard_sdk::testing::MemoryHost;
 use upstream::{Build, DAY, Upstream, World, by_slug, second};
 
@@ -109,7 +110,7 @@ fn compare(
     }
     upstream.change(|world| {
         for (slug, row) in held {
-            let test_dashboard_sdk::Value::Text(build) = &row[build_column] else { panic!() };
+            let Value::Text(build) = &row[build_column] else { panic!() };
             let build = &world.builds[build];
             assert!(may_stay(world, &slug, build), "{table}: {slug} of {build:?} is gone");
         }
@@ -179,13 +180,56 @@ fn simulate(seed: u64) {
     let kept_on = world.builds.values().filter(forgotten).filter(|b| held.contains_key(&b.slug));
     assert!(kept_on.count() > 20, "builds that Bitrise forgot stay");
     assert!(world.deleted.iter().any(|slug| world.builds.contains_key(slug)));
-    assert!(held.values().any(|row| row.contains(&test_dashboard_sdk::Value::Boolean(true))));
+    assert!(held.values().any(|row| row.contains(&Value::Boolean(true))));
 }
 
 #[test]
 fn days_go_by_and_the_tables_are_what_a_full_run_gives() {
     for seed in [1, 2, 3] {
         simulate(seed);
+    }
+}
+
+#[test]
+fn a_build_that_runs_over_the_end_of_its_week_is_read_to_its_end() {
+    let upstream = Upstream::new(&APPS[..1], "2026-03-02T02:00:00Z");
+    upstream.change(|world| {
+        let slug = world.put_settled(APPS[0], second("2026-03-01T23:00:00Z"));
+        world.build(&slug).runs.as_mut().unwrap()[2] = second("2026-03-02T05:00:00Z");
+    });
+    for (report, table, ..) in REPORTS {
+        upstream.change(|world| world.now = second("2026-03-02T02:00:00Z"));
+        let mut host = MemoryHost::new();
+        upstream.pump(&mut host, report).unwrap();
+        let before = host.clone();
+        upstream.pass(4 * HOUR);
+        upstream.pump(&mut host, report).unwrap();
+        assert!(host != before, "{table}");
+        assert_eq!(host, upstream.fresh(report));
+    }
+}
+
+#[test]
+fn a_status_without_an_end_is_not_the_last_word() {
+    let upstream = Upstream::new(&APPS[..1], "2026-03-01T06:00:00Z");
+    let slug = upstream.change(|world| {
+        (0..6).for_each(|n| drop(world.put_settled(APPS[0], world.now - DAY - n)));
+        let slug = world.put_settled(APPS[0], world.now - HOUR / 2);
+        world.build(&slug).runs.as_mut().unwrap()[2] = world.now + 3 * HOUR;
+        slug
+    });
+    for (report, table, ..) in REPORTS {
+        upstream.change(|world| world.now = second("2026-03-01T06:00:00Z"));
+        let mut host = MemoryHost::new();
+        upstream.pump(&mut host, report).unwrap();
+        if report == "builds" {
+            let status = host.select(table, &["slug", "status", "finished_at"]).pop().unwrap();
+            assert_eq!(status, [Value::Text(slug.clone()), Value::Int64(1), Value::Null]);
+        }
+        upstream.pass(DAY);
+        upstream.pump(&mut host, report).unwrap();
+        assert_eq!(host, upstream.fresh(report));
+        assert_eq!(host.rows(table).len(), 7);
     }
 }
 
