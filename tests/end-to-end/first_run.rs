@@ -1,103 +1,192 @@
-//! The recordings of the shipped plugins, pumped as `make demo` does, into every database.
+//! The recordings of the shipped plugins, pumped as `make demo` does, into every database; and
+//! what the views make of them.
 
-use crate::support::{Database, Kind, Workplace, built, repository};
+use std::collections::BTreeMap;
 
-const REPORTS: [(&str, &str); 4] = [
-    ("testrail", "test-case-coverage"),
-    ("testrail", "test-run-counts"),
-    ("github", "issues"),
-    ("github", "issue-regression"),
-];
+use crate::support::{Database, Ended, Kind, Workplace, built, repository};
 
-fn workplace() -> Workplace {
-    let mut configuration = format!(
-        "[datasources.testrail]\nplugin = {:?}\nbase-url = \"https://testrail.example.com\"\n\
-         [datasources.github]\nplugin = {:?}\nbase-url = \"https://api.github.com\"\n",
-        built("plugins/testrail.wasm"),
-        built("plugins/github.wasm"),
-    );
-    for (project, id) in [
-        ("fenix", 59),
-        ("focus-android", 48),
-        ("reference-browser", 58),
-        ("firefox-ios", 14),
-        ("focus-ios", 27),
+/// The demo's configuration: all plugins, three projects.
+struct Demo {
+    place: Workplace,
+    configuration: String,
+}
+
+impl Demo {
+    fn new() -> Self {
+        for plugin in ["bitrise", "github", "taskcluster", "testrail"] {
+            built(&format!("plugins/{plugin}.wasm"));
+        }
+        let configuration = repository().join("demo/test-dashboard.toml");
+        Demo { place: Workplace::new(""), configuration: configuration.display().to_string() }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        let common = ["--config", &self.configuration, "--format", "json"];
+        self.place.run(&[arguments, &common].concat())
+    }
+
+    /// Every report with its plugin, as the program tells them.
+    fn reports(&self) -> Vec<(String, String)> {
+        let told = self.run(&["reports"]).expect_code(0).json();
+        let plugins = told.as_array().unwrap().iter();
+        plugins
+            .flat_map(|plugin| {
+                let name = plugin["plugin"].as_str().unwrap();
+                let reports = plugin["reports"].as_array().unwrap().iter();
+                reports.map(move |report| (name.into(), report["name"].as_str().unwrap().into()))
+            })
+            .collect()
+    }
+
+    fn pump(&self, plugin: &str, report: &str, database: &Database) -> serde_json::Value {
+        let recordings = repository().join("plugins").join(plugin).join("fixtures");
+        let recordings = recordings.to_str().unwrap();
+        let what = ["run", "--project", "ALL", "--report-type", report, "--replay", recordings];
+        let ended = self.run(&[&what[..], &["--database", &database.url]].concat());
+        ended.expect_code(0).json()["total"].clone()
+    }
+}
+
+#[test]
+fn every_recording_is_pumped_into_sqlite_and_a_second_run_changes_nothing() {
+    pump_everything_twice(Kind::Sqlite);
+}
+
+#[test]
+fn every_recording_is_pumped_into_the_servers_and_a_second_run_changes_nothing() {
+    for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Sqlite) {
+        pump_everything_twice(kind);
+    }
+}
+
+fn pump_everything_twice(kind: Kind) {
+    let demo = Demo::new();
+    let reports = demo.reports();
+    assert_eq!(reports.len(), 16, "{reports:?}");
+    let database = Database::new(kind);
+    let mut first = BTreeMap::new();
+    for (plugin, report) in &reports {
+        let total = demo.pump(plugin, report, &database);
+        assert!(total["rows_read"].as_u64().unwrap() > 0, "{kind:?} {report}: {total}");
+        assert_eq!(total["rows_rejected"], 0, "{kind:?} {report}");
+        first.insert(report, total["rows_read"].clone());
+    }
+    for (plugin, report) in &reports {
+        let total = demo.pump(plugin, report, &database);
+        for count in ["rows_new", "rows_changed", "rows_removed"] {
+            assert_eq!(total[count], 0, "{kind:?} {report} {count}: {total}");
+        }
+        assert_eq!(total["rows_read"], first[report], "{kind:?} {report}");
+    }
+    let status = demo.run(&["db", "status", "--database", &database.url]).expect_code(0).json();
+    for table in status["tables"].as_array().unwrap() {
+        let name = table["table"].as_str().unwrap();
+        let rows = database.number(&format!("SELECT COUNT(*) FROM {name}"));
+        assert_eq!(table["rows"], rows, "{kind:?} {name}");
+        assert!(rows > 0, "{kind:?} {name} is empty");
+    }
+    let label = "SELECT COUNT(*) FROM github_issue_regression WHERE label = '🐞 bug'";
+    assert!(database.number(label) > 0, "{kind:?}: a four-byte label was not kept");
+    views_agree_with_their_tables(&database, kind);
+}
+
+fn views_agree_with_their_tables(database: &Database, kind: Kind) {
+    let count = |what: &str| database.number(&format!("SELECT COUNT(*) FROM {what}"));
+    for (system, table) in [
+        ("github", "github_workflow_jobs"),
+        ("taskcluster", "taskcluster_task_runs"),
+        ("bitrise", "bitrise_builds"),
     ] {
-        configuration.push_str(&format!(
-            "[projects.{project}]\ntestrail = {{ project-id = {id} }}\n\
-             github = {{ repository = \"mozilla-mobile/{project}\" }}\n"
-        ));
+        let shown = quoted(kind, &format!("ci_builds WHERE \"system\" = '{system}'"));
+        assert_eq!(count(&shown), count(table), "{kind:?} {system}");
+        let other =
+            quoted(kind, &format!("ci_builds WHERE \"system\" = '{system}' AND state = 'other'"));
+        assert_eq!(count(&other), 0, "{kind:?} {system}: a state that the view does not know");
     }
-    Workplace::new(&configuration)
-}
+    let succeeded =
+        count(&quoted(kind, "ci_builds WHERE \"system\" = 'bitrise' AND state = 'succeeded'"));
+    assert_eq!(succeeded, count("bitrise_builds WHERE status = 1"), "{kind:?}");
 
-#[test]
-fn the_recordings_of_all_projects_are_pumped_and_a_second_run_changes_nothing() {
-    let place = workplace();
-    for kind in Kind::all() {
-        let database = Database::new(kind);
-        for (plugin, report) in REPORTS {
-            let recordings = repository().join("plugins").join(plugin).join("fixtures");
-            let arguments = [
-                "--project",
-                "ALL",
-                "--report-type",
-                report,
-                "--database",
-                &database.url,
-                "--replay",
-                recordings.to_str().unwrap(),
-                "--format",
-                "json",
-            ];
-            let first = place.run(&arguments).expect_code(0).json();
-            let rows = first["total"]["rows_new"].as_u64().unwrap();
-            assert!(rows > 0, "{kind:?} {report}: {first}");
-            assert_eq!(first["total"]["rows_rejected"], 0, "{kind:?} {report}");
+    let cases = |what: &str| {
+        database.number(&format!("SELECT CAST(SUM(case_count) AS {}) FROM {what}", integer(kind)))
+    };
+    assert_eq!(cases("coverage_trend"), cases("testrail_test_case_coverage"), "{kind:?}");
 
-            let second = place.run(&arguments).expect_code(0).json();
-            let total = &second["total"];
-            for count in ["rows_new", "rows_changed", "rows_removed"] {
-                assert_eq!(total[count], 0, "{kind:?} {report} {count}: {total}");
-            }
-            assert_eq!(total["rows_unchanged"], rows, "{kind:?} {report}");
-        }
-        let issues = database.number("SELECT COUNT(*) FROM github_issues");
-        let status = ["db", "status", "--format", "json", "--database", &database.url];
-        let status = place.run(&status).expect_code(0).json();
-        let told = status["tables"].as_array().unwrap().iter();
-        let told = told.filter(|table| table["table"] == "github_issues").collect::<Vec<_>>();
-        assert_eq!(told[0]["rows"], issues, "{kind:?}: {status}");
-        let keys = database.number(
-            "SELECT COUNT(*) FROM (SELECT DISTINCT project, repository_id, id FROM github_issues) k",
-        );
-        assert_eq!(issues, keys, "{kind:?}");
-        assert_eq!(database.number("SELECT COUNT(*) FROM runs WHERE outcome = 'succeeded'"), 8);
+    let results = database
+        .number(&format!("SELECT CAST(SUM(results) AS {}) FROM test_run_summary", integer(kind)));
+    assert_eq!(results, count("testrail_test_results WHERE status_id IS NOT NULL"), "{kind:?}");
+    let failed = database
+        .number(&format!("SELECT CAST(SUM(failed) AS {}) FROM test_run_summary", integer(kind)));
+    assert_eq!(failed, count("testrail_test_results WHERE status_id = 5"), "{kind:?}");
+
+    for (system, expected) in [
+        ("github", flaky_github(database)),
+        ("taskcluster", flaky_taskcluster(database)),
+        ("bitrise", flaky_bitrise(database)),
+    ] {
+        let flaky = quoted(kind, &format!("flaky_jobs WHERE \"system\" = '{system}'"));
+        assert_eq!(count(&flaky), expected, "{kind:?} {system}");
+        assert!(expected > 0, "{system}: the recordings hold nothing flaky, so this shows nothing");
     }
 }
 
-#[test]
-fn four_byte_labels_are_kept_whole_in_every_database() {
-    let place = workplace();
-    let recordings = repository().join("plugins/github/fixtures");
-    for kind in Kind::all() {
-        let database = Database::new(kind);
-        place
-            .run(&[
-                "run",
-                "--project",
-                "fenix",
-                "--report-type",
-                "issue-regression",
-                "--database",
-                &database.url,
-                "--replay",
-                recordings.to_str().unwrap(),
-            ])
-            .expect_code(0);
-        let labels = database.rows("SELECT DISTINCT label FROM github_issue_regression");
-        for label in ["🐞 bug", "Bug 🐞", "P1"] {
-            assert!(labels.iter().any(|row| row[0] == label), "{kind:?}: {labels:?}");
-        }
+fn quoted(kind: Kind, sql: &str) -> String {
+    if kind == Kind::Mysql { sql.replace('"', "`") } else { sql.to_string() }
+}
+
+fn integer(kind: Kind) -> &'static str {
+    if kind == Kind::Mysql { "SIGNED" } else { "BIGINT" }
+}
+
+/// Attempts of one thing: whether each failed or succeeded, by what orders them.
+type Attempts = BTreeMap<String, Vec<(String, String)>>;
+
+fn group(database: &Database, sql: &str) -> Attempts {
+    let mut groups = Attempts::new();
+    for row in database.rows(sql) {
+        let text = |index: usize| row[index].as_str().unwrap_or_default().to_string();
+        groups.entry(text(0)).or_default().push((text(1), text(2)));
     }
+    groups
+}
+
+/// How many have a failure that a later success follows.
+fn failed_then_succeeded(groups: Attempts, failed: &[&str], succeeded: &str) -> i64 {
+    let is_flaky = |attempts: &Vec<(String, String)>| {
+        attempts.iter().any(|(when, what)| {
+            failed.contains(&what.as_str())
+                && attempts.iter().any(|(later, what)| what == succeeded && later > when)
+        })
+    };
+    groups.values().filter(|attempts| is_flaky(attempts)).count() as i64
+}
+
+fn flaky_github(database: &Database) -> i64 {
+    let jobs = group(
+        database,
+        "SELECT CONCAT(project, ' ', run_id, ' ', name), CONCAT('', run_attempt), conclusion \
+         FROM github_workflow_jobs",
+    );
+    failed_then_succeeded(jobs, &["failure", "timed_out"], "success")
+}
+
+fn flaky_taskcluster(database: &Database) -> i64 {
+    let runs = group(
+        database,
+        "SELECT CONCAT(t.project, ' ', t.task_group_id, ' ', t.label), '', r.state \
+         FROM taskcluster_tasks t JOIN taskcluster_task_runs r \
+         ON r.project = t.project AND r.task_id = t.task_id WHERE t.label IS NOT NULL",
+    );
+    let has = |attempts: &[(String, String)], state: &str| attempts.iter().any(|(_, s)| s == state);
+    runs.values().filter(|runs| has(runs, "failed") && has(runs, "completed")).count() as i64
+}
+
+fn flaky_bitrise(database: &Database) -> i64 {
+    let builds = group(
+        database,
+        "SELECT CONCAT(project, ' ', app_slug, ' ', commit_hash, ' ', triggered_workflow), \
+         CONCAT(triggered_at, ' ', 1000000 + build_number), CONCAT('', status) \
+         FROM bitrise_builds WHERE commit_hash IS NOT NULL",
+    );
+    failed_then_succeeded(builds, &["2"], "1")
 }
