@@ -191,6 +191,34 @@ fn a_first_load_during_which_something_changes_is_completed_by_the_next_run() {
 }
 
 #[test]
+fn a_first_load_of_hours_misses_no_change_of_what_it_had_read() {
+    let mut pump = pump_with(30);
+    pump.intercept(|asked, _, repository| {
+        if asked == 4 {
+            let now = repository.now;
+            repository.touch(5_001, now + 600);
+            repository.touch(5_030, now + 3 * HOUR);
+        }
+        None
+    });
+    pump.pump().unwrap();
+    pump.undisturbed();
+    pump.change(|repository| repository.now += DAY);
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_change_that_shows_late_is_found() {
+    let mut pump = pump_with(30);
+    pump.pump().unwrap();
+    let newest = BEGIN + 29 * HOUR;
+    pump.change(|repository| repository.touch(5_002, newest - 900));
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
 fn a_full_run_removes_nothing_that_slipped_between_two_pages() {
     let mut pump = pump_with(30);
     pump.pump().unwrap();

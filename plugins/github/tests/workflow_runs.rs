@@ -465,6 +465,38 @@ fn a_job_that_lags_behind_its_run_is_read_again() {
 }
 
 #[test]
+fn what_shows_late_is_found() {
+    let mut pump = pump_with(1, 30);
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        let read_at = repository.now;
+        let late = repository.create(read_at - 1_800);
+        repository.finish(late, read_at - 1_200, "success");
+        repository.attempt(105, read_at - 900);
+        repository.finish(105, read_at - 300, "success");
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 2);
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn what_changed_shortly_before_a_reading_is_not_read_twice() {
+    let mut pump = pump_with(1, 30);
+    pump.change(|repository| repository.now -= 2 * HOUR);
+    pump.pump().unwrap();
+    pump.change(|repository| repository.now += HOUR);
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 0);
+    // Until it does change.
+    pump.change(|repository| repository.finish(129, repository.now - 60, "failure"));
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 1);
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
 fn a_run_of_many_jobs_has_them_all() {
     let mut pump = pump_with(1, 1);
     pump.change(|repository| {
@@ -501,6 +533,23 @@ fn a_first_load_that_breaks_off_goes_on_where_it_was() {
     });
     pump.pump().unwrap();
     assert_eq!(asked_for(&pump, "/jobs"), 300 - committed + 1);
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_refresh_that_breaks_off_is_done_again_and_takes_nothing_known_for_unread() {
+    let mut pump = pump_with(3, 100);
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        let now = repository.now;
+        (100..250).for_each(|id| repository.finish(id, now + 60, "failure"));
+        repository.now += DAY;
+    });
+    pump.intercept(|asked, _, _| (asked == 140).then(Reply::broken_connection));
+    assert_eq!(pump.pump().unwrap_err().kind, FailureKind::Transient);
+    pump.undisturbed();
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/jobs"), 150);
     assert_eq!(pump.host, pump.fresh());
 }
 
