@@ -10,6 +10,7 @@ mod support;
 mod bad_input;
 mod faults;
 mod first_run;
+mod full;
 mod hostile;
 mod interrupted;
 mod plugin_files;

@@ -98,6 +98,28 @@ impl Database {
         }
     }
 
+    /// Changes something in the database.
+    pub fn execute(&self, sql: &str) {
+        use sqlx::Connection as _;
+        let sql = sqlx::AssertSqlSafe(sql.to_string());
+        self.runtime.block_on(async {
+            match self.kind {
+                Kind::Sqlite => {
+                    let mut c = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                    c.execute(sql).await.unwrap();
+                }
+                Kind::Postgres => {
+                    let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                    c.execute(sql).await.unwrap();
+                }
+                Kind::Mysql => {
+                    let mut c = sqlx::MySqlConnection::connect(&self.url).await.unwrap();
+                    c.execute(sql).await.unwrap();
+                }
+            }
+        });
+    }
+
     fn administrate(&self, sql: &str) {
         self.try_to(sql).unwrap();
     }
