@@ -166,6 +166,23 @@ fn a_draft_that_is_published_after_months_is_found_and_one_that_is_deleted_let_g
 }
 
 #[test]
+fn old_drafts_before_the_newest_releases_hide_none_of_them() {
+    let mut pump = pump_with(60);
+    pump.change(|repository| {
+        repository.drafts_first = true;
+        (0..9).for_each(|n| assert!(repository.draft(BEGIN + n) > 0));
+    });
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        let id = repository.draft(repository.now);
+        repository.publish(id, repository.now);
+        repository.now += DAY;
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
 fn a_full_run_removes_nothing_that_slipped_between_two_pages() {
     let mut pump = pump_with(30);
     pump.pump().unwrap();

@@ -9,128 +9,14 @@
 
 mod moving;
 
-use moving::{Attempt, BEGIN, DAY, Dice, HOUR, Pump, Repository, Run, faults, int, moment, time};
+use moving::runs::{
+    JOBS, RUNS, STEPS, TABLES, WEEK, asked_for, assert_equal_but_for_what_is_gone, pump_with,
+};
+use moving::{Attempt, BEGIN, DAY, Dice, HOUR, Pump, int, moment, time};
 use serde_json::{Value as Json, json};
 use test_dashboard_github::GitHub;
-use test_dashboard_sdk::testing::{self, MemoryHost, Reply};
-use test_dashboard_sdk::{Datasource, FailureKind, Request, Value};
-
-const RUNS: &str = "github_workflow_runs";
-const JOBS: &str = "github_workflow_jobs";
-const STEPS: &str = "github_workflow_job_steps";
-/// Each table with its column of the run's number.
-const TABLES: [(&str, &str); 3] = [(RUNS, "id"), (JOBS, "run_id"), (STEPS, "run_id")];
-const WEEK: i64 = 7 * DAY;
-
-impl Repository {
-    /// A run in the queue.
-    fn create(&mut self, at: i64) -> i64 {
-        let id = 100 + i64::try_from(self.runs.len() + self.gone.len()).unwrap();
-        self.runs.insert(id, Run::new(id, at));
-        self.attempt(id, at);
-        id
-    }
-
-    /// A further attempt, in the queue.
-    fn attempt(&mut self, id: i64, at: i64) {
-        let run = self.runs.get_mut(&id).unwrap();
-        let jobs = vec![run.job("build", "queued", None, at)];
-        let status = Some("queued");
-        run.attempts.push(Attempt { started: at, updated: at, status, conclusion: None, jobs });
-    }
-
-    /// The last attempt goes on: its jobs run, and the tests come after the build.
-    fn go_on(&mut self, id: i64, at: i64) {
-        let run = self.runs.get_mut(&id).unwrap();
-        let mut last = run.attempts.pop().unwrap();
-        last.jobs = vec![
-            run.job("build", "completed", Some("success"), at - 120),
-            run.job("tests", "in_progress", None, at),
-        ];
-        (last.status, last.updated) = (Some("in_progress"), at);
-        run.attempts.push(last);
-    }
-
-    fn finish(&mut self, id: i64, at: i64, conclusion: &'static str) {
-        let run = self.runs.get_mut(&id).unwrap();
-        let mut last = run.attempts.pop().unwrap();
-        last.jobs = vec![
-            run.job("build", "completed", Some("success"), at - 300),
-            run.job("tests", "completed", Some(conclusion), at - 100),
-            run.job("lint 🧹", "completed", Some("skipped"), at - 100),
-        ];
-        (last.status, last.updated) = (Some("completed"), at);
-        last.conclusion = Some(conclusion);
-        run.attempts.push(last);
-    }
-
-    fn is_finished(&self, id: i64) -> bool {
-        self.runs[&id].attempts.last().unwrap().conclusion.is_some()
-    }
-
-    fn remove(&mut self, id: i64) {
-        self.runs.remove(&id);
-        self.gone.insert(id);
-    }
-
-    /// Runs on one day. What happens to one happens at a time after all that happened to it.
-    fn a_day_of_runs(&mut self, dice: &mut Dice, per_day: i64) {
-        let ends = ["success", "failure", "timed_out", "cancelled"];
-        let ids: Vec<i64> = self.runs.keys().copied().collect();
-        for id in ids {
-            let at = self.now + dice.below(DAY);
-            let is_rerunnable = at - self.runs[&id].created < 30 * DAY;
-            match (self.is_finished(id), dice.below(40)) {
-                // Every seventeenth hangs for good, as some do.
-                (false, 0..30) if id % 17 != 0 => self.finish(id, at, dice.pick(&ends).unwrap()),
-                (false, 30..34) => self.go_on(id, at),
-                (true, 0) if is_rerunnable => self.attempt(id, at),
-                (true, 1) if is_rerunnable => {
-                    self.attempt(id, at - 1);
-                    self.finish(id, at, "success");
-                }
-                (_, 2) if dice.one_in(4) => self.remove(id),
-                _ => {}
-            }
-        }
-        for _ in 0..dice.below(2 * per_day + 1) {
-            let at = self.now + dice.below(DAY);
-            let id = self.create(at);
-            if !dice.one_in(3) {
-                self.finish(id, (at + 600).min(self.now + DAY), dice.pick(&ends).unwrap());
-            }
-        }
-        self.now += DAY;
-    }
-}
-
-/// One with so many finished runs in each hour that was not read yet.
-fn pump_with(per_hour: i64, hours: i64) -> Pump {
-    let pump = Pump::new("workflow-runs");
-    pump.change(|repository| {
-        for n in 0..per_hour * hours {
-            let at = BEGIN + n * HOUR / per_hour;
-            let id = repository.create(at);
-            repository.finish(id, at + 500, "success");
-        }
-        repository.now = BEGIN + hours * HOUR + 2 * HOUR;
-        repository.per_page = 100;
-    });
-    pump
-}
-
-fn assert_equal_but_for_what_is_gone(pump: &Pump, context: &str) {
-    let fresh = pump.fresh();
-    for (table, about) in TABLES {
-        let expected: Vec<_> = fresh.rows(table).into_iter().cloned().collect();
-        assert_eq!(pump.rows_but_gone(table, about), expected, "{context}: {table}");
-    }
-}
-
-/// How many requests of the last run had this in their address.
-fn asked_for(pump: &Pump, part: &str) -> usize {
-    pump.asked().iter().filter(|url| url.contains(part)).count()
-}
+use test_dashboard_sdk::testing::Reply;
+use test_dashboard_sdk::{Datasource, Request, Value};
 
 #[test]
 fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted() {
@@ -239,19 +125,6 @@ fn a_window_of_too_many_runs_is_split_and_not_cut() {
 }
 
 #[test]
-fn a_second_of_too_many_runs_is_a_failure() {
-    let mut pump = pump_with(1, 1);
-    pump.change(|repository| {
-        (0..1_001).for_each(|_| {
-            repository.create(BEGIN + 7);
-        });
-    });
-    let failure = pump.pump().unwrap_err();
-    assert_eq!(failure.kind, FailureKind::UnexpectedResponse);
-    assert!(failure.message.contains("within the second 2025-11-03T06:00:07Z"), "{failure}");
-}
-
-#[test]
 fn a_rerun_keeps_the_attempt_before_it_and_shows_what_is_flaky() {
     let mut pump = pump_with(1, 1);
     pump.change(|repository| {
@@ -353,31 +226,12 @@ fn a_week_that_is_settled_asks_for_nothing_and_stays_when_it_is_forgotten() {
 fn a_full_run_removes_what_was_deleted_with_its_jobs_and_steps() {
     let mut pump = pump_with(1, 30);
     pump.pump().unwrap();
-    pump.change(|repository| repository.remove(105));
+    pump.change(|repository| repository.remove_run(105));
     pump.pump().unwrap();
     assert_eq!(pump.host.rows(RUNS).len(), 30);
     pump.reconcile().unwrap();
     assert_eq!(pump.host, pump.fresh());
     assert_eq!([RUNS, JOBS, STEPS].map(|table| pump.host.rows(table).len()), [29, 87, 174]);
-}
-
-#[test]
-fn a_run_that_is_deleted_while_it_is_read_is_no_failure() {
-    let mut pump = pump_with(1, 10);
-    pump.change(|repository| {
-        repository.attempt(103, BEGIN + 5 * HOUR);
-        repository.create(BEGIN + 5 * HOUR);
-    });
-    pump.intercept(|asked, _, repository| {
-        if asked == 2 {
-            [103, 104, 110].into_iter().for_each(|id| repository.remove(id));
-        }
-        None
-    });
-    pump.pump().unwrap();
-    pump.undisturbed();
-    pump.pump().unwrap();
-    assert_eq!(pump.host, pump.fresh());
 }
 
 #[test]
@@ -399,47 +253,6 @@ fn attempts_that_github_has_no_more_stay_until_a_full_run() {
     assert_eq!(pump.host.rows(RUNS).len(), 3);
     pump.reconcile().unwrap();
     assert_eq!(pump.host.rows(RUNS).len(), 2);
-}
-
-#[test]
-fn runs_that_slip_between_pages_are_read_before_the_list_is_believed() {
-    let mut pump = pump_with(1, 30);
-    pump.change(|repository| repository.per_page = 5);
-    pump.intercept(|asked, _, repository| {
-        match asked {
-            // The list begins with the newest: one on its first page goes.
-            3 => repository.remove(128),
-            5 => assert_eq!(repository.create(BEGIN + 30 * HOUR), 130),
-            _ => {}
-        }
-        None
-    });
-    pump.pump().unwrap();
-    pump.undisturbed();
-    assert_eq!(pump.host, pump.fresh());
-}
-
-#[test]
-fn a_count_that_github_gets_wrong_holds_nothing_up_and_is_told() {
-    let mut pump = pump_with(1, 10);
-    let list = |total: usize| {
-        move |_: usize, url: &str, repository: &mut Repository| {
-            let is_list = url.contains("runs?") && url.contains("2025-11-03");
-            let runs: Vec<Json> = repository.runs.values().map(|run| run.json(1)).collect();
-            let body = json!({"total_count": total, "workflow_runs": runs});
-            is_list.then(|| Reply::json(200, &body.to_string()))
-        }
-    };
-    pump.intercept(list(12));
-    testing::take_log();
-    pump.pump().unwrap();
-    assert_eq!(pump.host.rows(RUNS).len(), 10);
-    assert_eq!(asked_for(&pump, "created=2025-11-03"), 2);
-    let log: Vec<String> = testing::take_log().into_iter().map(|(_, line)| line).collect();
-    assert!(
-        log.iter().any(|line| line.contains("agree on 10 items, of which GitHub counts 12")),
-        "{log:?}"
-    );
 }
 
 #[test]
@@ -516,101 +329,6 @@ fn a_run_of_many_jobs_has_them_all() {
     assert_eq!(pump.host.rows(JOBS).len(), 230);
     assert_eq!(pump.host.rows(STEPS).len(), 460);
     assert_eq!(asked_for(&pump, "/jobs"), 3);
-}
-
-#[test]
-fn a_first_load_that_breaks_off_goes_on_where_it_was() {
-    let mut pump = pump_with(3, 100);
-    pump.intercept(|asked, _, _| (asked == 250).then(Reply::broken_connection));
-    assert_eq!(pump.pump().unwrap_err().kind, FailureKind::Transient);
-    let committed = pump.host.rows(RUNS).len();
-    assert_eq!(committed, 200);
-    pump.undisturbed();
-    pump.change(|repository| {
-        let now = repository.now;
-        repository.attempt(150, now);
-        repository.now += HOUR;
-    });
-    pump.pump().unwrap();
-    assert_eq!(asked_for(&pump, "/jobs"), 300 - committed + 1);
-    assert_eq!(pump.host, pump.fresh());
-}
-
-#[test]
-fn a_refresh_that_breaks_off_is_done_again_and_takes_nothing_known_for_unread() {
-    let mut pump = pump_with(3, 100);
-    pump.pump().unwrap();
-    pump.change(|repository| {
-        let now = repository.now;
-        (100..250).for_each(|id| repository.finish(id, now + 60, "failure"));
-        repository.now += DAY;
-    });
-    pump.intercept(|asked, _, _| (asked == 140).then(Reply::broken_connection));
-    assert_eq!(pump.pump().unwrap_err().kind, FailureKind::Transient);
-    pump.undisturbed();
-    pump.pump().unwrap();
-    assert_eq!(asked_for(&pump, "/jobs"), 150);
-    assert_eq!(pump.host, pump.fresh());
-}
-
-#[test]
-fn a_run_that_is_killed_anywhere_is_completed_by_the_next() {
-    let pump = pump_with(2, 75);
-    let fresh = pump.fresh();
-    for batches in 0..12 {
-        let mut host = MemoryHost::new().with_max_rows(200);
-        host.run_partially::<GitHub>(&pump.request(), batches).unwrap();
-        host.run::<GitHub>(&pump.request()).unwrap();
-        assert_eq!(host, fresh, "after {batches} batches");
-    }
-}
-
-#[test]
-fn a_failure_anywhere_is_repaired_by_the_next_run() {
-    for (reply, kind) in faults() {
-        for part in ["actions/runs?", "page=2", "/jobs", "/attempts/"] {
-            for is_first in [true, false] {
-                let mut pump = pump_with(1, 30);
-                pump.change(|repository| repository.per_page = 20);
-                if !is_first {
-                    pump.pump().unwrap();
-                }
-                pump.change(|repository| {
-                    let now = repository.now;
-                    repository.attempt(110, now);
-                    repository.create(now + 60);
-                    repository.now += HOUR;
-                });
-                let reply = reply.clone();
-                pump.intercept(move |_, url, _| url.contains(part).then(|| reply.clone()));
-                let failure = pump.pump().unwrap_err();
-                assert_eq!(failure.kind, kind, "{failure}");
-                pump.undisturbed();
-                pump.pump().unwrap();
-                assert_eq!(pump.host, pump.fresh(), "{part} {failure}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_token_that_expires_during_a_full_run_removes_nothing() {
-    let mut pump = pump_with(1, 30);
-    pump.pump().unwrap();
-    let before = pump.host.clone();
-    pump.intercept(|asked, _, _| (asked > 12).then(|| Reply::json(401, "{}")));
-    let failure = pump.reconcile().unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Auth);
-    assert!(failure.message.contains("expired"), "{failure}");
-    assert_eq!(pump.host, before);
-}
-
-#[test]
-fn a_missing_permission_is_named() {
-    let mut pump = pump_with(1, 1);
-    pump.intercept(|asked, _, _| (asked == 1).then(|| Reply::json(403, "{}")));
-    let failure = pump.pump().unwrap_err();
-    assert!(failure.message.contains("needs the permission to read actions"), "{failure}");
 }
 
 #[test]

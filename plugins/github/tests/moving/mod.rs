@@ -2,6 +2,8 @@
 //! filtered and sorted, pages that are counted, how many runs can be reached, how errors look.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod runs;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -30,6 +32,8 @@ pub struct Repository {
     pub per_page: usize,
     pub pulls: BTreeMap<i64, Json>,
     pub releases: BTreeMap<i64, Json>,
+    /// Whether drafts are listed before all other releases: GitHub does not document its order.
+    pub drafts_first: bool,
     pub runs: BTreeMap<i64, Run>,
     /// What was deleted.
     pub gone: BTreeSet<i64>,
@@ -181,7 +185,9 @@ impl Repository {
             ["pulls"] => self.list_pulls(url, query),
             ["releases"] => {
                 let mut releases: Vec<&Json> = self.releases.values().collect();
-                releases.sort_by_key(|release| release["created_at"].as_str());
+                releases.sort_by_key(|release| {
+                    (self.drafts_first && release["draft"] == true, release["created_at"].as_str())
+                });
                 releases.reverse();
                 self.page(url, query, (releases, |release| (*release).clone()), None)
             }
