@@ -25,8 +25,20 @@ pub const MAX_REPORTS: usize = 100;
 
 /// Names that a datasource cannot have, because tables and views that begin with them are
 /// the host's own.
-const RESERVED_DATASOURCES: &[&str] =
-    &["catalogue", "checkpoints", "ci", "flaky", "projects", "rejected", "report", "run", "runs", "test"];
+const RESERVED_DATASOURCES: &[&str] = &[
+    "catalogue",
+    "checkpoints",
+    "ci",
+    "coverage",
+    "flaky",
+    "full",
+    "projects",
+    "rejected",
+    "report",
+    "run",
+    "runs",
+    "test",
+];
 
 /// Why a declaration was refused. Says which table or column, and what the rule is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +62,9 @@ pub fn check(description: &Description) -> Result<(), DeclarationError> {
         ));
     }
     if RESERVED_DATASOURCES.contains(&name.as_str()) {
-        return refuse(format!("a datasource cannot be named {name:?}: such tables are the host's own"));
+        return refuse(format!(
+            "a datasource cannot be named {name:?}: such tables are the host's own"
+        ));
     }
     if description.tables.len() > MAX_TABLES || description.reports.len() > MAX_REPORTS {
         return refuse(format!(
@@ -167,7 +181,9 @@ fn check_column(table: &Table, column: &Column) -> Result<(), DeclarationError> 
 fn check_key(table: &Table) -> Result<(), DeclarationError> {
     let name = &table.name;
     if table.key.is_empty() {
-        return refuse(format!("the table {name} has no key: without one a second run would double its rows"));
+        return refuse(format!(
+            "the table {name} has no key: without one a second run would double its rows"
+        ));
     }
     let mut characters = MAX_PROJECT_NAME;
     let mut seen = HashSet::new();
@@ -179,7 +195,9 @@ fn check_key(table: &Table) -> Result<(), DeclarationError> {
             return refuse(format!("the key of {name} names {key} twice"));
         }
         if column.nullable {
-            return refuse(format!("the column {name}.{key} is part of the key and cannot be nullable"));
+            return refuse(format!(
+                "the column {name}.{key} is part of the key and cannot be nullable"
+            ));
         }
         characters = characters.saturating_add(match column.kind {
             ColumnType::Bytes | ColumnType::Json | ColumnType::Float64 => {
@@ -231,7 +249,13 @@ mod tests {
     use crate::{Report, TableMode};
 
     fn column(name: &str, kind: ColumnType) -> Column {
-        Column { name: name.into(), kind, nullable: false, max_length: None, description: String::new() }
+        Column {
+            name: name.into(),
+            kind,
+            nullable: false,
+            max_length: None,
+            description: String::new(),
+        }
     }
 
     fn table() -> Table {
@@ -261,7 +285,10 @@ mod tests {
     #[test]
     fn a_table_of_another_datasource_is_refused() {
         for name in ["testrail_test_runs", "githubissues", "github_", "runs", "github"] {
-            assert!(refusal(|t| t.name = name.into()).contains("not the datasource's own"), "{name}");
+            assert!(
+                refusal(|t| t.name = name.into()).contains("not the datasource's own"),
+                "{name}"
+            );
         }
     }
 
@@ -269,7 +296,10 @@ mod tests {
     fn names_that_would_need_quoting_are_refused() {
         for name in ["github_Issues", "github_is sues", "github_\"x\"", "github_é", ""] {
             assert!(refusal(|t| t.name = name.into()).contains("table's name"), "{name}");
-            assert!(refusal(|t| t.columns[1].name = name.into()).contains("column's name"), "{name}");
+            assert!(
+                refusal(|t| t.columns[1].name = name.into()).contains("column's name"),
+                "{name}"
+            );
         }
         assert!(refusal(|t| t.columns[1].name = "_partition".into()).contains("column's name"));
         assert!(refusal(|t| t.columns[1].name = "project".into()).contains("the host's"));

@@ -164,10 +164,7 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
         }
         (ColumnType::Timestamp, Value::Timestamp(micros)) => {
             if !MICROS.contains(micros) {
-                return Err(format!(
-                    "{} is outside of the years 1000 to 9999",
-                    value.to_json()
-                ));
+                return Err(format!("{} is outside of the years 1000 to 9999", value.to_json()));
             }
         }
         (ColumnType::Json, Value::Json(text)) => {

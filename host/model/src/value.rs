@@ -60,7 +60,8 @@ impl Value {
             Value::Decimal(text) | Value::Text(text) => Json::from(text.as_str()),
             Value::Bytes(bytes) => Json::from(format!("{} bytes", bytes.len())),
             Value::Date(days) => Json::from(
-                date_from_days(*days).map_or_else(|| format!("day {days}"), |date| date.to_string()),
+                date_from_days(*days)
+                    .map_or_else(|| format!("day {days}"), |date| date.to_string()),
             ),
             Value::Timestamp(micros) => Json::from(
                 jiff::Timestamp::from_microsecond(*micros)
