@@ -17,8 +17,10 @@
 //!
 //! - Cases that were deleted, or whose suite was, stay: TestRail does not tell. A full run
 //!   lists everything, and is exhaustive.
-//! - Choices: where something was unchosen, a row of a position above 0 stays with neither
-//!   `value_id` nor `value`; rows of a field that is no longer defined stay.
+//! - A multi-select field of a case that was updated may have rows of positions above 0 with
+//!   neither `value_id` nor `value`: as many as its items allow for, because it is not known
+//!   how many were chosen before. Rows of a field that is no longer defined stay, and those of
+//!   choices that a case lost on its way to another suite which this report had not read yet.
 //!
 //! # Requests
 //!
@@ -43,7 +45,7 @@ use crate::Settings;
 use crate::api::Api;
 use crate::coverage::wanted_suites;
 use crate::duration;
-use crate::fields::{Choice, Choices};
+use crate::fields::{Choice, Choices, Chosen};
 use crate::lenient::{self, Custom};
 use crate::pages::{Listed, Pages};
 
@@ -230,7 +232,7 @@ pub fn open(
         .method("get_cases", project_id)
         .query("suite_id", suite_id)
         .query_opt("updated_after", begin.map(Timestamp::as_second));
-    let before = before.unwrap_or_default();
+    let is_first = before.is_none();
     let cases = Cases {
         pages: api.steady_list(project_id, list),
         api,
@@ -238,8 +240,8 @@ pub fn open(
         now: request.context.now,
         is_whole: begin.is_none(),
         choices: None,
-        state: State { fields, ..before.clone() },
-        before,
+        is_first,
+        state: State { fields, ..before.unwrap_or_default() },
     };
     Ok(Box::new(Buffered::of::<TestCase>(cases)))
 }
@@ -276,9 +278,9 @@ struct State {
     watermark: Option<Timestamp>,
     /// The fingerprint of the definitions by which all choices were decoded.
     fields: String,
-    /// The most choices that a case was seen with, for fields where that is more than one:
-    /// so many rows a case may have left, and they are emptied when it is updated.
-    widest: BTreeMap<String, usize>,
+    /// The most choices that a case can have had, for fields where that is more than one: so
+    /// many rows are written when it is updated, which empties those of choices that are gone.
+    most: BTreeMap<String, usize>,
 }
 
 impl CheckpointState for State {
@@ -289,6 +291,17 @@ impl State {
     /// From when on updates are asked for; none for everything.
     fn begin(&self) -> Option<Timestamp> {
         self.watermark.map(|watermark| watermark.saturating_sub(OVERLAP).unwrap_or(watermark))
+    }
+
+    /// How many rows a field of a case gets: what is chosen, and at least one; after the first
+    /// reading as many as there can be, because fewer may be chosen than were before.
+    fn rows_of(&mut self, chosen: &Chosen, is_first: bool) -> usize {
+        let now = chosen.choices.len().max(1);
+        let most = self.most.get(chosen.field).copied().unwrap_or(1).max(chosen.most).max(now);
+        if most > 1 {
+            self.most.insert(chosen.field.to_owned(), most);
+        }
+        if is_first { now } else { most }
     }
 }
 
@@ -302,8 +315,8 @@ struct Cases {
     is_whole: bool,
     /// The definitions; asked for when there is a case to decode.
     choices: Option<Choices>,
-    /// What the last run left.
-    before: State,
+    /// Whether nothing was read before, so that no rows can be left of other choices.
+    is_first: bool,
     state: State,
 }
 
@@ -320,8 +333,9 @@ impl Source for Cases {
             none => none.insert(Choices::fetch(&self.api, self.project_id)?),
         };
         for mut case in page {
-            for (field, chosen) in choices.of(&case.custom_fields) {
-                push_choices(batches, &self.before, &mut self.state, case.id, field, chosen);
+            for chosen in choices.of(&case.custom_fields) {
+                let rows = self.state.rows_of(&chosen, self.is_first);
+                push_choices(batches, case.id, chosen, rows);
             }
             self.state.watermark = self.state.watermark.max(case.updated_on);
             case.estimate_seconds = case.estimate.as_deref().and_then(duration::seconds);
@@ -346,26 +360,13 @@ impl Cases {
     }
 }
 
-/// The rows of one field of a case: what is chosen, then nothing for each row that may be
-/// left of what was.
-fn push_choices(
-    batches: &mut Batches,
-    before: &State,
-    state: &mut State,
-    case_id: i64,
-    field: &str,
-    chosen: Vec<Choice>,
-) {
-    let rows_left = before.widest.get(field).copied().unwrap_or(0);
-    let rows = chosen.len().max(rows_left).max(1);
-    if chosen.len() > rows_left.max(1) {
-        let widest = state.widest.entry(field.to_owned()).or_default();
-        *widest = chosen.len().max(*widest);
-    }
-    let chosen = chosen.into_iter().map(Some).chain(std::iter::repeat(None));
-    for (position, choice) in (0..).zip(chosen.take(rows)) {
+/// The rows of one field of a case: what is chosen, then rows of nothing.
+fn push_choices(batches: &mut Batches, case_id: i64, chosen: Chosen, rows: usize) {
+    let choices = chosen.choices.into_iter().map(Some).chain(std::iter::repeat(None));
+    for (position, choice) in (0..).zip(choices.take(rows)) {
         let (value_id, value) = choice.map(|Choice { id, label }| (id, label)).unwrap_or_default();
-        batches.push(CustomValue { case_id, field: field.to_owned(), position, value_id, value });
+        let field = chosen.field.to_owned();
+        batches.push(CustomValue { case_id, field, position, value_id, value });
     }
 }
 

@@ -38,13 +38,18 @@ fn was_deleted(world: &World, row: &[Value]) -> bool {
     world.deleted.contains(&number(&row[0]))
 }
 
-/// Deleted cases stay with their values; where something was unchosen, a row stays empty.
+/// A row of testrail_test_case_custom_values that says nothing.
+pub fn is_empty_choice(row: &[Value]) -> bool {
+    number(&row[2]) > 0 && row[3] == Value::Null && row[4] == Value::Null
+}
+
+/// Deleted cases stay with their values; of an updated case, rows may be empty.
 pub const OF_CASES: Differences = Differences {
     stays: |world, table, row| match table {
         "testrail_sections" => false,
         "testrail_test_case_custom_values" => {
-            let is_empty = row[3] == Value::Null && row[4] == Value::Null;
-            was_deleted(world, row) || number(&row[2]) > 0 && is_empty
+            let was_moved = world.moved.contains(&number(&row[0])) && number(&row[2]) > 0;
+            was_deleted(world, row) || was_moved || is_empty_choice(row)
         }
         _ => was_deleted(world, row),
     },

@@ -95,9 +95,26 @@ pub struct Choice {
     pub label: Option<String>,
 }
 
-/// The fields of a project in which something is chosen.
+/// The fields of a project in which something is chosen, by their system names.
 #[derive(Debug)]
-pub struct Choices(BTreeMap<String, BTreeMap<i64, String>>);
+pub struct Choices(BTreeMap<String, ChoiceField>);
+
+#[derive(Debug, Hash)]
+struct ChoiceField {
+    is_multiple: bool,
+    options: BTreeMap<i64, String>,
+}
+
+/// What is chosen in one field of a case.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chosen<'a> {
+    /// The field's system name.
+    pub field: &'a str,
+    /// How many items can be chosen at once.
+    pub most: usize,
+    /// The choices, in TestRail's order.
+    pub choices: Vec<Choice>,
+}
 
 impl Choices {
     /// Asks TestRail for them: one request.
@@ -112,7 +129,8 @@ impl Choices {
             active
                 .filter_map(|mut field| {
                     let options = field.options(project_id)?;
-                    Some((field.system_name.take()?, options))
+                    let is_multiple = field.type_id == Some(MULTI_SELECT);
+                    Some((field.system_name.take()?, ChoiceField { is_multiple, options }))
                 })
                 .collect(),
         ))
@@ -128,15 +146,15 @@ impl Choices {
 
     /// Each field, with what is chosen in it; nothing where the field is absent, null or
     /// empty.
-    pub fn of<'a>(&'a self, custom: &'a Custom) -> impl Iterator<Item = (&'a str, Vec<Choice>)> {
-        self.0.iter().map(|(field, options)| {
+    pub fn of<'a>(&'a self, custom: &'a Custom) -> impl Iterator<Item = Chosen<'a>> {
+        self.0.iter().map(|(field, ChoiceField { is_multiple, options })| {
             let values = match custom.get(field) {
                 None => &[],
                 Some(JsonValue::Array(values)) => values.as_slice(),
                 Some(single) => std::slice::from_ref(single),
             };
-            let chosen = values.iter().filter_map(|value| choice(value, options)).collect();
-            (field.as_str(), chosen)
+            let choices = values.iter().filter_map(|value| choice(value, options)).collect();
+            Chosen { field, most: if *is_multiple { options.len() } else { 1 }, choices }
         })
     }
 }
@@ -202,13 +220,19 @@ mod tests {
         assert_eq!(labels(&field(12, json!([{"context": {"is_global": true}}])), 59), Some(vec![]));
     }
 
+    /// A multi-select field with one item.
+    fn choices(label: &str) -> Choices {
+        let options = BTreeMap::from([(1, label.to_owned())]);
+        let field = ChoiceField { is_multiple: true, options };
+        Choices(BTreeMap::from([("custom_a".into(), field)]))
+    }
+
     #[test]
     fn choices_are_named_and_what_is_unknown_is_kept() {
-        let options = BTreeMap::from([(1, "One".to_owned())]);
-        let fields = Choices(BTreeMap::from([("custom_a".into(), options)]));
+        let fields = choices("One");
         let chosen = |value: JsonValue| {
             let custom: Custom = serde_json::from_value(json!({"custom_a": value})).unwrap();
-            let (_, choices) = fields.of(&custom).next().unwrap();
+            let Chosen { choices, .. } = fields.of(&custom).next().unwrap();
             choices.into_iter().map(|Choice { id, label }| (id, label)).collect::<Vec<_>>()
         };
         let one = || (Some(1), Some("One".to_owned()));
@@ -219,15 +243,13 @@ mod tests {
         assert_eq!(chosen(json!(true)), [(None, Some("true".into()))]);
         assert_eq!(chosen(json!([])), []);
         assert_eq!(chosen(json!(null)), []);
-        assert_eq!(fields.of(&Custom::default()).next().unwrap(), ("custom_a", vec![]));
+        let nothing = Chosen { field: "custom_a", most: 1, choices: vec![] };
+        assert_eq!(fields.of(&Custom::default()).next().unwrap(), nothing);
     }
 
     #[test]
     fn the_fingerprint_follows_the_labels() {
-        let of = |label: &str| {
-            let options = BTreeMap::from([(1, label.to_owned())]);
-            Choices(BTreeMap::from([("custom_a".into(), options)])).fingerprint()
-        };
+        let of = |label| choices(label).fingerprint();
         assert_eq!(of("One"), of("One"));
         assert_ne!(of("One"), of("Two"));
     }

@@ -48,6 +48,8 @@ pub struct World {
     pub results: Things,
     /// The numbers of all that was deleted.
     pub deleted: BTreeSet<i64>,
+    /// The numbers of cases that were moved to another suite.
+    pub moved: BTreeSet<i64>,
     /// The numbers of results that were edited.
     pub edited: BTreeSet<i64>,
     /// How many seconds before now things happen, at most.
@@ -75,6 +77,7 @@ impl World {
             tests: Things::new(),
             results: Things::new(),
             deleted: BTreeSet::new(),
+            moved: BTreeSet::new(),
             edited: BTreeSet::new(),
             spread: DAY - 1,
             last_id: 1_000,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as JsonValue, json};
 
-use super::{BEGIN, DAY, HOUR, Things, World, entries, object, runs};
+use super::{DAY, HOUR, Things, World, entries, object, runs};
 
 /// Elapsed times as people enter them.
 const ELAPSED: [&str; 8] = ["5m", "1m 45s", "1min 5sec", "1h 2min", "1d", "1w", "-3m", ""];
@@ -107,8 +107,8 @@ impl World {
         }
         for _ in 0..8 {
             match self.roll(12) {
-                0 | 1 => drop(self.add_run()),
-                2 => drop(self.add_plan()),
+                0 | 1 => self.add_run(),
+                2 => self.add_plan(),
                 3..=5 => self.add_results(),
                 6 => self.add_entry(),
                 7 => self.edit_a_result(),
@@ -217,7 +217,7 @@ impl World {
         let sections: Vec<i64> = self.sections.keys().copied().collect();
         let suites: Vec<i64> = self.suites.keys().copied().collect();
         match (self.roll(8), self.pick(&sections), self.pick(&suites)) {
-            (0, _, _) => drop(self.add_suite()),
+            (0, _, _) => _ = self.add_suite(),
             (1, _, Some(id)) if suites.len() > 1 => self.delete_suite(id),
             (2, _, _) => {
                 let label = format!("1, Untriaged\n2, Suitable at {}\n4, Completed", self.now);
@@ -234,6 +234,7 @@ impl World {
                 let moment = self.moment();
                 let cases: Vec<i64> = self.cases.keys().copied().collect();
                 if let Some(case) = self.pick(&cases) {
+                    self.moved.insert(case);
                     let case = self.cases.get_mut(&case).expect("a case");
                     case["suite_id"] = json!(suite_id);
                     case["updated_on"] = json!(moment.max(case["updated_on"].as_i64().unwrap()));
@@ -247,7 +248,7 @@ impl World {
         }
     }
 
-    fn run_json(&mut self, id: i64, created_on: i64) -> JsonValue {
+    fn run_json(id: i64, created_on: i64) -> JsonValue {
         json!({
             "id": id, "name": format!("Run {id}"), "suite_id": 3, "plan_id": null,
             "entry_id": null, "milestone_id": null, "config": null, "refs": null, "url": null,
@@ -259,15 +260,15 @@ impl World {
 
     pub fn add_run_at(&mut self, created_on: i64, tests: i64) -> i64 {
         let id = self.new_id();
-        let run = self.run_json(id, created_on);
+        let run = Self::run_json(id, created_on);
         self.runs.insert(id, run);
         self.add_tests(id, tests);
         id
     }
 
-    fn add_run(&mut self) -> i64 {
+    fn add_run(&mut self) {
         let (created_on, tests) = (self.moment(), 1 + self.roll(4));
-        self.add_run_at(created_on, tests)
+        self.add_run_at(created_on, tests);
     }
 
     pub fn add_plan_at(&mut self, created_on: i64, runs: i64, tests: i64) -> i64 {
@@ -282,9 +283,9 @@ impl World {
         id
     }
 
-    fn add_plan(&mut self) -> i64 {
+    fn add_plan(&mut self) {
         let (created_on, runs, tests) = (self.moment(), 1 + self.roll(3), 1 + self.roll(3));
-        self.add_plan_at(created_on, runs, tests)
+        self.add_plan_at(created_on, runs, tests);
     }
 
     /// Its runs are created now, which may be in a later month than the plan.
@@ -293,7 +294,7 @@ impl World {
         let mut of_entry = Vec::new();
         for n in 0..runs {
             let id = self.new_id();
-            let mut run = self.run_json(id, self.now);
+            let mut run = Self::run_json(id, self.now);
             run["plan_id"] = json!(plan_id);
             run["entry_id"] = json!(entry_id);
             run["config"] = json!(format!("Android {n}"));
@@ -493,17 +494,19 @@ impl World {
         self.deleted.extend(gone);
         self.count_tests(run_id);
         let open_plans = self.open_plans();
-        if let Some(id) =
-            self.pick(&open_plans).filter(|_| self.now % (3 * DAY) == BEGIN % (3 * DAY))
+        if let Some(id) = self.pick(&open_plans)
+            && self.roll(3) == 0
         {
-            let plan = self.plans.get_mut(&id).expect("a plan");
-            let Some(entry) = plan["entries"].as_array_mut().expect("entries").pop() else {
-                return;
-            };
-            for run in runs(&entry) {
-                self.delete_tests_of(run["id"].as_i64().expect("a number"));
-            }
+            self.delete_entry_of(id);
         }
+    }
+
+    fn delete_entry_of(&mut self, plan_id: i64) {
+        let plan = self.plans.get_mut(&plan_id).expect("a plan");
+        let entry = plan["entries"].as_array_mut().expect("entries").pop();
+        let gone: Vec<i64> =
+            entry.iter().flat_map(runs).map(|run| run["id"].as_i64().expect("a number")).collect();
+        gone.into_iter().for_each(|run_id| self.delete_tests_of(run_id));
     }
 
     fn change_a_milestone(&mut self) {
