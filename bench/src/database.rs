@@ -128,6 +128,16 @@ impl Database {
         Ok(Facts { rows, attempts, details, title_characters })
     }
 
+    /// What a query for one whole number answers.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one.
+    pub async fn number(&self, sql: &str) -> anyhow::Result<i64> {
+        let (number,): (i64,) = fetch_one!(self, sql.to_owned());
+        Ok(number)
+    }
+
     /// How many rows of the pump's table this run inserted or changed.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! what came out.
 
 mod alone;
+mod daily;
 mod database;
 mod native;
 mod process;
@@ -25,6 +26,10 @@ struct Cli {
 enum Command {
     /// Measure everything, and print it.
     Run(run::RunArgs),
+    /// Measure a first load and the one of the day after, of TestRail and Bitrise.
+    Daily(daily::DailyArgs),
+    /// Serve the mock TestRail and Bitrise of `daily` until standard input ends.
+    ServeDaily(daily::WorldArgs),
     /// Serve the mock API on a free port of 127.0.0.1 until standard input ends.
     Serve(serve::ServeArgs),
     /// Measure the plugin's code compiled natively.
@@ -35,6 +40,8 @@ enum Command {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args).await,
+        Command::Daily(args) => daily::run(&args).await,
+        Command::ServeDaily(args) => daily::serve(&args).await,
         Command::Serve(args) => serve::serve(&args).await,
         Command::Native(args) => native::native(&args),
     }
