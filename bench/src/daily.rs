@@ -6,6 +6,7 @@
 //! share a table. After each load the tables are counted and compared with the mock's world.
 
 mod bitrise;
+mod call;
 mod mock;
 mod report;
 mod server;
@@ -110,7 +111,7 @@ pub async fn run(args: &DailyArgs) -> anyhow::Result<()> {
     // Compiles the plugins, which is not to be counted in.
     process::run(pump.command().arg("reports"))?;
     let version = Database::fresh(args.database, folder.path()).await?.version().await?;
-    let mut daily = Daily::new(args.world.scale, version);
+    let mut daily = Daily::new(&args.world.size(), version);
     for (datasource, report) in REPORTS {
         let database = Database::fresh(args.database, folder.path()).await?;
         for load in [Load::First, Load::DayAfter] {

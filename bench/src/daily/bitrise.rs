@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value as JsonValue, json};
 
-use super::testrail::Reply;
+use super::call::Reply;
 use super::world::{Check, DAY, Size, iso, scatter};
 
 /// The app's slug.

@@ -5,6 +5,7 @@ use std::fmt;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::world::Size;
 use crate::process::Usage;
 use crate::pump::Total;
 use crate::report::Machine;
@@ -89,6 +90,8 @@ pub struct Daily {
     database: String,
     /// The part of the size to plan for.
     scale: f64,
+    /// Runs outside of plans that nobody closed.
+    forgotten_runs: usize,
     /// For each report the first load, then that of the day after.
     pub loads: Vec<Measured>,
 }
@@ -115,8 +118,10 @@ impl Requests {
 
 impl Daily {
     /// Nothing yet.
-    pub fn new(scale: f64, database: String) -> Self {
-        Daily { machine: Machine::this(), database, scale, loads: Vec::new() }
+    pub fn new(size: &Size, database: String) -> Self {
+        let Size { scale, forgotten_runs, .. } = *size;
+        let (machine, loads) = (Machine::this(), Vec::new());
+        Daily { machine, database, scale, forgotten_runs, loads }
     }
 
     fn requests(&self, report: Option<&str>) -> Requests {
@@ -190,7 +195,8 @@ fn table<const N: usize>(header: [&str; N], first_number: usize) -> Table {
 
 impl fmt::Display for Daily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}; scale {}\n", self.database, self.scale)?;
+        let Daily { database, scale, forgotten_runs, .. } = self;
+        writeln!(f, "{database}; scale {scale}; {forgotten_runs} runs that nobody closed\n")?;
         writeln!(f, "{}\n", self.costs())?;
         writeln!(f, "{}", self.goals())
     }

@@ -24,7 +24,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::bitrise::Bitrise;
-use super::testrail::{Reply, TestRail};
+use super::call::Reply;
+use super::testrail::TestRail;
 use super::world::{Check, Size};
 
 struct Api {

@@ -5,17 +5,15 @@
 //! number of the thing and from when the world was made, so two worlds of the same size and
 //! time are the same.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::{Value as JsonValue, json};
 
+use super::call::{Call, Reply, error, found};
 use super::world::{Check, DAY, HOUR, Size, scatter};
 
 /// The project's number.
 pub const PROJECT: i64 = 59;
-/// The most that a page holds.
-const PAGE: usize = 250;
 const RUNS_PER_PLAN: usize = 60;
 /// Sections of a suite.
 const SECTIONS: i64 = 20;
@@ -69,9 +67,6 @@ pub struct TestRail {
     runs: Vec<Run>,
     plans: Vec<Plan>,
 }
-
-/// What is answered: a status and a body.
-pub type Reply = (u16, JsonValue);
 
 impl TestRail {
     /// The project as it has become until `today`, of which a day began at `yesterday`.
@@ -464,79 +459,9 @@ fn fields() -> JsonValue {
     ])
 }
 
-/// A request, taken apart.
-struct Call<'a> {
-    method: &'a str,
-    id: Option<i64>,
-    parameters: HashMap<&'a str, i64>,
-}
-
-impl<'a> Call<'a> {
-    /// None when it is not of TestRail's form.
-    fn of(call: &'a str) -> Option<Self> {
-        let mut parts = call.strip_prefix("/api/v2/")?.split('&');
-        let path = parts.next()?;
-        let (method, id) = match path.split_once('/') {
-            Some((method, id)) => (method, Some(id.parse().ok()?)),
-            None => (path, None),
-        };
-        let mut parameters = HashMap::new();
-        for part in parts {
-            let (name, value) = part.split_once('=')?;
-            parameters.insert(name, value.parse().ok()?);
-        }
-        Some(Call { method, id, parameters })
-    }
-
-    /// Whether the filters of this name let a time pass. They leave out the second they name.
-    fn admits(&self, name: &str, time: i64) -> bool {
-        let bound = |side: &str| self.parameters.get(format!("{name}_{side}").as_str());
-        bound("after").is_none_or(|after| time > *after)
-            && bound("before").is_none_or(|before| time < *before)
-    }
-
-    fn admits_completed(&self, is_completed: bool) -> bool {
-        self.parameters.get("is_completed").is_none_or(|wanted| (*wanted != 0) == is_completed)
-    }
-
-    /// A page of a list.
-    fn list<T>(
-        &self,
-        key: &str,
-        items: impl Iterator<Item = T>,
-        json: impl Fn(&T) -> JsonValue,
-    ) -> Reply {
-        let number = |name, otherwise| self.parameters.get(name).copied().unwrap_or(otherwise);
-        let limit = usize::try_from(number("limit", PAGE as i64)).unwrap_or(0);
-        let offset = usize::try_from(number("offset", 0)).unwrap_or(0);
-        if !(1..=PAGE).contains(&limit) {
-            return error("Field :limit is out of range.");
-        }
-        let mut items = items.skip(offset);
-        let page: Vec<JsonValue> = items.by_ref().take(limit).map(|item| json(&item)).collect();
-        let id = self.id.map(|id| format!("/{id}")).unwrap_or_default();
-        let next = items.next().map(|_| {
-            format!("/api/v2/{}{id}&limit={limit}&offset={}", self.method, offset + limit)
-        });
-        let body = json!({"offset": offset, "limit": limit, "size": page.len(),
-                          "_links": {"next": next, "prev": null}, key: page});
-        (200, body)
-    }
-}
-
-fn found<T>(thing: Option<T>, json: impl Fn(T) -> JsonValue, field: &str) -> Reply {
-    match thing {
-        Some(thing) => (200, json(thing)),
-        None => error(&format!("Field :{field} is not valid.")),
-    }
-}
-
-fn error(message: &str) -> Reply {
-    (400, json!({ "error": message }))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::call::PAGE;
     use super::*;
 
     fn size(scale: f64) -> Size {
