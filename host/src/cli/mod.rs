@@ -78,8 +78,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
 fn start_log(verbose: u8) {
     use tracing_subscriber::EnvFilter;
     let default = match verbose {
-        0 => "warn,test_dashboard=info,test_dashboard_store=info,test_dashboard_egress=info",
-        1 => "info,test_dashboard=debug,test_dashboard_store=debug,test_dashboard_egress=debug",
+        // A merge of many rows may take a second; sqlx would warn of it with the whole SQL.
+        0 => {
+            "warn,sqlx=error,test_dashboard=info,test_dashboard_store=info,test_dashboard_egress=info"
+        }
+        1 => {
+            "info,sqlx=error,test_dashboard=debug,test_dashboard_store=debug,test_dashboard_egress=debug"
+        }
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

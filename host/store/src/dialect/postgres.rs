@@ -163,7 +163,7 @@ impl Dialect for PostgresDialect {
             // each of them, unless these have an index. Made after the COPY, which is faster.
             format!("CREATE INDEX {} ON {stage} ({})", stage_index(table), key_columns(table)),
             // Without it the planner takes the staged rows for few as well.
-            format!("ANALYZE {stage}"),
+            format!("ANALYZE {stage} ({})", key_columns(table)),
             format!(
                 "DELETE FROM {stage} AS a USING {stage} AS b WHERE {same} AND a.\"_seq\" < b.\"_seq\""
             ),
