@@ -13,6 +13,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod fixtures;
 pub mod misuse;
 pub mod plugin;
 pub mod pump;

@@ -5,7 +5,8 @@
 //! plugin saw them, known secrets removed. The answers that the host retried are in it too,
 //! in order: a replay meets the same rate limit, and waits for nothing. An attempt without an
 //! answer has the status 0 and says in its comment what failed. `pages[0]` is the run: its
-//! `startedDateTime` is the time that the plugin was given.
+//! `startedDateTime` is the time that the plugin was given, its comment the window that was
+//! asked for, where there was one.
 //!
 //! A replayed request is found by method, scheme, host, port, path, query (sorted by name,
 //! then value) and body. Repeats of the same request get the recorded answers in order.
@@ -40,6 +41,38 @@ pub enum Tape {
     Replay(Cassette),
 }
 
+/// The time that a run looks at. A recording keeps it, so that a replay asks for the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// From when on, inclusive.
+    pub since: Option<Timestamp>,
+    /// Until when, exclusive.
+    pub until: Option<Timestamp>,
+}
+
+impl Window {
+    /// As the comment of a recording's page: `since 2026-03-01T00:00:00Z until …`. None for a
+    /// window without bounds.
+    fn to_comment(self) -> Option<String> {
+        let bounds = [("since", self.since), ("until", self.until)];
+        let told: Vec<String> = bounds
+            .iter()
+            .filter_map(|(word, moment)| moment.map(|moment| format!("{word} {moment}")))
+            .collect();
+        (!told.is_empty()).then(|| told.join(" "))
+    }
+
+    /// What [`to_comment`](Window::to_comment) wrote. Any other comment bounds nothing.
+    fn from_comment(comment: &str) -> Window {
+        let words: Vec<&str> = comment.split_whitespace().collect();
+        let after = |word| {
+            let at = words.iter().position(|found| *found == word)?;
+            words.get(at + 1)?.parse().ok()
+        };
+        Window { since: after("since"), until: after("until") }
+    }
+}
+
 /// What came of one attempt, as a recording knows it: an answer, or why there was none.
 pub(crate) type Recorded = Result<Response<Bytes>, String>;
 
@@ -51,6 +84,7 @@ pub struct Recorder(Arc<RecorderInner>);
 struct RecorderInner {
     title: String,
     now: Timestamp,
+    window: Window,
     entries: Mutex<Vec<Entries>>,
 }
 
@@ -58,9 +92,9 @@ struct RecorderInner {
 const PAGE: &str = "run";
 
 impl Recorder {
-    /// An empty recording of a run that takes `now` for the present.
-    pub fn new(title: String, now: Timestamp) -> Recorder {
-        Recorder(Arc::new(RecorderInner { title, now, entries: Mutex::default() }))
+    /// An empty recording of a run that takes `now` for the present and looks at `window`.
+    pub fn new(title: String, now: Timestamp, window: Window) -> Recorder {
+        Recorder(Arc::new(RecorderInner { title, now, window, entries: Mutex::default() }))
     }
 
     /// Writes what was recorded so far: whole or not at all, readable by its owner only,
@@ -80,7 +114,7 @@ impl Recorder {
             id: PAGE.to_owned(),
             title: self.0.title.clone(),
             page_timings: PageTimings::default(),
-            comment: None,
+            comment: self.0.window.to_comment(),
         };
         let creator = Creator {
             name: "test-dashboard".to_owned(),
@@ -227,6 +261,7 @@ pub struct Cassette(Arc<CassetteInner>);
 #[derive(Debug)]
 struct CassetteInner {
     now: Option<Timestamp>,
+    window: Window,
     /// What was recorded, in the order of the file.
     requests: Vec<Repeats>,
     by_key: HashMap<Key, usize>,
@@ -289,7 +324,9 @@ impl Cassette {
     fn from_log(log: Log) -> Result<Cassette, String> {
         let page = log.pages.as_ref().and_then(|pages| pages.first());
         let now = page.map(|page| parse_time(&page.started_date_time)).transpose()?;
-        let mut inner = CassetteInner { now, requests: Vec::new(), by_key: HashMap::new() };
+        let comment = page.and_then(|page| page.comment.as_deref());
+        let window = comment.map(Window::from_comment).unwrap_or_default();
+        let mut inner = CassetteInner { now, window, requests: Vec::new(), by_key: HashMap::new() };
         for (index, entry) in log.entries.iter().enumerate() {
             inner
                 .add(entry)
@@ -301,6 +338,11 @@ impl Cassette {
     /// The time that the recorded run took for the present.
     pub fn now(&self) -> Option<Timestamp> {
         self.0.now
+    }
+
+    /// The window that the recorded run looked at.
+    pub fn window(&self) -> Window {
+        self.0.window
     }
 
     /// The recorded requests that were not asked for, or not as often as they were recorded.

@@ -36,7 +36,7 @@ mod testing;
 
 pub use address::{AddressPolicy, AddressPolicyError};
 pub use allow::{AllowList, AllowListError};
-pub use cassette::{Cassette, Recorder, Tape};
+pub use cassette::{Cassette, Recorder, Tape, Window};
 pub use credential::{Credential, CredentialError, CredentialKind, Secret};
 pub use error::GateError;
 pub use gate::{Gate, GateOptions};

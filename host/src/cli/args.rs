@@ -89,15 +89,9 @@ pub struct RunArgs {
     /// A report of a configured plugin; `test-dashboard reports` shows them.
     #[arg(long, value_name = "REPORT")]
     pub report_type: Option<String>,
-    /// How many days to look back.
-    #[arg(long, value_name = "N", conflicts_with = "since")]
-    pub num_days: Option<u32>,
-    /// The first day to look at, such as 2026-03-01 (UTC).
-    #[arg(long, value_name = "DATE")]
-    pub since: Option<Date>,
-    /// The last day to look at (UTC), included.
-    #[arg(long, value_name = "DATE")]
-    pub until: Option<Date>,
+    /// The days to look at.
+    #[command(flatten)]
+    pub days: Days,
     /// Read everything again, without checkpoints, and remove what is gone upstream.
     #[arg(long, conflicts_with_all = ["num_days", "since", "until"])]
     pub full: bool,
@@ -119,6 +113,27 @@ impl RunArgs {
     /// Whether nothing was asked for.
     pub fn is_empty(&self) -> bool {
         self.project.is_none() && self.report_type.is_none()
+    }
+}
+
+/// The days that a run looks at.
+#[derive(Debug, Args)]
+pub struct Days {
+    /// How many days to look back.
+    #[arg(long, value_name = "N", conflicts_with = "since")]
+    pub num_days: Option<u32>,
+    /// The first day to look at, such as 2026-03-01 (UTC).
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<Date>,
+    /// The last day to look at (UTC), included.
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<Date>,
+}
+
+impl Days {
+    /// Whether any were named.
+    pub fn are_named(&self) -> bool {
+        self.num_days.is_some() || self.since.is_some() || self.until.is_some()
     }
 }
 
@@ -152,23 +167,55 @@ pub enum DbCommand {
 /// What to do with plugin files.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Show what a file is and asks for: version, reports, tables, hosts, credentials.
-    Inspect(InspectArgs),
+    /// Begin a plugin: a small project that builds, with a recorded fixture and its rows.
+    New(NewArgs),
     /// Build a component from a plugin's source.
     Build(BuildArgs),
+    /// Show what a file is and asks for: version, reports, tables, hosts, credentials.
+    Inspect(InspectArgs),
+    /// Try everything that a run relies on, with recorded fixtures and without a network.
+    Check(PluginCheckArgs),
+    /// Record one live run as fixtures: no credentials in them, personal fields masked.
+    Record(RecordArgs),
+    /// Replay all fixtures and compare the rows with the golden files beside them.
+    Test(TestArgs),
+    /// Install a plugin, or another version of one, pinned by its digest.
+    Add(AddArgs),
+    /// Show the installed plugins.
+    List,
+    /// Take an installed plugin away.
+    Remove(RemoveArgs),
+    /// Compare all installed plugins with the lock file.
+    Verify,
 }
 
-/// Which file to show.
+/// What to begin.
 #[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// The plugin's file.
-    pub file: PathBuf,
+pub struct NewArgs {
+    /// The datasource's name: lower-case letters and digits. The folder is named like it.
+    pub name: String,
+    /// What the plugin is written in.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub language: Language,
+}
+
+/// What a plugin is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// Rust, with the SDK.
+    Rust,
+    /// Python, with componentize-py.
+    Python,
+    /// JavaScript, with componentize-js.
+    #[value(name = "javascript")]
+    JavaScript,
 }
 
 /// What to build.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// The folder with the plugin's Cargo.toml.
+    /// The plugin's folder.
+    #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// Where the component goes; by default NAME.wasm beside the target folder's others.
     #[arg(short, long, value_name = "FILE")]
@@ -179,4 +226,90 @@ pub struct BuildArgs {
     /// The target folder of the build.
     #[arg(long, value_name = "DIR")]
     pub target_dir: Option<PathBuf>,
+}
+
+/// Which file to show.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The plugin's file.
+    pub file: PathBuf,
+}
+
+/// Which file to try, and with what.
+#[derive(Debug, Args)]
+pub struct PluginCheckArgs {
+    /// The plugin's file.
+    pub file: PathBuf,
+    /// The folder with the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
+    /// configuration, which names the projects' settings.
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
+    /// Only this project's fixtures.
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only this report's fixtures.
+    #[arg(long, value_name = "REPORT", alias = "report-type")]
+    pub report: Option<String>,
+    /// Do not fail for rules that could not be tried for want of a recording.
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// What to record.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The plugin's file.
+    pub file: PathBuf,
+    /// A configured project.
+    #[arg(long, value_name = "NAME")]
+    pub project: String,
+    /// A report of the plugin.
+    #[arg(long, value_name = "REPORT", alias = "report-type")]
+    pub report: String,
+    /// The folder for the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
+    /// configuration.
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: Option<PathBuf>,
+    /// Replace what this JSON path (RFC 9535) finds in answers, such as '$..email'; may be
+    /// given several times.
+    #[arg(long, value_name = "PATH")]
+    pub mask: Vec<String>,
+    /// The days to look at.
+    #[command(flatten)]
+    pub days: Days,
+}
+
+/// Which plugin to test.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The plugin's folder, with its configuration and its fixtures.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Write the golden files instead of comparing with them.
+    #[arg(long)]
+    pub update: bool,
+}
+
+/// What to install.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The plugin's file, or the https:// address of one.
+    #[arg(value_name = "FILE|URL")]
+    pub source: String,
+    /// The SHA-256 that the file has to have, in hexadecimal.
+    #[arg(long, value_name = "HEX")]
+    pub sha256: Option<String>,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// What to take away.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The plugin's name.
+    pub name: String,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
 }

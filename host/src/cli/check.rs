@@ -7,12 +7,11 @@ use test_dashboard_egress::{Gate, GateOptions, RequestBudget, Session, Tape};
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
 use super::output::say;
-use super::run::check_settings;
 use super::{context, output};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
-use crate::pump::{Installed, gate_options};
+use crate::pump::{Installed, gate_options, settings_of};
 
 /// How many projects are tried at the same time.
 const AT_ONCE: usize = 4;
@@ -110,9 +109,7 @@ async fn one_project(
     project: &str,
     environment: &Environment,
 ) -> Result<String, String> {
-    let settings =
-        config.settings(project, name, environment).map_err(|error| error.to_string())?;
-    check_settings(project, name, &plugin.description, &settings)
+    let settings = settings_of(config, environment, name, plugin, project)
         .map_err(|error| error.to_string())?;
     let limits = plugin.limits();
     let label = format!("{project} check");
@@ -124,7 +121,7 @@ async fn one_project(
     let context = ProjectContext {
         project: project.to_string(),
         base_url: base_url.to_string(),
-        settings: serde_json::Value::Object(settings).to_string(),
+        settings,
         now: jiff::Timestamp::now(),
     };
     let options = InstanceOptions { label, gate: Some((gate.clone(), session)), now: context.now };

@@ -1,13 +1,13 @@
 //! What a person types. The command line is declared in [`args`]; each command is a file.
 
 mod args;
-mod build;
 mod check;
 mod context;
+mod days;
 mod db;
 mod exit;
-mod inspect;
 mod output;
+mod plugin;
 mod reports;
 mod run;
 mod runs;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, DbCommand, PluginCommand};
+use args::{Cli, Command, DbCommand};
 use exit::Exit;
 
 use crate::misuse::Misuse;
@@ -66,10 +66,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Runs(args)) => runs::runs(common, &args).await,
         Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
         Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
-        Some(Command::Plugin { command: PluginCommand::Inspect(args) }) => {
-            inspect::inspect(common, &args).await
-        }
-        Some(Command::Plugin { command: PluginCommand::Build(args) }) => build::build(&args).await,
+        Some(Command::Plugin { command }) => plugin::plugin(common, &command).await,
     }
 }
 

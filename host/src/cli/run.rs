@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use test_dashboard_egress::Gate;
+use test_dashboard_egress::{Cassette, Gate, Tape};
 use test_dashboard_store::{NewRun, Outcome, Owner, RunEnd, RunId, Store, TableChange};
 
 use super::args::{Common, Format, RunArgs};
 use super::exit::Exit;
-use super::{context, output};
+use super::{context, days, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::{ProjectContext, Request, Runtime};
 use crate::pump::{
-    self, DryRows, Installed, Job, Options, PartitionReport, RunReport, Sink, Tapes, Window,
-    gate_options, make_full_if_due,
+    self, DryRows, Installed, Job, Options, PartitionReport, RunReport, Sink, Tapes, gate_options,
+    make_full_if_due, settings_of,
 };
 
 /// How many partitions are read at the same time when nothing else is said.
@@ -91,27 +91,24 @@ fn jobs(
     let tables = plugin.tables_of(declared);
     let mut jobs = Vec::new();
     for project in projects {
-        let settings = config.settings(&project, datasource, environment)?;
-        check_settings(&project, datasource, &plugin.description, &settings)?;
-        let tape = options.tapes.open(&project, report, jiff::Timestamp::now())?;
-        let now = match &tape {
-            test_dashboard_egress::Tape::Replay(cassette) => cassette.now(),
-            _ => None,
-        }
-        .unwrap_or_else(jiff::Timestamp::now);
-        let window = window(args, now)?;
+        let settings = settings_of(config, environment, datasource, plugin, &project)?;
+        let cassette = options.tapes.cassette(&project, report)?;
+        let now = cassette.as_ref().and_then(Cassette::now).unwrap_or_else(jiff::Timestamp::now);
+        let window = match &cassette {
+            Some(cassette) if !args.days.are_named() && !args.full => cassette.window(),
+            _ => days::window(&args.days, now)?,
+        };
+        let tape = match cassette {
+            Some(cassette) => Tape::Replay(cassette),
+            None => options.tapes.live(&project, report, now, window),
+        };
         jobs.push(Job {
             datasource: datasource.to_string(),
             plugin: Arc::clone(plugin),
             gate: gate.clone(),
             request: Request {
                 report: report.to_string(),
-                context: ProjectContext {
-                    project,
-                    base_url: base_url.clone(),
-                    settings: serde_json::Value::Object(settings).to_string(),
-                    now,
-                },
+                context: ProjectContext { project, base_url: base_url.clone(), settings, now },
                 since: window.since,
                 until: window.until,
                 full: args.full,
@@ -121,63 +118,6 @@ fn jobs(
         });
     }
     Ok(jobs)
-}
-
-/// A setting that the plugin does not take is a spelling mistake; one that it cannot do
-/// without is asked for before anything is tried.
-pub fn check_settings(
-    project: &str,
-    datasource: &str,
-    description: &test_dashboard_model::Description,
-    settings: &serde_json::Map<String, serde_json::Value>,
-) -> Result<(), Misuse> {
-    let known = description.settings.iter().map(|setting| &setting.name);
-    for name in settings.keys() {
-        if !known.clone().any(|known| known == name) {
-            return Err(Misuse::new(format!(
-                "projects.{project}.{datasource}.{name}: the plugin takes no such setting{}",
-                crate::misuse::did_you_mean(name, known)
-            )));
-        }
-    }
-    for setting in &description.settings {
-        if setting.required && !settings.contains_key(&setting.name) {
-            return Err(Misuse::new(format!(
-                "projects.{project}.{datasource}.{} is missing: {}",
-                setting.name, setting.description
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The window that the arguments mean, in whole days, UTC.
-fn window(args: &RunArgs, now: jiff::Timestamp) -> Result<Window, Misuse> {
-    let midnight = |day: jiff::civil::Date| {
-        day.to_zoned(jiff::tz::TimeZone::UTC)
-            .map(|zoned| zoned.timestamp())
-            .map_err(|error| Misuse::new(format!("{day} is no day that can be looked at: {error}")))
-    };
-    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let since = match (args.since, args.num_days) {
-        (Some(day), _) => Some(day),
-        (None, Some(days)) => {
-            let span = jiff::Span::new().try_days(i64::from(days));
-            let day = span.and_then(|span| today.checked_sub(span));
-            Some(day.map_err(|_| Misuse::new(format!("--num-days {days} is before all days")))?)
-        }
-        (None, None) => None,
-    };
-    let after = match args.until {
-        Some(day) => Some(day.tomorrow().map_err(|error| Misuse::new(error.to_string()))?),
-        None => None,
-    };
-    if let (Some(since), Some(after)) = (since, after)
-        && since >= after
-    {
-        return Err(Misuse::new("--since is after --until: there is no day to look at"));
-    }
-    Ok(Window { since: since.map(midnight).transpose()?, until: after.map(midnight).transpose()? })
 }
 
 /// Prepares the tables, pumps, and keeps the history.
@@ -280,73 +220,4 @@ async fn until_interrupted(
         _ = terminate.recv() => None,
     };
     Ok(outcome)
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-
-    use super::*;
-    use crate::cli::args::Cli;
-
-    fn window_of(arguments: &[&str]) -> Result<(Option<String>, Option<String>), String> {
-        let common = ["test-dashboard", "--project", "fenix", "--report-type", "issues"];
-        let cli = Cli::try_parse_from(common.iter().chain(arguments)).map_err(|e| e.to_string())?;
-        let now = "2026-03-10T06:00:00Z".parse().unwrap();
-        let window = window(&cli.run, now).map_err(|error| error.to_string())?;
-        let text = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
-        Ok((text(window.since), text(window.until)))
-    }
-
-    fn moment(text: &str) -> Option<String> {
-        Some(text.to_string())
-    }
-
-    #[test]
-    fn days_are_whole_days_in_utc() {
-        assert_eq!(window_of(&[]).unwrap(), (None, None));
-        let month = window_of(&["--num-days", "30"]).unwrap();
-        assert_eq!(month, (moment("2026-02-08T00:00:00Z"), None));
-        let day = window_of(&["--since", "2026-03-01", "--until", "2026-03-01"]).unwrap();
-        assert_eq!(day, (moment("2026-03-01T00:00:00Z"), moment("2026-03-02T00:00:00Z")));
-    }
-
-    #[test]
-    fn windows_that_cannot_be_are_refused() {
-        assert!(window_of(&["--since", "2026-03-02", "--until", "2026-03-01"]).is_err());
-        assert!(window_of(&["--num-days", "4000000000"]).is_err());
-        assert!(window_of(&["--since", "yesterday"]).is_err());
-        assert!(window_of(&["--since", "2026-03-02", "--num-days", "3"]).is_err());
-    }
-
-    #[test]
-    fn settings_are_those_that_the_plugin_takes() {
-        let description = test_dashboard_model::Description {
-            name: "github".into(),
-            version: "0.1.0".into(),
-            summary: String::new(),
-            default_base_url: None,
-            hosts: vec![],
-            credentials: vec![],
-            requests_per_minute: None,
-            settings: vec![test_dashboard_model::Setting {
-                name: "repository".into(),
-                description: "owner/name".into(),
-                required: true,
-            }],
-            tables: vec![],
-            reports: vec![],
-        };
-        let problem = |settings: serde_json::Value| {
-            let serde_json::Value::Object(map) = settings else { panic!("no object") };
-            check_settings("fenix", "github", &description, &map)
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default()
-        };
-        assert_eq!(problem(serde_json::json!({"repository": "a/b"})), "");
-        assert!(problem(serde_json::json!({})).contains("repository is missing: owner/name"));
-        let misspelt = problem(serde_json::json!({"repositry": "a/b"}));
-        assert!(misspelt.contains("did you mean repository?"), "{misspelt}");
-    }
 }

@@ -78,6 +78,12 @@ impl Plugin {
         &self.limits
     }
 
+    /// The same plugin with other budgets for its instances.
+    #[must_use]
+    pub fn with_limits(self, limits: Arc<Limits>) -> Self {
+        Plugin { limits, ..self }
+    }
+
     /// A fresh instance, with its own memory and accounts.
     ///
     /// # Errors

@@ -1,14 +1,15 @@
 //! The plugins of a configuration, loaded, and the gate of each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use test_dashboard_egress::{
     AddressPolicy, AllowList, Credential, CredentialKind as EgressKind, GateOptions, Secret,
 };
-use test_dashboard_model::{CredentialKind, Report};
+use test_dashboard_model::{CredentialKind, Description, Report};
 
-use crate::config::{Config, DatasourceConfig, Environment, Limits};
+use crate::config::{Config, DatasourceConfig, Environment, Limits, LimitsConfig};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, PluginError, Runtime};
 
@@ -93,6 +94,34 @@ impl Installed {
             .iter()
             .filter_map(|(name, plugin)| Some((name.as_str(), plugin.as_ref().ok()?)))
     }
+}
+
+/// Loads one file as the plugin of the datasource that it says it is for, whichever file the
+/// configuration names.
+///
+/// # Errors
+///
+/// [`PluginError`] when it cannot be loaded; [`Misuse`] when the configuration has no such
+/// datasource.
+pub async fn load_one(
+    config: &Config,
+    runtime: &Runtime,
+    file: &Path,
+) -> anyhow::Result<Arc<Plugin>> {
+    let general = LimitsConfig::default()
+        .resolve(&config.limits)
+        .map_err(|problem| Misuse::new(problem.to_string()))?;
+    let plugin = runtime.load(file, Arc::new(general)).await?;
+    let name = plugin.description.name.clone();
+    let Some(datasource) = config.datasources.get(&name) else {
+        return Err(Misuse::new(format!(
+            "{} is for {name}, and the configuration has no [datasources.{name}]",
+            file.display()
+        ))
+        .into());
+    };
+    let limits = limits_of(config, &name, datasource)?;
+    Ok(Arc::new(plugin.with_limits(Arc::new(limits))))
 }
 
 fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Result<Limits, Misuse> {
@@ -238,4 +267,87 @@ fn credential(
     };
     let credential = Credential::new(kind, secret, base_url);
     credential.map(Some).map_err(|error| wrong("secret", &error))
+}
+
+/// A project's settings for a datasource as its plugin is given them: a JSON object as text,
+/// variables replaced.
+///
+/// # Errors
+///
+/// [`Misuse`] names the variable that is not set, the setting that the plugin does not take,
+/// or the one that it cannot do without.
+pub fn settings_of(
+    config: &Config,
+    environment: &Environment,
+    datasource: &str,
+    plugin: &Plugin,
+    project: &str,
+) -> Result<String, Misuse> {
+    let settings = config.settings(project, datasource, environment)?;
+    check_settings(project, datasource, &plugin.description, &settings)?;
+    Ok(serde_json::Value::Object(settings).to_string())
+}
+
+/// A setting that the plugin does not take is a spelling mistake; one that it cannot do
+/// without is asked for before anything is tried.
+fn check_settings(
+    project: &str,
+    datasource: &str,
+    description: &Description,
+    settings: &serde_json::Map<String, serde_json::Value>,
+) -> Result<(), Misuse> {
+    let known = description.settings.iter().map(|setting| &setting.name);
+    for name in settings.keys() {
+        if !known.clone().any(|known| known == name) {
+            return Err(Misuse::new(format!(
+                "projects.{project}.{datasource}.{name}: the plugin takes no such setting{}",
+                did_you_mean(name, known)
+            )));
+        }
+    }
+    for setting in &description.settings {
+        if setting.required && !settings.contains_key(&setting.name) {
+            return Err(Misuse::new(format!(
+                "projects.{project}.{datasource}.{} is missing: {}",
+                setting.name, setting.description
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_those_that_the_plugin_takes() {
+        let description = Description {
+            name: "github".into(),
+            version: "0.1.0".into(),
+            summary: String::new(),
+            default_base_url: None,
+            hosts: vec![],
+            credentials: vec![],
+            requests_per_minute: None,
+            settings: vec![test_dashboard_model::Setting {
+                name: "repository".into(),
+                description: "owner/name".into(),
+                required: true,
+            }],
+            tables: vec![],
+            reports: vec![],
+        };
+        let problem = |settings: serde_json::Value| {
+            let serde_json::Value::Object(map) = settings else { panic!("no object") };
+            check_settings("fenix", "github", &description, &map)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(problem(serde_json::json!({"repository": "a/b"})), "");
+        assert!(problem(serde_json::json!({})).contains("repository is missing: owner/name"));
+        let misspelt = problem(serde_json::json!({"repositry": "a/b"}));
+        assert!(misspelt.contains("did you mean repository?"), "{misspelt}");
+    }
 }

@@ -3,19 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use test_dashboard_egress::{Cassette, Gate, GateError, Recorder, RequestBudget, Session, Tape};
+use test_dashboard_egress::{
+    Cassette, Gate, GateError, Recorder, RequestBudget, Session, Tape, Window,
+};
 use test_dashboard_model::Table;
 
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
-
-/// The days that a run looks at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
-    /// From when on, inclusive.
-    pub since: Option<jiff::Timestamp>,
-    /// Until when, exclusive.
-    pub until: Option<jiff::Timestamp>,
-}
 
 /// Where a run's requests are recorded to or replayed from.
 #[derive(Debug, Clone, Default)]
@@ -35,22 +28,25 @@ impl Tapes {
         matches!(self, Tapes::Replay(_))
     }
 
-    /// The tape of one report and project.
+    /// The recording that answers for one report and project; none for a run that asks the
+    /// network.
     ///
     /// # Errors
     ///
     /// When the recording cannot be read.
-    pub fn open(
-        &self,
-        project: &str,
-        report: &str,
-        now: jiff::Timestamp,
-    ) -> Result<Tape, GateError> {
+    pub fn cassette(&self, project: &str, report: &str) -> Result<Option<Cassette>, GateError> {
         match self {
-            Tapes::Live => Ok(Tape::Live),
-            Tapes::Record(_) => Ok(Tape::Record(Recorder::new(format!("{project} {report}"), now))),
-            Tapes::Replay(folder) => {
-                Cassette::load(&file(folder, project, report)).map(Tape::Replay)
+            Tapes::Live | Tapes::Record(_) => Ok(None),
+            Tapes::Replay(folder) => Cassette::load(&file(folder, project, report)).map(Some),
+        }
+    }
+
+    /// The tape of a run that asks the network.
+    pub fn live(&self, project: &str, report: &str, now: jiff::Timestamp, window: Window) -> Tape {
+        match self {
+            Tapes::Live | Tapes::Replay(_) => Tape::Live,
+            Tapes::Record(_) => {
+                Tape::Record(Recorder::new(format!("{project} {report}"), now, window))
             }
         }
     }

@@ -14,8 +14,8 @@ mod run;
 mod sink;
 
 pub use full::make_full_if_due;
-pub use installed::{Installed, gate_options};
-pub use job::{Job, Tapes, Window};
+pub use installed::{Installed, gate_options, load_one, settings_of};
+pub use job::{Job, Tapes};
 pub use report::{PartitionReport, RunReport, Tally};
 pub use run::{Options, run};
 pub use sink::{DryRows, DryTable, Sink};

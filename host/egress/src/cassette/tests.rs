@@ -65,7 +65,7 @@ async fn what_was_recorded_is_what_a_replay_answers() {
             get(&server.url("/none")),
         ]
     };
-    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap());
+    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap(), Window::default());
     let live = session(Tape::Record(recorder.clone()));
     let mut recorded = Vec::new();
     for request in asked() {
@@ -92,11 +92,29 @@ async fn what_was_recorded_is_what_a_replay_answers() {
     assert_eq!(server.requests().len(), 4, "a replay sends nothing");
 }
 
+#[test]
+fn a_recording_keeps_the_window_of_its_run() {
+    let moment = |text: &str| Some(text.parse().unwrap());
+    let windows = [
+        Window::default(),
+        Window { since: moment("2026-02-01T00:00:00Z"), until: None },
+        Window { since: None, until: moment("2026-03-01T00:00:00.5Z") },
+        Window { since: moment("2026-02-01T00:00:00Z"), until: moment("2026-03-01T00:00:00Z") },
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.har");
+    for window in windows {
+        Recorder::new("t".into(), NOW.parse().unwrap(), window).write(&path).unwrap();
+        assert_eq!(Cassette::load(&path).unwrap().window(), window);
+    }
+    assert_eq!(Window::from_comment("recorded since we could not sleep"), Window::default());
+}
+
 #[tokio::test]
 async fn a_recording_is_a_har_file_of_its_owner() {
     let server = Server::with(vec![Reply::new(200, &[], b"\xff")]).await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap());
+    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap(), Window::default());
     gate.send(
         request(Method::POST, &server.url("/a?x=1"), "b"),
         &session(Tape::Record(recorder.clone())),
@@ -135,7 +153,7 @@ async fn attempts_without_an_answer_are_recorded_and_replayed() {
         Server::with(vec![Reply::claiming(9, 200, &[], b"half"), Reply::new(200, &[], b"whole")])
             .await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let recorder = Recorder::new("run".into(), NOW.parse().unwrap());
+    let recorder = Recorder::new("run".into(), NOW.parse().unwrap(), Window::default());
     gate.send(get(&server.url("/")), &session(Tape::Record(recorder.clone()))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     recorder.write(&folder.path().join("run.har")).unwrap();
@@ -308,7 +326,7 @@ fn a_file_that_is_no_recording_is_refused_with_its_name_and_reason() {
 #[test]
 fn a_recording_that_cannot_be_written_says_where() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let recorder = Recorder::new("run".into(), NOW.parse().unwrap());
+    let recorder = Recorder::new("run".into(), NOW.parse().unwrap(), Window::default());
     let error = recorder.write(&file.path().join("below/a/file.har")).unwrap_err().to_string();
     assert!(
         error.starts_with("cannot write the recording ") && error.contains("file.har"),

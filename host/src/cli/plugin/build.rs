@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use wit_component::ComponentEncoder;
 
-use super::args::BuildArgs;
-use super::exit::Exit;
-use super::output::say;
+use crate::cli::args::BuildArgs;
+use crate::cli::exit::Exit;
+use crate::cli::output::say;
 use crate::misuse::Misuse;
 
 /// The script that finds a usable target and compiles to it.
-const SCRIPT: &str = include_str!("../../../scripts/build-wasm");
+const SCRIPT: &str = include_str!("../../../../scripts/build-wasm");
 
 /// Builds the plugin in a folder, and prints where the component is.
 ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 use test_dashboard_model::Table;
 
-use super::args::{Common, Format, InspectArgs};
-use super::exit::Exit;
-use super::output::{self, say};
+use crate::cli::args::{Common, Format, InspectArgs};
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, say};
 use crate::config::Limits;
 use crate::plugin::{Plugin, Runtime};
 

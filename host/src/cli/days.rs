@@ -1,0 +1,77 @@
+//! The days that a run is asked to look at.
+
+use test_dashboard_egress::Window;
+
+use super::args::Days;
+use crate::misuse::Misuse;
+
+/// The window that the arguments mean, in whole days, UTC.
+///
+/// # Errors
+///
+/// [`Misuse`] when there is no day in it, or none that can be looked at.
+pub fn window(args: &Days, now: jiff::Timestamp) -> Result<Window, Misuse> {
+    let midnight = |day: jiff::civil::Date| {
+        day.to_zoned(jiff::tz::TimeZone::UTC)
+            .map(|zoned| zoned.timestamp())
+            .map_err(|error| Misuse::new(format!("{day} is no day that can be looked at: {error}")))
+    };
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let since = match (args.since, args.num_days) {
+        (Some(day), _) => Some(day),
+        (None, Some(days)) => {
+            let span = jiff::Span::new().try_days(i64::from(days));
+            let day = span.and_then(|span| today.checked_sub(span));
+            Some(day.map_err(|_| Misuse::new(format!("--num-days {days} is before all days")))?)
+        }
+        (None, None) => None,
+    };
+    let after = match args.until {
+        Some(day) => Some(day.tomorrow().map_err(|error| Misuse::new(error.to_string()))?),
+        None => None,
+    };
+    if let (Some(since), Some(after)) = (since, after)
+        && since >= after
+    {
+        return Err(Misuse::new("--since is after --until: there is no day to look at"));
+    }
+    Ok(Window { since: since.map(midnight).transpose()?, until: after.map(midnight).transpose()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    fn window_of(arguments: &[&str]) -> Result<(Option<String>, Option<String>), String> {
+        let common = ["test-dashboard", "--project", "fenix", "--report-type", "issues"];
+        let cli = Cli::try_parse_from(common.iter().chain(arguments)).map_err(|e| e.to_string())?;
+        let now = "2026-03-10T06:00:00Z".parse().unwrap();
+        let window = window(&cli.run.days, now).map_err(|error| error.to_string())?;
+        let text = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
+        Ok((text(window.since), text(window.until)))
+    }
+
+    fn moment(text: &str) -> Option<String> {
+        Some(text.to_string())
+    }
+
+    #[test]
+    fn days_are_whole_days_in_utc() {
+        assert_eq!(window_of(&[]).unwrap(), (None, None));
+        let month = window_of(&["--num-days", "30"]).unwrap();
+        assert_eq!(month, (moment("2026-02-08T00:00:00Z"), None));
+        let day = window_of(&["--since", "2026-03-01", "--until", "2026-03-01"]).unwrap();
+        assert_eq!(day, (moment("2026-03-01T00:00:00Z"), moment("2026-03-02T00:00:00Z")));
+    }
+
+    #[test]
+    fn windows_that_cannot_be_are_refused() {
+        assert!(window_of(&["--since", "2026-03-02", "--until", "2026-03-01"]).is_err());
+        assert!(window_of(&["--num-days", "4000000000"]).is_err());
+        assert!(window_of(&["--since", "yesterday"]).is_err());
+        assert!(window_of(&["--since", "2026-03-02", "--num-days", "3"]).is_err());
+    }
+}
