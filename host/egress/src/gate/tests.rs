@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::testing::{Reply, Server, get, gzip, options, request, session};
-use crate::{CredentialKind, Recorder, RequestBudget, Secret};
+use crate::{CredentialKind, Recorder, RequestBudget, Secret, Window};
 
 const SECRET: &str = "ghp_hushhushhush";
 
