@@ -255,6 +255,18 @@ fn a_database_that_does_not_answer() {
 }
 
 #[test]
+fn what_only_reads_makes_no_database() {
+    let place = Workplace::new("");
+    for command in [&["runs"][..], &["runs", "3"], &["db", "status"]] {
+        let ended = place.run(command).expect_code(1);
+        ended.expect_said("there is no database ./test-dashboard.sqlite: the first run makes it");
+        assert!(!place.path("test-dashboard.sqlite").exists());
+    }
+    place.run(&["db", "migrate"]).expect_code(0);
+    place.run(&["runs"]).expect_code(0).expect_said("no runs yet");
+}
+
+#[test]
 fn a_database_that_does_not_let_us() {
     let github = GitHub::start(github::issues(1));
     let place = Workplace::new(&github.section());

@@ -58,3 +58,21 @@ pub fn config_for_database(common: &Common) -> Result<Option<Config>, Misuse> {
 pub async fn connect(target: &Target, connections: u32) -> anyhow::Result<Store> {
     Ok(Store::connect(target, connections).await?)
 }
+
+/// Connects to a database that is there: what only reads makes no empty SQLite file of a
+/// mistyped path.
+///
+/// # Errors
+///
+/// As [`connect`], and when there is no such file.
+pub async fn connect_existing(target: &Target, connections: u32) -> anyhow::Result<Store> {
+    if let Some(path) = target.path()
+        && !path.exists()
+    {
+        anyhow::bail!(
+            "there is no database {}: the first run makes it. Is this the right configuration?",
+            path.display()
+        );
+    }
+    connect(target, connections).await
+}

@@ -1,12 +1,14 @@
 //! `db`: looks after the host's own tables.
 
 use serde_json::json;
+use test_dashboard_store::Target;
 
 use super::args::{Common, Format};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
 use crate::config::Environment;
+use crate::misuse::Misuse;
 
 /// Brings the host's own tables up to date.
 ///
@@ -14,7 +16,7 @@ use crate::config::Environment;
 ///
 /// When the database cannot be reached or does not let us.
 pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
-    let store = open(common).await?;
+    let store = context::connect(&target(common)?, 2).await?;
     let applied = store.migrate().await?;
     if common.format == Format::Json {
         output::json(&json!({ "database": store.name(), "applied": applied }))?;
@@ -33,7 +35,7 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
 ///
 /// When the database cannot be reached.
 pub async fn status(common: &Common) -> anyhow::Result<Exit> {
-    let store = open(common).await?;
+    let store = context::connect_existing(&target(common)?, 2).await?;
     let migrations = store.migration_status().await?;
     // Before the first migration there is no catalogue to read.
     let tables = match migrations.iter().all(|migration| migration.applied) {
@@ -68,8 +70,7 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn open(common: &Common) -> anyhow::Result<test_dashboard_store::Store> {
+fn target(common: &Common) -> Result<Target, Misuse> {
     let config = context::config_for_database(common)?;
-    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
-    context::connect(&target, 2).await
+    context::database(common, config.as_ref(), &Environment::of_process())
 }

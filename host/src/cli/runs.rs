@@ -17,7 +17,7 @@ use crate::config::Environment;
 pub async fn runs(common: &Common, args: &RunsArgs) -> anyhow::Result<Exit> {
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
-    let store = context::connect(&target, 1).await?;
+    let store = context::connect_existing(&target, 1).await?;
     store.migrate().await?;
     let exit = match args.id {
         Some(id) => one(common.format, &store, id).await,
