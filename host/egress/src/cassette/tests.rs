@@ -1,10 +1,11 @@
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{Reply, Server, get, options, request, session};
-use crate::{Gate, GateOptions, Session};
+use crate::{Gate, GateError, GateOptions, Session};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 const API: &str = "https://api.github.com";

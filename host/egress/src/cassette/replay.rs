@@ -1,0 +1,220 @@
+//! Answers in place of the network.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use har::v1_2::{Entries, Log};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
+
+use super::file::{cannot, from_text, with_source};
+use super::{Recorded, Taped, Window, describe, lock};
+use crate::GateError;
+use crate::request::Permitted;
+
+/// A recording that answers in place of the network. Clones share what was used of it.
+#[derive(Debug, Clone)]
+pub struct Cassette(Arc<CassetteInner>);
+
+#[derive(Debug)]
+struct CassetteInner {
+    now: Option<Timestamp>,
+    window: Window,
+    /// What was recorded, in the order of the file.
+    requests: Vec<Repeats>,
+    by_key: HashMap<Key, usize>,
+}
+
+/// The answers to one request, in order.
+#[derive(Debug)]
+struct Repeats {
+    request: String,
+    answers: Vec<Taped>,
+    used: Mutex<usize>,
+}
+/// What a replayed request is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    method: Method,
+    origin: String,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Bytes,
+}
+
+impl Key {
+    fn new(method: &Method, url: &Url, body: &Bytes) -> Key {
+        let mut query: Vec<_> = url.query_pairs().into_owned().collect();
+        query.sort();
+        Key {
+            method: method.clone(),
+            origin: url.origin().ascii_serialization(),
+            path: url.path().to_owned(),
+            query,
+            body: body.clone(),
+        }
+    }
+}
+
+impl Cassette {
+    /// Reads a HAR 1.2 file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, is not HAR 1.2, or holds an entry that is no request and answer.
+    pub fn load(path: &Path) -> Result<Cassette, GateError> {
+        let har =
+            har::from_path(path).map_err(|error| cannot("read", path, with_source(&error)))?;
+        let har::Spec::V1_2(log) = har.log else {
+            return Err(cannot("read", path, "it is not HAR version 1.2"));
+        };
+        Self::from_log(log).map_err(|reason| cannot("read", path, reason))
+    }
+
+    fn from_log(log: Log) -> Result<Cassette, String> {
+        let page = log.pages.as_ref().and_then(|pages| pages.first());
+        let now = page.map(|page| parse_time(&page.started_date_time)).transpose()?;
+        let comment = page.and_then(|page| page.comment.as_deref());
+        let window = comment.map(Window::from_comment).unwrap_or_default();
+        let mut inner = CassetteInner { now, window, requests: Vec::new(), by_key: HashMap::new() };
+        for (index, entry) in log.entries.iter().enumerate() {
+            inner
+                .add(entry)
+                .map_err(|reason| format!("entry {index} ({}): {reason}", entry.request.url))?;
+        }
+        Ok(Cassette(Arc::new(inner)))
+    }
+
+    /// The time that the recorded run took for the present.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.0.now
+    }
+
+    /// The window that the recorded run looked at.
+    pub fn window(&self) -> Window {
+        self.0.window
+    }
+
+    /// The recorded requests that were not asked for, or not as often as they were recorded.
+    pub fn unused(&self) -> Vec<String> {
+        let unused = |repeats: &Repeats| {
+            let (used, recorded) = (*lock(&repeats.used), repeats.answers.len());
+            (used < recorded)
+                .then(|| format!("{} (asked {used} of {recorded} times)", repeats.request))
+        };
+        self.0.requests.iter().filter_map(unused).collect()
+    }
+
+    /// The next answer to `request`.
+    ///
+    /// # Errors
+    ///
+    /// There is none: a hint at what comes nearest.
+    pub(crate) fn take(&self, request: &Permitted) -> Result<Taped, String> {
+        let key = Key::new(request.method(), request.url(), request.body());
+        let Some(repeats) = self.0.by_key.get(&key).and_then(|index| self.0.requests.get(*index))
+        else {
+            return Err(self.nearest(&key, request));
+        };
+        let mut used = lock(&repeats.used);
+        let Some(taped) = repeats.answers.get(*used) else {
+            return Err(format!(
+                "it was recorded {} time(s), and all are used",
+                repeats.answers.len()
+            ));
+        };
+        *used += 1;
+        Ok(taped.clone())
+    }
+
+    fn nearest(&self, key: &Key, request: &Permitted) -> String {
+        const OFFERED: usize = 3;
+        let is_other_body = |other: &&Key| {
+            other.method == key.method
+                && other.origin == key.origin
+                && other.path == key.path
+                && other.query == key.query
+        };
+        if self.0.by_key.keys().any(|other| is_other_body(&other)) {
+            return "the same request is recorded with another body".to_owned();
+        }
+        let asked = describe(request.method(), request.url());
+        let mut nearest: Vec<&str> = self.0.requests.iter().map(|r| r.request.as_str()).collect();
+        if nearest.is_empty() {
+            return "it is empty".to_owned();
+        }
+        nearest.sort_by(|a, b| {
+            strsim::jaro_winkler(b, &asked).total_cmp(&strsim::jaro_winkler(a, &asked))
+        });
+        nearest.truncate(OFFERED);
+        format!("the nearest it holds: {}", nearest.join("; "))
+    }
+}
+
+impl CassetteInner {
+    fn add(&mut self, entry: &Entries) -> Result<(), String> {
+        let request = &entry.request;
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let url = Url::parse(&request.url).map_err(|error| error.to_string())?;
+        let body = match &request.post_data {
+            None => Bytes::new(),
+            Some(data) => from_text(data.text.as_deref(), data.comment.as_deref())?,
+        };
+        let taped = Taped { answer: taped_answer(&entry.response)?, at: ended(entry)? };
+        let next = self.requests.len();
+        let index = *self.by_key.entry(Key::new(&method, &url, &body)).or_insert(next);
+        match self.requests.get_mut(index) {
+            Some(repeats) => repeats.answers.push(taped),
+            None => self.requests.push(Repeats {
+                request: describe(&method, &url),
+                answers: vec![taped],
+                used: Mutex::default(),
+            }),
+        }
+        Ok(())
+    }
+}
+
+fn taped_answer(recorded: &har::v1_2::Response) -> Result<Recorded, String> {
+    if recorded.status == 0 {
+        let reason = recorded.comment.as_deref().unwrap_or("no answer was recorded");
+        return Ok(Err(reason.to_owned()));
+    }
+    let status = u16::try_from(recorded.status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| format!("{} is not a status", recorded.status))?;
+    let content = &recorded.content;
+    let mut response =
+        Response::new(from_text(content.text.as_deref(), content.encoding.as_deref())?);
+    *response.status_mut() = status;
+    *response.version_mut() = Version::HTTP_11;
+    for header in &recorded.headers {
+        // A browser's recording of HTTP/2 lists `:status` among the headers.
+        if header.name.starts_with(':') {
+            continue;
+        }
+        let name: HeaderName =
+            header.name.parse().map_err(|_| format!("header {:?}", header.name))?;
+        let bytes: Vec<u8> =
+            header.value.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
+        let value = HeaderValue::from_bytes(&bytes)
+            .map_err(|_| format!("header {name} has no valid value"))?;
+        response.headers_mut().append(name, value);
+    }
+    Ok(Ok(response))
+}
+
+fn ended(entry: &Entries) -> Result<Timestamp, String> {
+    let started = parse_time(&entry.started_date_time)?;
+    let took = SignedDuration::from_millis(entry.time.max(0.0) as i64);
+    Ok(started.saturating_add(took).unwrap_or(started))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("startedDateTime {text:?}: {error}"))
+}
