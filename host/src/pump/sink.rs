@@ -59,8 +59,9 @@ pub enum PartitionSink {
         project: String,
         /// Where the rows are kept.
         rows: DryRows,
-        /// How many were staged since the last commit.
-        staged: u64,
+        /// What was staged since the last commit. A partition that fails drops it, as the
+        /// database would.
+        staged: Vec<(Arc<Table>, Vec<CheckedRow>)>,
     },
 }
 
@@ -82,7 +83,8 @@ impl Sink {
                 Ok(PartitionSink::Store(Box::new(writer)))
             }
             Sink::Dry(rows) => {
-                Ok(PartitionSink::Dry { project: key.project, rows: rows.clone(), staged: 0 })
+                let staged = Vec::new();
+                Ok(PartitionSink::Dry { project: key.project, rows: rows.clone(), staged })
             }
         }
     }
@@ -109,17 +111,15 @@ impl PartitionSink {
     ) -> Result<(), StoreError> {
         match self {
             PartitionSink::Store(writer) => writer.stage(&table.name, new).await,
-            PartitionSink::Dry { project, rows, staged } => {
-                *staged += new.len() as u64;
-                rows.with(table, |kept| {
-                    kept.rows.extend(new.into_iter().map(|row| (project.clone(), row)));
-                });
+            PartitionSink::Dry { staged, .. } => {
+                staged.push((Arc::clone(table), new));
                 Ok(())
             }
         }
     }
 
-    /// Takes a row that broke its declaration.
+    /// Takes a row that broke its declaration. A dry run keeps it whatever becomes of the
+    /// partition: it may be the very reason why that fails.
     pub fn reject(&mut self, table: &Arc<Table>, row: RejectedRow) {
         match self {
             PartitionSink::Store(writer) => writer.reject(row),
@@ -139,9 +139,68 @@ impl PartitionSink {
     ) -> Result<Counts, StoreError> {
         match self {
             PartitionSink::Store(writer) => writer.commit(checkpoint, point).await,
-            PartitionSink::Dry { staged, .. } => {
-                Ok(Counts { new: std::mem::take(staged), ..Counts::default() })
+            PartitionSink::Dry { project, rows, staged } => {
+                let mut counts = Counts::default();
+                for (table, new) in staged.drain(..) {
+                    counts.new += new.len() as u64;
+                    let new = new.into_iter().map(|row| (project.clone(), row));
+                    rows.with(&table, |kept| kept.rows.extend(new));
+                }
+                Ok(counts)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_dashboard_model::validate::Validator;
+    use test_dashboard_model::{Column, ColumnType, TableMode, Value};
+
+    use super::*;
+
+    fn numbers() -> Arc<Table> {
+        let column = Column {
+            name: "number".into(),
+            kind: ColumnType::Int64,
+            nullable: false,
+            max_length: None,
+            description: String::new(),
+        };
+        Arc::new(Table {
+            name: "guest_numbers".into(),
+            description: String::new(),
+            mode: TableMode::Merge,
+            columns: vec![column],
+            key: vec!["number".into()],
+        })
+    }
+
+    fn row(number: i64) -> Vec<CheckedRow> {
+        vec![Validator::new(numbers()).check(vec![Value::Int64(number)]).unwrap()]
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_keeps_what_was_committed_and_drops_what_a_failed_try_staged() {
+        let rows = DryRows::default();
+        let sink = Sink::Dry(rows.clone());
+        let key = || PartitionKey {
+            project: "fenix".into(),
+            datasource: "guest".into(),
+            report: "rows".into(),
+            partition: "one".into(),
+        };
+        let mut failing = sink.open(key(), &[], Reading::Onwards).await.unwrap();
+        failing.stage(&numbers(), row(1)).await.unwrap();
+        failing.commit(None, CommitPoint::Intermediate).await.unwrap();
+        failing.stage(&numbers(), row(2)).await.unwrap();
+        drop(failing);
+        let mut again = sink.open(key(), &[], Reading::Onwards).await.unwrap();
+        again.stage(&numbers(), row(3)).await.unwrap();
+        let counts = again.commit(None, CommitPoint::End).await.unwrap();
+        assert_eq!(counts.new, 1);
+        let kept = rows.take().remove("guest_numbers").unwrap().rows;
+        let values: Vec<_> = kept.iter().map(|(_, row)| row.values()[0].clone()).collect();
+        assert_eq!(values, [Value::Int64(1), Value::Int64(3)]);
     }
 }
