@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use test_dashboard_egress::{Cassette, Gate, Tape};
+use test_dashboard_egress::{Cassette, Tape};
 use test_dashboard_store::{NewRun, Outcome, Owner, RunEnd, RunId, Store, TableChange};
 
 use super::args::{Common, Format, RunArgs};
@@ -10,10 +10,10 @@ use super::exit::Exit;
 use super::{context, days, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
-use crate::plugin::{ProjectContext, Request, Runtime};
+use crate::plugin::Runtime;
 use crate::pump::{
-    self, DryRows, Installed, Job, Options, PartitionReport, RunReport, Sink, Tapes, gate_options,
-    make_full_if_due, settings_of,
+    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
+    Tapes, make_full_if_due,
 };
 
 /// How many partitions are read at the same time when nothing else is said.
@@ -83,15 +83,11 @@ fn jobs(
     args: &RunArgs,
     options: &Options,
 ) -> anyhow::Result<Vec<Job>> {
-    let (datasource, plugin, declared) = installed.owner_of(report)?;
+    let (datasource, plugin, _) = installed.owner_of(report)?;
     let projects = config.select_projects(project, datasource)?;
-    let (gate, base_url) =
-        gate_options(config, datasource, plugin, environment, !options.tapes.is_replay())?;
-    let gate = Gate::new(gate)?;
-    let tables = plugin.tables_of(declared);
+    let source = Source::new(config, environment, datasource, plugin, !options.tapes.is_replay())?;
     let mut jobs = Vec::new();
     for project in projects {
-        let settings = settings_of(config, environment, datasource, plugin, &project)?;
         let cassette = options.tapes.cassette(&project, report)?;
         let now = cassette.as_ref().and_then(Cassette::now).unwrap_or_else(jiff::Timestamp::now);
         let window = match &cassette {
@@ -102,20 +98,8 @@ fn jobs(
             Some(cassette) => Tape::Replay(cassette),
             None => options.tapes.live(&project, report, now, window),
         };
-        jobs.push(Job {
-            datasource: datasource.to_string(),
-            plugin: Arc::clone(plugin),
-            gate: gate.clone(),
-            request: Request {
-                report: report.to_string(),
-                context: ProjectContext { project, base_url: base_url.clone(), settings, now },
-                since: window.since,
-                until: window.until,
-                full: args.full,
-            },
-            tables: tables.clone(),
-            tape,
-        });
+        let reading = ReadOptions { now, window, full: args.full, tape };
+        jobs.push(source.job(&project, report, reading)?);
     }
     Ok(jobs)
 }

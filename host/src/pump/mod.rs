@@ -12,6 +12,7 @@ mod partition;
 mod report;
 mod run;
 mod sink;
+mod source;
 
 pub use full::make_full_if_due;
 pub use installed::{Installed, gate_options, load_one, settings_of};
@@ -19,3 +20,4 @@ pub use job::{Job, Tapes};
 pub use report::{PartitionReport, RunReport, Tally};
 pub use run::{Options, run};
 pub use sink::{DryRows, DryTable, Sink};
+pub use source::{ReadOptions, Source};

@@ -1,0 +1,99 @@
+//! A datasource of the configuration, ready to be read: its plugin, and the gate that all of
+//! its jobs go through.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use test_dashboard_egress::{Gate, Tape, Window};
+
+use super::{Job, gate_options, settings_of};
+use crate::config::{Config, Environment};
+use crate::misuse::{Misuse, did_you_mean};
+use crate::plugin::{Plugin, ProjectContext, Request};
+
+/// One datasource, its plugin loaded.
+pub struct Source<'a> {
+    config: &'a Config,
+    environment: &'a Environment,
+    name: String,
+    plugin: Arc<Plugin>,
+    gate: Gate,
+    base_url: String,
+}
+
+/// How a report is read.
+pub struct ReadOptions {
+    /// What the plugin takes for the present.
+    pub now: Timestamp,
+    /// The time to look at.
+    pub window: Window,
+    /// Whether everything is read again.
+    pub full: bool,
+    /// Where answers come from.
+    pub tape: Tape,
+}
+
+impl<'a> Source<'a> {
+    /// The datasource `name` of the configuration. Without `credentials` (a replay) no
+    /// credential is looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] names the setting that is missing or makes no sense; else why there can be
+    /// no gate.
+    pub fn new(
+        config: &'a Config,
+        environment: &'a Environment,
+        name: &str,
+        plugin: &Arc<Plugin>,
+        credentials: bool,
+    ) -> anyhow::Result<Self> {
+        let (gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
+        Ok(Source {
+            config,
+            environment,
+            name: name.to_string(),
+            plugin: Arc::clone(plugin),
+            gate: Gate::new(gate)?,
+            base_url,
+        })
+    }
+
+    /// The job that reads one report of one project.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when the plugin has no such report, or the project's settings are not what
+    /// the plugin takes.
+    pub fn job(&self, project: &str, report: &str, reading: ReadOptions) -> Result<Job, Misuse> {
+        let Some(declared) = self.plugin.report(report) else {
+            let known = self.plugin.description.reports.iter().map(|report| &report.name);
+            return Err(Misuse::new(format!(
+                "{} has no report {report:?}{}",
+                self.name,
+                did_you_mean(report, known)
+            )));
+        };
+        let settings =
+            settings_of(self.config, self.environment, &self.name, &self.plugin, project)?;
+        Ok(Job {
+            datasource: self.name.clone(),
+            plugin: Arc::clone(&self.plugin),
+            gate: self.gate.clone(),
+            request: Request {
+                report: report.to_string(),
+                context: ProjectContext {
+                    project: project.to_string(),
+                    base_url: self.base_url.clone(),
+                    settings,
+                    now: reading.now,
+                },
+                since: reading.window.since,
+                until: reading.window.until,
+                full: reading.full,
+            },
+            tables: self.plugin.tables_of(declared),
+            tape: reading.tape,
+        })
+    }
+}
