@@ -22,10 +22,12 @@ use http::{Method, Response};
 use jiff::Timestamp;
 use url::Url;
 
+use crate::Scene;
 use crate::error::shown;
 
 pub use record::Recorder;
 pub use replay::Cassette;
+pub(crate) use replay::Key;
 
 /// Where a session's answers come from.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub enum Tape {
     Record(Recorder),
     /// A recording; nothing is sent.
     Replay(Cassette),
+    /// Recordings, in any order and as often as one likes; nothing is sent.
+    Rehearse(Scene),
 }
 
 /// The time that a run looks at. A recording keeps it, so that a replay asks for the same.

@@ -18,7 +18,9 @@ use crate::limit::Limiter;
 use crate::request::{Permitted, RequestPolicy};
 use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide};
 use crate::session::UsedUp;
-use crate::{AddressPolicy, AllowList, Cassette, Credential, GateError, Redactor, Session, Tape};
+use crate::{
+    AddressPolicy, AllowList, Cassette, Credential, GateError, Redactor, Scene, Session, Tape,
+};
 
 /// What the operator decided about one datasource's requests.
 #[derive(Debug, Clone)]
@@ -211,6 +213,7 @@ impl Inner {
     ) -> Result<Attempted, GateError> {
         match session.tape() {
             Tape::Replay(cassette) => self.replay(request, cassette, session),
+            Tape::Rehearse(scene) => self.rehearse(request, scene, session),
             Tape::Live | Tape::Record(_) => self.send(request, session, waited).await,
         }
     }
@@ -280,6 +283,26 @@ impl Inner {
             .map(|response| self.redact(response))
             .map_err(|reason| Failure { kind: FailureKind::Connect, reason });
         Ok(Attempted { outcome, at: taped.at })
+    }
+
+    /// One attempt at a rehearsal: the same budgets, and nothing is waited for.
+    fn rehearse(
+        &self,
+        request: &Permitted,
+        scene: &Scene,
+        session: &Session,
+    ) -> Result<Attempted, GateError> {
+        let line = scene.play(request).map_err(|hint| GateError::NotRecorded {
+            datasource: self.policy.datasource.clone(),
+            request: describe(request.method(), request.url()),
+            hint,
+        })?;
+        session.count_sent();
+        if let Ok(response) = &line.outcome {
+            self.receive(response.body().len(), &mut 0, session)
+                .map_err(|used_up| self.used_up(used_up, request, session))?;
+        }
+        Ok(Attempted { outcome: line.outcome, at: line.at })
     }
 
     /// An answer as it may be seen: the plugin makes a message of one that is a refusal.
@@ -356,7 +379,7 @@ impl Inner {
 }
 
 fn is_replay(session: &Session) -> bool {
-    matches!(session.tape(), Tape::Replay(_))
+    matches!(session.tape(), Tape::Replay(_) | Tape::Rehearse(_))
 }
 
 fn attempt_of<'a>(

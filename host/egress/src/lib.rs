@@ -9,7 +9,7 @@
 //! 3. the addresses behind the host ([`AddressPolicy`]: nothing loopback, private,
 //!    link-local or belonging to a cloud's metadata service unless it was granted), checked
 //!    by the resolver that the connection itself uses;
-//! 4. a recording that answers instead ([`Cassette`]), or: rate limit, credential, sending,
+//! 4. a recording that answers instead ([`Cassette`], [`Rehearsal`]), or: rate limit, credential, sending,
 //!    retry, the budgets of bytes and time, and the recording of what came back.
 //!
 //! A recording never bypasses the allowlist, a redirect is returned as it is (following it
@@ -28,6 +28,7 @@ pub mod error;
 pub mod gate;
 pub mod limit;
 pub mod redact;
+pub mod rehearsal;
 pub mod request;
 pub mod retry;
 pub mod session;
@@ -41,4 +42,5 @@ pub use credential::{Credential, CredentialError, CredentialKind, Secret};
 pub use error::GateError;
 pub use gate::{Gate, GateOptions};
 pub use redact::Redactor;
+pub use rehearsal::{Answer, Bookmark, Breakage, Exchange, Fault, Rehearsal, Scene};
 pub use session::{RequestBudget, Session};

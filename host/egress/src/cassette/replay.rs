@@ -37,8 +37,8 @@ struct Repeats {
 }
 /// What a replayed request is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    method: Method,
+pub(crate) struct Key {
+    pub(crate) method: Method,
     origin: String,
     path: String,
     query: Vec<(String, String)>,
@@ -46,7 +46,7 @@ struct Key {
 }
 
 impl Key {
-    fn new(method: &Method, url: &Url, body: &Bytes) -> Key {
+    pub(crate) fn new(method: &Method, url: &Url, body: &Bytes) -> Key {
         let mut query: Vec<_> = url.query_pairs().into_owned().collect();
         query.sort();
         Key {
@@ -106,6 +106,15 @@ impl Cassette {
                 .then(|| format!("{} (asked {used} of {recorded} times)", repeats.request))
         };
         self.0.requests.iter().filter_map(unused).collect()
+    }
+
+    /// What was recorded: each request, how a message names it, and its answers in order.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = (&Key, &str, &[Taped])> {
+        let key_of: HashMap<usize, &Key> =
+            self.0.by_key.iter().map(|(key, index)| (*index, key)).collect();
+        self.0.requests.iter().enumerate().filter_map(move |(index, repeats)| {
+            Some((*key_of.get(&index)?, repeats.request.as_str(), repeats.answers.as_slice()))
+        })
     }
 
     /// The next answer to `request`.
