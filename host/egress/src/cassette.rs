@@ -2,16 +2,21 @@
 //! in place of the network.
 //!
 //! A recording holds requests as the plugin made them, so no credential, and answers as the
-//! plugin saw them, known secrets removed. The answers that the host retried are in it too,
-//! in order: a replay meets the same rate limit, and waits for nothing. An attempt without an
-//! answer has the status 0 and says in its comment what failed. `pages[0]` is the run: its
-//! `startedDateTime` is the time that the plugin was given, its comment the window that was
-//! asked for, where there was one.
+//! plugin saw them, known secrets removed; but no cookies, and personal values masked where
+//! [`Masks`] find them. Bodies of more than 32 KiB are files of their own, `bodies/….body`
+//! beside the recording, which names them in `_file`.
+//!
+//! The answers that the host retried are in it too, in order: a replay meets the same rate
+//! limit, and waits for nothing. An attempt without an answer has the status 0 and says in
+//! its comment what failed. `pages[0]` is the run: its `startedDateTime` is the time that the
+//! plugin was given, its comment the window that was asked for, where there was one.
 //!
 //! A replayed request is found by method, scheme, host, port, path, query (sorted by name,
 //! then value) and body. Repeats of the same request get the recorded answers in order.
 
+mod bodies;
 mod file;
+mod mask;
 mod record;
 mod replay;
 
@@ -25,7 +30,8 @@ use url::Url;
 use crate::Scene;
 use crate::error::shown;
 
-pub use record::Recorder;
+pub use mask::{MaskError, MaskUse, Masks};
+pub use record::{Recorder, Written};
 pub use replay::Cassette;
 pub(crate) use replay::Key;
 

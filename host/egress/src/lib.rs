@@ -37,7 +37,7 @@ mod testing;
 
 pub use address::{AddressPolicy, AddressPolicyError};
 pub use allow::{AllowList, AllowListError};
-pub use cassette::{Cassette, Recorder, Tape, Window};
+pub use cassette::{Cassette, MaskError, MaskUse, Masks, Recorder, Tape, Window, Written};
 pub use credential::{Credential, CredentialError, CredentialKind, Secret};
 pub use error::GateError;
 pub use gate::{Gate, GateOptions};

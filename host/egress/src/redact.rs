@@ -103,7 +103,7 @@ impl Redactor {
 
 /// The secret itself, and as it stands in a JSON string (with and without the `\/` that PHP
 /// writes) and in a URL.
-fn spellings(secret: &str) -> [String; 4] {
+pub(crate) fn spellings(secret: &str) -> [String; 4] {
     let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
     let php = json.replace('/', "\\/");
     let url = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();

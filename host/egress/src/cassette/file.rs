@@ -1,13 +1,105 @@
-//! The files of recordings.
+//! The files of recordings: HAR 1.2, and large bodies beside it.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use har::v1_2::Log;
+use serde_json::Value;
 
+use super::bodies::{self, Attached};
 use crate::GateError;
+
+/// The greatest body, in bytes, that is written into the recording itself.
+pub(super) const LARGEST_INLINE: usize = 32 << 10;
+
+/// Reads a recording, bodies from files of their own included.
+pub(super) fn read(path: &Path) -> Result<Log, GateError> {
+    let bytes = std::fs::read(path).map_err(|error| cannot("read", path, error))?;
+    let har = har::from_slice(&bytes).map_err(|error| cannot("read", path, with_source(&error)))?;
+    let har::Spec::V1_2(mut log) = har.log else {
+        return Err(cannot("read", path, "it is not HAR version 1.2"));
+    };
+    let document: Value =
+        serde_json::from_slice(&bytes).map_err(|error| cannot("read", path, error))?;
+    for (index, (entry, name)) in log.entries.iter_mut().zip(bodies::names(&document)).enumerate() {
+        let Some(name) = name else { continue };
+        let body = bodies::read(folder_of(path), name).map_err(|reason| {
+            cannot("read", path, format!("entry {index} ({}): {reason}", entry.request.url))
+        })?;
+        let (text, encoding) = as_text(&body);
+        entry.response.content.text = Some(text);
+        entry.response.content.encoding = encoding;
+    }
+    Ok(log)
+}
+
+/// The files that a recording is in.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// The HAR file, then the bodies' files.
+    pub paths: Vec<PathBuf>,
+    /// All their bytes.
+    pub bytes: u64,
+}
+
+/// Writes a recording, in the place of the one that was there: whole or not at all.
+pub(super) fn write(path: &Path, log: Log) -> Result<Files, GateError> {
+    let cannot_write = |reason: String| cannot("write", path, reason);
+    let mut document = serde_json::to_value(har::Har { log: har::Spec::V1_2(log) })
+        .map_err(|error| cannot_write(error.to_string()))?;
+    let bodies = detach(&mut document).map_err(cannot_write)?;
+    let mut text =
+        serde_json::to_string_pretty(&document).map_err(|error| cannot_write(error.to_string()))?;
+    text.push('\n');
+
+    let folder = folder_of(path);
+    let former = bodies::names_of(path).unwrap_or_default();
+    let new = bodies::write(folder, &bodies).map_err(|error| cannot_write(error.to_string()))?;
+    if let Err(error) = write_whole(path, text.as_bytes()) {
+        bodies::remove(&new);
+        return Err(cannot_write(error.to_string()));
+    }
+    bodies::tidy(path, &former);
+
+    let bytes = text.len() + bodies.iter().map(|attached| attached.body.len()).sum::<usize>();
+    let names = bodies.iter().map(|attached| folder.join(&attached.name));
+    Ok(Files {
+        paths: std::iter::once(path.to_path_buf()).chain(names).collect(),
+        bytes: bytes as u64,
+    })
+}
+
+/// Takes large bodies out of a recording and leaves their files' names in it. The HAR
+/// structures have no field for those, so this is done to the JSON.
+fn detach(document: &mut Value) -> Result<Vec<Attached>, String> {
+    let mut detached: Vec<Attached> = Vec::new();
+    let entries = document.pointer_mut("/log/entries").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten() {
+        let Some(content) = entry.pointer_mut("/response/content").and_then(Value::as_object_mut)
+        else {
+            continue;
+        };
+        let text = content.get("text").and_then(Value::as_str);
+        if text.is_none_or(|text| text.len() <= LARGEST_INLINE) {
+            continue;
+        }
+        let body = from_text(text, content.get("encoding").and_then(Value::as_str))?;
+        if body.len() <= LARGEST_INLINE {
+            continue;
+        }
+        let attached = Attached::new(body);
+        content.remove("text");
+        content.remove("encoding");
+        content.insert("_file".to_owned(), attached.name.clone().into());
+        if !detached.contains(&attached) {
+            detached.push(attached);
+        }
+    }
+    Ok(detached)
+}
 
 /// A body as text, or as base64 with the name of that encoding.
 pub(super) fn as_text(body: &[u8]) -> (String, Option<String>) {
@@ -25,15 +117,19 @@ pub(super) fn from_text(text: Option<&str>, encoding: Option<&str>) -> Result<By
     }
 }
 
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file, readable by its owner only, and its folder if need be.
 pub(super) fn write_whole(path: &Path, contents: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     std::fs::create_dir_all(folder)?;
     // Its owner's alone from the start, and beside its destination, so that the renaming is
     // one step.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(contents)?;
-    file.write_all(b"\n")?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
@@ -43,7 +139,7 @@ pub(super) fn cannot(action: &'static str, path: &Path, reason: impl ToString) -
     GateError::Recording { action, path: path.display().to_string(), reason: reason.to_string() }
 }
 
-pub(super) fn with_source(error: &har::Error) -> String {
+fn with_source(error: &har::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

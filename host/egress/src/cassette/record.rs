@@ -1,16 +1,17 @@
 //! Collects what was asked and answered.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use har::v1_2::{
     Content, Creator, Entries, Headers, Log, PageTimings, Pages, PostData, QueryString, Timings,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use jiff::Timestamp;
 
-use super::file::{as_text, cannot, write_whole};
+use super::file::{self, as_text};
+use super::mask::{MaskUse, Masking, Masks, Originals};
 use super::{Recorded, Window, lock};
 use crate::GateError;
 use crate::request::Permitted;
@@ -24,6 +25,7 @@ struct RecorderInner {
     title: String,
     now: Timestamp,
     window: Window,
+    masking: Arc<Mutex<Masking>>,
     entries: Mutex<Vec<Entries>>,
 }
 
@@ -31,23 +33,59 @@ struct RecorderInner {
 const PAGE: &str = "run";
 
 impl Recorder {
-    /// An empty recording of a run that takes `now` for the present and looks at `window`.
-    pub fn new(title: String, now: Timestamp, window: Window) -> Recorder {
-        Recorder(Arc::new(RecorderInner { title, now, window, entries: Mutex::default() }))
+    /// An empty recording of a run that takes `now` for the present and looks at `window`. In
+    /// its file the values that `masks` find are masked.
+    pub fn new(title: String, now: Timestamp, window: Window, masks: Masks) -> Recorder {
+        let masking = Arc::new(Mutex::new(Masking::new(masks)));
+        Recorder(Arc::new(RecorderInner { title, now, window, masking, entries: Mutex::default() }))
     }
 
-    /// Writes what was recorded so far: whole or not at all, readable by its owner only,
-    /// making the folder if need be.
+    /// An empty recording of the same time and window, in which a value that both hold is
+    /// masked alike.
+    pub fn beside(&self, title: String) -> Recorder {
+        Recorder(Arc::new(RecorderInner {
+            title,
+            now: self.0.now,
+            window: self.0.window,
+            masking: Arc::clone(&self.0.masking),
+            entries: Mutex::default(),
+        }))
+    }
+
+    /// Writes what was recorded so far, in the place of what the file held: whole or not at
+    /// all, readable by its owner only, making the folder if need be. Large bodies go to
+    /// files beside it, and those that only the former recording named are removed.
     ///
     /// # Errors
     ///
-    /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), GateError> {
-        let json = har::to_json(&self.har()).map_err(|error| cannot("write", path, error))?;
-        write_whole(path, json.as_bytes()).map_err(|error| cannot("write", path, error))
+    /// A file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<Written, GateError> {
+        let mut masking = lock(&self.0.masking);
+        masking.count_anew();
+        let mut entries = lock(&self.0.entries).clone();
+        let mut not_json = 0;
+        if !masking.is_idle() {
+            for entry in &mut entries {
+                not_json += usize::from(!mask(&mut entry.response, &mut masking));
+            }
+        }
+        let originals = masking.originals();
+        let unmasked = unmasked(&entries, &originals);
+        let requests = entries.len();
+        let files = file::write(path, self.log(entries))?;
+        let masks = masking.uses();
+        Ok(Written {
+            requests,
+            files: files.paths,
+            bytes: files.bytes,
+            masks,
+            not_json,
+            unmasked,
+            originals,
+        })
     }
 
-    fn har(&self) -> har::Har {
+    fn log(&self, entries: Vec<Entries>) -> Log {
         let page = Pages {
             started_date_time: self.0.now.to_string(),
             id: PAGE.to_owned(),
@@ -60,9 +98,12 @@ impl Recorder {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             comment: None,
         };
-        let entries = lock(&self.0.entries).clone();
-        let log = Log { creator, pages: Some(vec![page]), entries, ..Log::default() };
-        har::Har { log: har::Spec::V1_2(log) }
+        Log { creator, pages: Some(vec![page]), entries, ..Log::default() }
+    }
+
+    /// How many attempts were recorded so far.
+    pub fn requests(&self) -> usize {
+        lock(&self.0.entries).len()
     }
 
     /// Adds an attempt of the session named `label`.
@@ -87,6 +128,108 @@ impl Recorder {
         };
         lock(&self.0.entries).push(entry);
     }
+}
+
+/// What was written of a recording.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// How many attempts it holds.
+    pub requests: usize,
+    /// The HAR file, and behind it the files of large bodies.
+    pub files: Vec<PathBuf>,
+    /// The bytes of all these files.
+    pub bytes: u64,
+    /// What each mask found.
+    pub masks: Vec<MaskUse>,
+    /// Answers with masks to look through that are not JSON, and stay as they are.
+    not_json: usize,
+    /// Where else masked values stand.
+    unmasked: Vec<String>,
+    originals: Originals,
+}
+
+impl Written {
+    /// What a person should know before the recording is shown to others.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self
+            .masks
+            .iter()
+            .filter(|mask| mask.found == 0)
+            .map(|mask| format!("the mask {} found nothing in this recording", mask.path))
+            .collect();
+        if self.not_json > 0 {
+            warnings.push(format!(
+                "{} answers are not JSON: masks do not look into them",
+                self.not_json
+            ));
+        }
+        const SHOWN: usize = 5;
+        if !self.unmasked.is_empty() {
+            let more = match self.unmasked.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            let shown = &self.unmasked[..self.unmasked.len().min(SHOWN)];
+            warnings.push(format!(
+                "values that are masked elsewhere are still in {}{more}: mask these places too",
+                shown.join(", ")
+            ));
+        }
+        warnings
+    }
+
+    /// A message about this recording without the values that are masked in it.
+    pub fn masked(&self, message: &str) -> String {
+        self.originals.masked(message)
+    }
+}
+
+/// Masks an answer. False when it has a body that no mask can look into.
+fn mask(response: &mut har::v1_2::Response, masking: &mut Masking) -> bool {
+    let content = &mut response.content;
+    let Some(text) = content.text.as_deref().filter(|text| !text.is_empty()) else { return true };
+    if content.encoding.is_some() {
+        return false;
+    }
+    match masking.body(text) {
+        Err(_) => return false,
+        Ok(None) => {}
+        Ok(Some(masked)) => {
+            content.size = i64::try_from(masked.len()).unwrap_or(i64::MAX);
+            let is_length =
+                |header: &&mut Headers| header.name.eq_ignore_ascii_case("content-length");
+            for length in response.headers.iter_mut().filter(is_length) {
+                length.value = masked.len().to_string();
+            }
+            content.text = Some(masked);
+        }
+    }
+    true
+}
+
+/// The places of a recording where values stand that are masked elsewhere.
+fn unmasked(entries: &[Entries], originals: &Originals) -> Vec<String> {
+    let mut places = Vec::new();
+    for (number, entry) in (1..).zip(entries) {
+        let (request, response) = (&entry.request, &entry.response);
+        let sent = request.post_data.as_ref().and_then(|data| data.text.as_deref());
+        let in_header = |headers: &[Headers]| headers.iter().any(|h| originals.is_in(&h.value));
+        for (is_in, place) in [
+            (originals.is_in(&request.url), "the URL"),
+            (sent.is_some_and(|text| originals.is_in(text)), "the body"),
+            (in_header(&request.headers), "the headers"),
+            (in_header(&response.headers), "the answer's headers"),
+            (
+                response.content.text.as_deref().is_some_and(|text| originals.is_in(text)),
+                "the answer",
+            ),
+        ] {
+            if is_in {
+                places.push(format!("{place} of request {number}"));
+            }
+        }
+    }
+    places
 }
 
 fn recorded_request(request: &Permitted) -> har::v1_2::Request {
@@ -159,6 +302,7 @@ fn recorded_response(answer: &Recorded) -> har::v1_2::Response {
 fn recorded_headers(headers: &HeaderMap) -> Vec<Headers> {
     headers
         .iter()
+        .filter(|(name, _)| !is_cookie(name))
         .map(|(name, value)| Headers {
             name: name.to_string(),
             // HAR knows text only; a header's bytes beyond ASCII are Latin-1 by tradition.
@@ -166,6 +310,11 @@ fn recorded_headers(headers: &HeaderMap) -> Vec<Headers> {
             comment: None,
         })
         .collect()
+}
+
+/// A cookie may be a session, which is as good as a credential.
+fn is_cookie(name: &HeaderName) -> bool {
+    [header::SET_COOKIE, header::COOKIE].contains(name) || name == "set-cookie2"
 }
 
 fn mime_type(headers: &HeaderMap) -> String {
@@ -176,3 +325,6 @@ fn mime_type(headers: &HeaderMap) -> String {
 fn length(body: &Bytes) -> i64 {
     i64::try_from(body.len()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

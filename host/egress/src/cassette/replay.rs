@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use super::file::{cannot, from_text, with_source};
+use super::file::{self, cannot, from_text};
 use super::{Recorded, Taped, Window, describe, lock};
 use crate::GateError;
 use crate::request::Permitted;
@@ -60,17 +60,13 @@ impl Key {
 }
 
 impl Cassette {
-    /// Reads a HAR 1.2 file.
+    /// Reads a HAR 1.2 file, and the bodies in files beside it that it names.
     ///
     /// # Errors
     ///
-    /// It cannot be read, is not HAR 1.2, or holds an entry that is no request and answer.
+    /// It or such a body cannot be read, is not HAR 1.2, or holds an entry that is no request and answer.
     pub fn load(path: &Path) -> Result<Cassette, GateError> {
-        let har =
-            har::from_path(path).map_err(|error| cannot("read", path, with_source(&error)))?;
-        let har::Spec::V1_2(log) = har.log else {
-            return Err(cannot("read", path, "it is not HAR version 1.2"));
-        };
+        let log = file::read(path)?;
         Self::from_log(log).map_err(|reason| cannot("read", path, reason))
     }
 

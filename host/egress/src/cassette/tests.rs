@@ -66,7 +66,12 @@ async fn what_was_recorded_is_what_a_replay_answers() {
             get(&server.url("/none")),
         ]
     };
-    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap(), Window::default());
+    let recorder = Recorder::new(
+        "fenix issues".into(),
+        NOW.parse().unwrap(),
+        Window::default(),
+        Masks::default(),
+    );
     let live = session(Tape::Record(recorder.clone()));
     let mut recorded = Vec::new();
     for request in asked() {
@@ -105,7 +110,9 @@ fn a_recording_keeps_the_window_of_its_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.har");
     for window in windows {
-        Recorder::new("t".into(), NOW.parse().unwrap(), window).write(&path).unwrap();
+        Recorder::new("t".into(), NOW.parse().unwrap(), window, Masks::default())
+            .write(&path)
+            .unwrap();
         assert_eq!(Cassette::load(&path).unwrap().window(), window);
     }
     assert_eq!(Window::from_comment("recorded since we could not sleep"), Window::default());
@@ -115,7 +122,12 @@ fn a_recording_keeps_the_window_of_its_run() {
 async fn a_recording_is_a_har_file_of_its_owner() {
     let server = Server::with(vec![Reply::new(200, &[], b"\xff")]).await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let recorder = Recorder::new("fenix issues".into(), NOW.parse().unwrap(), Window::default());
+    let recorder = Recorder::new(
+        "fenix issues".into(),
+        NOW.parse().unwrap(),
+        Window::default(),
+        Masks::default(),
+    );
     gate.send(
         request(Method::POST, &server.url("/a?x=1"), "b"),
         &session(Tape::Record(recorder.clone())),
@@ -154,7 +166,8 @@ async fn attempts_without_an_answer_are_recorded_and_replayed() {
         Server::with(vec![Reply::claiming(9, 200, &[], b"half"), Reply::new(200, &[], b"whole")])
             .await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let recorder = Recorder::new("run".into(), NOW.parse().unwrap(), Window::default());
+    let recorder =
+        Recorder::new("run".into(), NOW.parse().unwrap(), Window::default(), Masks::default());
     gate.send(get(&server.url("/")), &session(Tape::Record(recorder.clone()))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     recorder.write(&folder.path().join("run.har")).unwrap();
@@ -327,7 +340,8 @@ fn a_file_that_is_no_recording_is_refused_with_its_name_and_reason() {
 #[test]
 fn a_recording_that_cannot_be_written_says_where() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let recorder = Recorder::new("run".into(), NOW.parse().unwrap(), Window::default());
+    let recorder =
+        Recorder::new("run".into(), NOW.parse().unwrap(), Window::default(), Masks::default());
     let error = recorder.write(&file.path().join("below/a/file.har")).unwrap_err().to_string();
     assert!(
         error.starts_with("cannot write the recording ") && error.contains("file.har"),

@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::testing::{Reply, Server, get, gzip, options, request, session};
-use crate::{CredentialKind, Recorder, RequestBudget, Secret, Window};
+use crate::{CredentialKind, Masks, Recorder, RequestBudget, Secret, Window};
 
 const SECRET: &str = "ghp_hushhushhush";
 
@@ -257,7 +257,8 @@ async fn a_secret_that_comes_back_reaches_neither_the_plugin_nor_a_recording() {
     .await;
     let gate = Gate::new(GateOptions { credential: bearer(&server), ..options(&[&server.origin]) })
         .unwrap();
-    let recorder = Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default());
+    let recorder =
+        Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
     let response =
         gate.send(get(&server.url("/")), &session(Tape::Record(recorder.clone()))).await.unwrap();
     assert_eq!(response.body().as_ref(), br#"{"you sent": "authorization: Bearer [redacted]"}"#);
@@ -310,7 +311,8 @@ async fn a_long_rate_limit_is_given_up_at_once_and_spares_the_service_the_others
 async fn a_short_rate_limit_is_waited_for_and_a_replay_of_it_is_not() {
     let limited = Reply::new(429, &[("retry-after", "1")], b"wait");
     let server = Server::with(vec![limited, ok("now")]).await;
-    let recorder = Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default());
+    let recorder =
+        Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
     let live = session(Tape::Record(recorder.clone()));
     let response = gate(&server).send(get(&server.url("/")), &live).await.unwrap();
     assert_eq!((response.body().as_ref(), live.requests()), (&b"now"[..], 2));

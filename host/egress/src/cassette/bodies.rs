@@ -1,0 +1,262 @@
+//! Bodies in files of their own, beside the recording that names them.
+//!
+//! A review of a recording is about what was asked and what came, not about megabytes of it,
+//! and a version control that compares such bodies line by line helps nobody. So a large body
+//! goes to `bodies/DIGEST.body`, and the recording's `content` names it in `_file`, as other
+//! writers of HAR files do. The name is made of the contents, so equal bodies are one file,
+//! and recordings in one folder share them.
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::file::{folder_of, write_whole};
+
+/// The greatest file that is read as a body, in bytes.
+const LARGEST: u64 = 256 << 20;
+/// How many digits of its SHA-256 a body's file is named after: enough to tell the bodies of
+/// one folder apart.
+const DIGITS: usize = 16;
+const FOLDER: &str = "bodies";
+const SUFFIX: &str = ".body";
+/// Keeps git from comparing the bodies, and from changing their line ends.
+const ATTRIBUTES: &str = "*.body -diff -text\n";
+
+/// A body that goes to a file of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Attached {
+    /// Its path, below the recording's folder.
+    pub name: String,
+    pub body: Bytes,
+}
+
+impl Attached {
+    pub(super) fn new(body: Bytes) -> Self {
+        let digest = format!("{:x}", Sha256::digest(&body));
+        Attached { name: format!("{FOLDER}/{}{SUFFIX}", &digest[..DIGITS]), body }
+    }
+}
+
+/// Writes bodies below `folder`, and gives the files that were not there before.
+///
+/// # Errors
+///
+/// The system's; then none of them is left.
+pub(super) fn write(folder: &Path, bodies: &[Attached]) -> std::io::Result<Vec<PathBuf>> {
+    let mut new = Vec::new();
+    if bodies.is_empty() {
+        return Ok(new);
+    }
+    let attributes = Attached {
+        name: format!("{FOLDER}/.gitattributes"),
+        body: Bytes::from_static(ATTRIBUTES.as_bytes()),
+    };
+    for Attached { name, body } in std::iter::once(&attributes).chain(bodies) {
+        let path = folder.join(name);
+        if std::fs::read(&path).is_ok_and(|present| present == *body) {
+            continue;
+        }
+        let is_new = !path.exists();
+        if let Err(error) = write_whole(&path, body) {
+            remove(&new);
+            return Err(error);
+        }
+        if is_new {
+            new.push(path);
+        }
+    }
+    Ok(new)
+}
+
+/// Removes files; one that stays is no harm.
+pub(super) fn remove(files: &[PathBuf]) {
+    for file in files {
+        if let Err(error) = std::fs::remove_file(file) {
+            tracing::debug!("{} stays: {error}", file.display());
+        }
+    }
+}
+
+/// Reads the body that a recording in `folder` names.
+///
+/// # Errors
+///
+/// The name leads out of the folder, or the file is missing, too large or cannot be read.
+pub(super) fn read(folder: &Path, name: &str) -> Result<Bytes, String> {
+    let relative = Path::new(name);
+    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_plain || name.is_empty() || name.contains('\\') {
+        return Err(format!(
+            "its body is in {name:?}, which is no path below the recording's own folder"
+        ));
+    }
+    let cannot = |error: std::io::Error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::NotFound => ": it belongs to the recording, commit both",
+            _ => "",
+        };
+        format!("its body is in {name}, and that cannot be read: {error}{advice}")
+    };
+    let path = folder.join(relative).canonicalize().map_err(cannot)?;
+    if !path.starts_with(folder.canonicalize().map_err(cannot)?) {
+        return Err(format!("its body is in {name}, which leads out of the recording's folder"));
+    }
+    let mut body = Vec::new();
+    let file = std::fs::File::open(path).map_err(cannot)?;
+    if !file.metadata().map_err(cannot)?.is_file() {
+        return Err(format!("its body is in {name}, which is no file"));
+    }
+    file.take(LARGEST + 1).read_to_end(&mut body).map_err(cannot)?;
+    if body.len() as u64 > LARGEST {
+        return Err(format!(
+            "its body is in {name}, which is larger than {} MiB, the most that is read",
+            LARGEST >> 20
+        ));
+    }
+    Ok(body.into())
+}
+
+/// The names of bodies that a recording has, entry by entry.
+pub(super) fn names(recording: &Value) -> impl Iterator<Item = Option<&str>> {
+    let entries = recording.pointer("/log/entries").and_then(Value::as_array);
+    entries.into_iter().flatten().map(|entry| entry.pointer("/response/content/_file")?.as_str())
+}
+
+/// The names of bodies that the file of a recording has; none when it is no recording.
+pub(super) fn names_of(path: &Path) -> Option<BTreeSet<String>> {
+    let recording: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    recording.pointer("/log/entries")?.as_array()?;
+    Some(names(&recording).flatten().map(str::to_owned).collect())
+}
+
+/// Removes those of the `former` bodies of a recording that no recording in its folder names
+/// any more. While one of these cannot be read nothing is removed, for it may name them all.
+pub(super) fn tidy(recording: &Path, former: &BTreeSet<String>) {
+    if former.is_empty() {
+        return;
+    }
+    let folder = folder_of(recording);
+    let Some(named) = named_in(folder) else {
+        tracing::warn!(
+            "bodies of the former {} are not looked for: a recording beside it cannot be read",
+            recording.display()
+        );
+        return;
+    };
+    let gone = former.difference(&named).filter(|name| is_own(name));
+    remove(&gone.map(|name| folder.join(name)).collect::<Vec<_>>());
+    if named.is_empty() {
+        remove(&[folder.join(FOLDER).join(".gitattributes")]);
+        // Fails where something else is in it, which then stays.
+        let _ = std::fs::remove_dir(folder.join(FOLDER));
+    }
+}
+
+/// What all recordings in a folder name; none when one of them cannot be read.
+fn named_in(folder: &Path) -> Option<BTreeSet<String>> {
+    let mut named = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).ok()? {
+        let path = entry.ok()?.path();
+        if path.extension().is_some_and(|extension| extension == "har") {
+            named.extend(names_of(&path)?);
+        }
+    }
+    Some(named)
+}
+
+/// Whether a file has a name that only this module gives: another may be a person's own.
+fn is_own(name: &str) -> bool {
+    let digest = name
+        .strip_prefix(FOLDER)
+        .and_then(|name| name.strip_prefix('/'))
+        .and_then(|name| name.strip_suffix(SUFFIX));
+    digest.is_some_and(|digest| {
+        digest.len() == DIGITS && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn recording(path: &Path, bodies: &[&Attached]) {
+        let entries: Vec<Value> = bodies
+            .iter()
+            .map(|body| json!({"response": {"content": {"_file": body.name}}}))
+            .collect();
+        std::fs::write(path, json!({"log": {"entries": entries}}).to_string()).unwrap();
+    }
+
+    #[test]
+    fn a_body_is_read_from_below_the_folder_and_from_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("fenix");
+        std::fs::create_dir_all(inner.join("bodies")).unwrap();
+        std::fs::write(inner.join("bodies/a.body"), "inside").unwrap();
+        std::fs::write(folder.path().join("secret"), "outside").unwrap();
+        std::os::unix::fs::symlink("../../secret", inner.join("bodies/link.body")).unwrap();
+        assert_eq!(read(&inner, "bodies/a.body").unwrap(), "inside");
+        let absolute = folder.path().join("secret").display().to_string();
+        for (name, reason) in [
+            ("../secret", "no path below"),
+            ("bodies/../../secret", "no path below"),
+            ("./bodies/a.body", "no path below"),
+            ("..\\secret", "no path below"),
+            ("", "no path below"),
+            (absolute.as_str(), "no path below"),
+            ("bodies/link.body", "leads out"),
+            ("bodies", "no file"),
+            ("bodies/b.body", "commit both"),
+        ] {
+            let error = read(&inner, name).unwrap_err();
+            assert!(
+                error.starts_with("its body is in ") && error.contains(reason),
+                "{name}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_larger_than_any_body_is_not_read_into_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("large")).unwrap();
+        file.set_len(LARGEST + 1).unwrap();
+        assert!(read(folder.path(), "large").unwrap_err().contains("larger than 256 MiB"));
+    }
+
+    #[test]
+    fn bodies_that_another_recording_names_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let [shared, gone] =
+            ["shared", "gone"].map(|text| Attached::new(Bytes::from_static(text.as_bytes())));
+        let own = Attached { name: "bodies/my-own.body".into(), body: Bytes::new() };
+        write(folder.path(), &[Attached::new(gone.body.clone())]).unwrap();
+        let former = [&shared, &gone, &own].map(|body| body.name.clone()).into();
+        for body in [&shared, &own] {
+            write(folder.path(), std::slice::from_ref(body)).unwrap();
+        }
+        recording(&path("issues.har"), &[]);
+        recording(&path("releases.har"), &[&shared]);
+
+        std::fs::write(path("broken.har"), "half of").unwrap();
+        tidy(&path("issues.har"), &former);
+        assert!(path(&gone.name).exists(), "the broken recording may name it");
+
+        std::fs::remove_file(path("broken.har")).unwrap();
+        tidy(&path("issues.har"), &former);
+        assert!(!path(&gone.name).exists());
+        assert!(path(&shared.name).exists() && path(&own.name).exists());
+
+        std::fs::remove_file(path(&own.name)).unwrap();
+        recording(&path("releases.har"), &[]);
+        tidy(&path("releases.har"), &former);
+        assert!(!path("bodies").exists(), "an empty folder goes, too");
+    }
+}
