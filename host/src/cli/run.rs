@@ -86,6 +86,7 @@ fn jobs(
     let (datasource, plugin, _) = installed.owner_of(report)?;
     let projects = config.select_projects(project, datasource)?;
     let source = Source::new(config, environment, datasource, plugin, !options.tapes.is_replay())?;
+    let masks = source.masks(&[])?;
     let mut jobs = Vec::new();
     for project in projects {
         let cassette = options.tapes.cassette(&project, report)?;
@@ -96,7 +97,7 @@ fn jobs(
         };
         let tape = match cassette {
             Some(cassette) => Tape::Replay(cassette),
-            None => options.tapes.live(&project, report, now, window),
+            None => options.tapes.live(&project, report, now, window, &masks),
         };
         let reading = ReadOptions { now, window, full: args.full, tape };
         jobs.push(source.job(&project, report, reading)?);

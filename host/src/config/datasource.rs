@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use test_dashboard_egress::{MaskError, Masks};
 use test_dashboard_model::CredentialKind;
 
 use super::{LimitsConfig, Template};
@@ -31,6 +32,10 @@ pub struct DatasourceConfig {
     /// After how many days everything is read again, so that what is gone upstream goes here
     /// too; 0 for never. Default 28.
     pub full_every_days: Option<u32>,
+    /// What recordings of this datasource never hold: JSON paths (RFC 9535) such as
+    /// `$..email`, whose values are masked in every answer that is recorded.
+    #[serde(default)]
+    pub record_mask: Vec<String>,
     /// Files with further root certificates (PEM), for a service inside a company.
     #[serde(default)]
     pub extra_root_certificates: Vec<PathBuf>,
@@ -57,10 +62,20 @@ pub struct CredentialConfig {
 }
 
 impl DatasourceConfig {
+    /// What is masked in recordings: `record-mask`, and what was asked for besides.
+    ///
+    /// # Errors
+    ///
+    /// The first that is no JSON path.
+    pub fn masks(&self, further: &[String]) -> Result<Masks, MaskError> {
+        Masks::new(self.record_mask.iter().chain(further))
+    }
+
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
         if self.max_concurrent == Some(0) {
             return Err(format!("datasources.{name}.max-concurrent is 0"));
         }
+        self.masks(&[]).map_err(|error| format!("datasources.{name}.record-mask: {error}"))?;
         let Some(credential) = &self.credential else { return Ok(()) };
         let at = format!("datasources.{name}.credential");
         if !credential.secret.has_variable() {
@@ -94,6 +109,16 @@ mod tests {
         let error = problem(r#"kind = "raw-token", secret = "abc123""#);
         assert!(error.contains("${BITRISE_TOKEN}") && !error.contains("abc123"), "{error}");
         assert_eq!(problem(r#"kind = "raw-token", secret = "${T}""#), "");
+    }
+
+    #[test]
+    fn a_mask_is_a_json_path() {
+        let config = |mask: &str| -> DatasourceConfig {
+            toml::from_str(&format!("plugin = \"x.wasm\"\nrecord-mask = ['{mask}']")).unwrap()
+        };
+        assert_eq!(config("$..email").check("github"), Ok(()));
+        let error = config("email").check("github").unwrap_err();
+        assert!(error.starts_with("datasources.github.record-mask: \"email\" is no"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use test_dashboard_egress::{
-    Cassette, Gate, GateError, Recorder, RequestBudget, Session, Tape, Window,
+    Cassette, Gate, GateError, Masks, Recorder, RequestBudget, Session, Tape, Window,
 };
 use test_dashboard_model::Table;
 
@@ -37,21 +37,32 @@ impl Tapes {
     pub fn cassette(&self, project: &str, report: &str) -> Result<Option<Cassette>, GateError> {
         match self {
             Tapes::Live | Tapes::Record(_) => Ok(None),
-            Tapes::Replay(folder) => Cassette::load(&file(folder, project, report)).map(Some),
-        }
-    }
-
-    /// The tape of a run that asks the network.
-    pub fn live(&self, project: &str, report: &str, now: jiff::Timestamp, window: Window) -> Tape {
-        match self {
-            Tapes::Live | Tapes::Replay(_) => Tape::Live,
-            Tapes::Record(_) => {
-                Tape::Record(Recorder::new(format!("{project} {report}"), now, window))
+            Tapes::Replay(folder) => {
+                Cassette::load(&recording_file(folder, project, report)).map(Some)
             }
         }
     }
 
-    /// Ends a tape: writes what was recorded.
+    /// The tape of a run that asks the network. A recording of it holds nothing that `masks`
+    /// find.
+    pub fn live(
+        &self,
+        project: &str,
+        report: &str,
+        now: jiff::Timestamp,
+        window: Window,
+        masks: &Masks,
+    ) -> Tape {
+        match self {
+            Tapes::Live | Tapes::Replay(_) => Tape::Live,
+            Tapes::Record(_) => {
+                let title = format!("{project} {report}");
+                Tape::Record(Recorder::new(title, now, window, masks.clone()))
+            }
+        }
+    }
+
+    /// Ends a tape: writes what was recorded, and warns of what should not be shown to others.
     ///
     /// # Errors
     ///
@@ -59,14 +70,19 @@ impl Tapes {
     pub fn close(&self, project: &str, report: &str, tape: &Tape) -> Result<(), GateError> {
         match (self, tape) {
             (Tapes::Record(folder), Tape::Record(recorder)) => {
-                recorder.write(&file(folder, project, report))
+                let written = recorder.write(&recording_file(folder, project, report))?;
+                for warning in written.warnings() {
+                    tracing::warn!("{project} {report}: {warning}");
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
     }
 }
 
-fn file(folder: &Path, project: &str, report: &str) -> PathBuf {
+/// Where the recording of one report and project is, in a folder of recordings.
+pub fn recording_file(folder: &Path, project: &str, report: &str) -> PathBuf {
     folder.join(project).join(format!("{report}.har"))
 }
 

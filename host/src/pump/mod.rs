@@ -16,7 +16,7 @@ mod source;
 
 pub use full::make_full_if_due;
 pub use installed::{Installed, gate_options, load_one, settings_of};
-pub use job::{Job, Tapes};
+pub use job::{Job, Tapes, recording_file};
 pub use report::{PartitionReport, RunReport, Tally};
 pub use run::{Options, run};
 pub use sink::{DryRows, DryTable, Sink};

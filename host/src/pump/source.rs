@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use test_dashboard_egress::{Gate, Tape, Window};
+use test_dashboard_egress::{Gate, Masks, Tape, Window};
 
 use super::{Job, gate_options, settings_of};
 use crate::config::{Config, Environment};
@@ -57,6 +57,18 @@ impl<'a> Source<'a> {
             gate: Gate::new(gate)?,
             base_url,
         })
+    }
+
+    /// What is masked in recordings: the datasource's `record-mask`, and `further`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when one of these is no JSON path.
+    pub fn masks(&self, further: &[String]) -> Result<Masks, Misuse> {
+        let Some(datasource) = self.config.datasources.get(&self.name) else {
+            return Ok(Masks::default());
+        };
+        datasource.masks(further).map_err(|error| Misuse::new(format!("--mask: {error}")))
     }
 
     /// The job that reads one report of one project.
