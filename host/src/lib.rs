@@ -16,4 +16,5 @@ pub mod config;
 pub mod fixtures;
 pub mod misuse;
 pub mod plugin;
+pub mod project;
 pub mod pump;

@@ -56,16 +56,7 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, DeclarationError> {
 /// The first rule that is broken, with the name of what breaks it.
 pub fn check(description: &Description) -> Result<(), DeclarationError> {
     let name = &description.name;
-    if !is_name(name, 20, |c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
-        return refuse(format!(
-            "the datasource's name {name:?} must be 1 to 20 lower-case letters and digits, and begin with a letter"
-        ));
-    }
-    if RESERVED_DATASOURCES.contains(&name.as_str()) {
-        return refuse(format!(
-            "a datasource cannot be named {name:?}: such tables are the host's own"
-        ));
-    }
+    check_datasource_name(name)?;
     if description.tables.len() > MAX_TABLES || description.reports.len() > MAX_REPORTS {
         return refuse(format!(
             "it declares {} tables and {} reports; at most {MAX_TABLES} and {MAX_REPORTS} are possible",
@@ -79,6 +70,25 @@ pub fn check(description: &Description) -> Result<(), DeclarationError> {
         if !is_kebab(&setting.name) {
             return refuse(format!("the setting's name {:?} must be {KEBAB}", setting.name));
         }
+    }
+    Ok(())
+}
+
+/// Checks what a datasource is to be named.
+///
+/// # Errors
+///
+/// The rule that the name breaks.
+pub fn check_datasource_name(name: &str) -> Result<(), DeclarationError> {
+    if !is_name(name, 20, |c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+        return refuse(format!(
+            "the datasource's name {name:?} must be 1 to 20 lower-case letters and digits, and begin with a letter"
+        ));
+    }
+    if RESERVED_DATASOURCES.contains(&name) {
+        return refuse(format!(
+            "a datasource cannot be named {name:?}: such tables are the host's own"
+        ));
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::project::Language;
+
 /// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
 #[derive(Debug, Parser)]
 #[command(
@@ -199,25 +201,14 @@ pub struct NewArgs {
     pub language: Language,
 }
 
-/// What a plugin is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Language {
-    /// Rust, with the SDK.
-    Rust,
-    /// Python, with componentize-py.
-    Python,
-    /// JavaScript, with componentize-js.
-    #[value(name = "javascript")]
-    JavaScript,
-}
-
 /// What to build.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     /// The plugin's folder.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Where the component goes; by default NAME.wasm beside the target folder's others.
+    /// Where the component goes; by default NAME.wasm in the plugin's folder, as the datasource
+    /// calls itself.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Build the examples of the package instead, each as a component, into this folder.

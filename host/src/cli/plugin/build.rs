@@ -1,106 +1,106 @@
 //! `plugin build`: a component from a plugin's source, with the toolchain that is there.
-//!
-//! Compiling is the script's work (`scripts/build-wasm`, the same that `make` uses); turning
-//! the core module into a component happens here, so there is no further tool to install.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use wit_component::ComponentEncoder;
+use anyhow::Context as _;
+use bytesize::ByteSize;
+use tempfile::NamedTempFile;
 
 use crate::cli::args::BuildArgs;
 use crate::cli::exit::Exit;
-use crate::cli::output::say;
+use crate::cli::output::{remark, say};
+use crate::config::Limits;
 use crate::misuse::Misuse;
+use crate::plugin::{Plugin, Runtime};
+use crate::project::{Language, javascript, python, rust};
 
-/// The script that finds a usable target and compiles to it.
-const SCRIPT: &str = include_str!("../../../../scripts/build-wasm");
-
-/// Builds the plugin in a folder, and prints where the component is.
+/// Builds the plugin in a folder, loads it once to see that it can be described, and prints
+/// where the component is: `NAME.wasm` in the folder, as the datasource calls itself.
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is no plugin in the folder; else what the compiler or the encoder
-/// says.
+/// [`Misuse`] when there is no plugin in the folder; else what the toolchain says, or why what
+/// it made is no plugin. Then nothing is written.
 pub async fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
-    let manifest = args.dir.join("Cargo.toml");
-    if !manifest.is_file() {
-        return Err(Misuse::new(format!(
-            "{} is missing: name the folder of a plugin written in Rust",
-            manifest.display()
-        ))
-        .into());
+    let language = Language::of(&args.dir)?;
+    if let Some(folder) = &args.examples {
+        return build_examples(args, language, folder);
     }
-    let modules = compile(args, &manifest)?;
-    if modules.is_empty() {
-        bail!(
-            "{} builds no WebAssembly module: its [lib] needs crate-type = [\"cdylib\"]",
-            manifest.display()
-        );
+    let component = match language {
+        Language::Rust => rust::build(&args.dir, args.target_dir.as_deref())?,
+        Language::Python => python::build(&args.dir)?,
+        Language::JavaScript => javascript::build(&args.dir)?,
+    };
+    let folder = args.output.as_deref().map_or(args.dir.as_path(), folder_of);
+    let file = stage(&component, folder)?;
+    let plugin = load(file.path()).await?;
+    let place = match &args.output {
+        Some(place) => place.clone(),
+        None => in_folder(&args.dir, &format!("{}.wasm", plugin.description.name)),
+    };
+    persist(file, &place)?;
+    say!("{}", place.display())?;
+    let size = ByteSize(component.len() as u64).display().iec();
+    remark(format_args!(
+        "{} {}, {size}; next: test-dashboard plugin test {}",
+        plugin.description.name,
+        plugin.description.version,
+        args.dir.display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// The examples of a package, which need not be plugins that anybody could use.
+fn build_examples(args: &BuildArgs, language: Language, folder: &Path) -> anyhow::Result<Exit> {
+    if language != Language::Rust {
+        return Err(Misuse::new(format!("--examples is for Rust, not for {language}")).into());
     }
-    if args.output.is_some() && modules.len() > 1 {
-        bail!("{} modules were built, and --output names one file", modules.len());
-    }
-    for module in modules {
-        let component = component_path(args, &module);
-        write_component(&module, &component)?;
-        say!("{}", component.display())?;
+    for module in rust::compile(&args.dir, args.target_dir.as_deref(), rust::What::Examples)? {
+        let place = folder.join(module.file_name().unwrap_or_default());
+        persist(stage(&rust::component_of(&module)?, folder)?, &place)?;
+        say!("{}", place.display())?;
     }
     Ok(Exit::Done)
 }
 
-fn compile(args: &BuildArgs, manifest: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut script = tempfile::NamedTempFile::new().context("cannot write the build script")?;
-    script.write_all(SCRIPT.as_bytes()).context("cannot write the build script")?;
-    let mut command = std::process::Command::new("bash");
-    command.arg(script.path()).arg("--manifest-path").arg(manifest);
-    if let Some(folder) = &args.target_dir {
-        command.arg("--target-dir").arg(folder);
-    }
-    if args.examples.is_some() {
-        command.arg("--examples");
-    }
-    let output = command
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("cannot start bash, which runs the build script")?;
-    if !output.status.success() {
-        bail!("building {} failed, as told above", manifest.display());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect())
+async fn load(file: &Path) -> anyhow::Result<Plugin> {
+    let runtime = Runtime::new(None)?;
+    let loaded = runtime.load(file, Arc::new(Limits::default())).await;
+    loaded.context("it was built, but this host cannot use it")
 }
 
-/// `test_dashboard_github.wasm` becomes `github.wasm`: a component beside the module it is
-/// made from, unless another place was asked for.
-fn component_path(args: &BuildArgs, module: &Path) -> PathBuf {
-    let name = module.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.strip_prefix("test_dashboard_").unwrap_or(&name);
-    match (&args.output, &args.examples) {
-        (Some(output), _) => output.clone(),
-        (None, Some(folder)) => folder.join(name),
-        (None, None) => module.with_file_name(format!("component-{name}")),
+/// `acme.wasm` rather than `./acme.wasm`.
+fn in_folder(folder: &Path, name: &str) -> PathBuf {
+    if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
-fn write_component(module: &Path, component: &Path) -> anyhow::Result<()> {
-    let bytes =
-        std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    let encoded = ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .and_then(|encoder| encoder.encode())
-        .with_context(|| format!("{} cannot be made a component", module.display()))?;
-    let folder = component.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    // Whole or not at all: a run may be loading the file this very moment.
-    let mut file = tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("cannot write to {}", folder.display()))?;
-    file.write_all(&encoded)
-        .and_then(|()| file.as_file().sync_all())
-        .with_context(|| format!("cannot write {}", component.display()))?;
-    file.persist(component).with_context(|| format!("cannot write {}", component.display()))?;
+/// Writes a component beside its place, so that it comes there whole or not at all: a run may
+/// be loading the file this very moment.
+fn stage(component: &[u8], folder: &Path) -> anyhow::Result<NamedTempFile> {
+    let cannot = || format!("cannot write to {}", folder.display());
+    std::fs::create_dir_all(folder).with_context(cannot)?;
+    let mut file = tempfile::Builder::new()
+        // A component is no secret, unlike most of what is temporary.
+        .permissions(std::fs::Permissions::from_mode(0o666))
+        .prefix("built-")
+        .suffix(".wasm")
+        .tempfile_in(folder)
+        .with_context(cannot)?;
+    file.write_all(component).and_then(|()| file.as_file().sync_all()).with_context(cannot)?;
+    Ok(file)
+}
+
+fn persist(file: NamedTempFile, place: &PathBuf) -> anyhow::Result<()> {
+    file.persist(place).with_context(|| format!("cannot write {}", place.display()))?;
     Ok(())
 }
