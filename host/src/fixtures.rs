@@ -80,7 +80,12 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// What is in a folder, sorted.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let cannot = || format!("cannot read the folder {}", folder.display());
     let mut paths = std::fs::read_dir(folder)
         .with_context(cannot)?

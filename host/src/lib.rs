@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod fixtures;
+pub mod golden;
 pub mod misuse;
 pub mod plugin;
 pub mod project;

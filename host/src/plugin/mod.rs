@@ -20,4 +20,4 @@ pub use component::{ContractVersion, Plugin};
 pub use error::PluginError;
 pub use instance::{Batch, Instance, InstanceOptions, ProjectContext, Reader, Request};
 pub use runtime::Runtime;
-pub use state::printable;
+pub use state::{is_printable, printable};

@@ -172,11 +172,16 @@ pub fn printable(text: &str) -> String {
         match c {
             '\n' => line.push('⏎'),
             '\t' => line.push(' '),
-            c if c.is_control() || steers_text(c) => line.push('\u{FFFD}'),
-            c => line.push(c),
+            c if is_printable(c) => line.push(c),
+            _ => line.push('\u{FFFD}'),
         }
     }
     line
+}
+
+/// Whether a character shows as itself and steers neither a terminal nor the text around it.
+pub fn is_printable(c: char) -> bool {
+    !c.is_control() && !steers_text(c)
 }
 
 /// Line and paragraph separators, and what overrides the direction of text.

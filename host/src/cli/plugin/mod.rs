@@ -3,6 +3,7 @@
 mod add;
 mod build;
 mod check;
+mod differences;
 mod inspect;
 mod list;
 mod new;
