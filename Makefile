@@ -3,11 +3,12 @@
 HOST := target/debug/test-dashboard
 SOURCE_PLUGINS := bitrise github taskcluster testrail
 
-.PHONY: help demo test lint plugins guests host release bench setup clean
+.PHONY: help demo test check-plugins lint plugins guests host release bench setup clean
 
 help:
 	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
 	@echo 'make test     all tests, against SQLite, PostgreSQL and MariaDB'
+	@echo 'make check-plugins  compare the rows of all recordings with their golden files'
 	@echo 'make lint     formatting and clippy, warnings are errors'
 	@echo 'make plugins  build the shipped plugins to target/plugins/'
 	@echo 'make release  build target/release/test-dashboard and the plugins'
@@ -33,7 +34,13 @@ guests: host
 demo: plugins
 	@scripts/demo
 
-test: plugins guests
+# Every recording of the shipped plugins, and the rows that come of it.
+check-plugins: plugins
+	@for plugin in $(SOURCE_PLUGINS); do \
+	    $(HOST) --config demo/test-dashboard.toml plugin test plugins/$$plugin || exit 1; \
+	done
+
+test: plugins guests check-plugins
 	@scripts/test-databases cargo test --workspace --exclude test-dashboard-guests
 
 lint: setup

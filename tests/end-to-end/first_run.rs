@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::support::{Database, Ended, Kind, Workplace, built, repository};
 
-/// The demo's configuration: all plugins, three projects.
+/// The demo's configuration: all plugins, and every project that has recordings.
 struct Demo {
     place: Workplace,
     configuration: String,

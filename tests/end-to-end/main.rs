@@ -11,6 +11,7 @@ mod bad_input;
 mod faults;
 mod first_run;
 mod full;
+mod golden;
 mod hostile;
 mod interrupted;
 mod plugin_files;

@@ -21,6 +21,8 @@ pub struct Replayed {
     /// Why the rows are not to be trusted: what failed, recorded answers that were not asked
     /// for, rows that broke their declaration. Fit for a terminal.
     pub problems: Vec<String>,
+    /// Whether everything was read to its end, so that a row that is not there is gone.
+    pub complete: bool,
 }
 
 /// Replays a fixture: everything that holds for a run holds here too, but no credential is
@@ -40,6 +42,7 @@ pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Re
     let run = pump::run(vec![Arc::clone(&job)], sink, &options, async |_| {}).await;
     let mut rows = rows.take();
     let mut problems = failures(&run);
+    let complete = run.failures().all(|failure| failure.partition == pump::RECORDING);
     let mut tables = Vec::new();
     for table in &job.tables {
         let delivered = rows.remove(&table.name);
@@ -47,7 +50,7 @@ pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Re
         let delivered = delivered.as_ref().map(row::of_table).unwrap_or_default();
         tables.push((Arc::clone(table), delivered));
     }
-    Ok(Replayed { tables, problems })
+    Ok(Replayed { tables, problems, complete })
 }
 
 fn job(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Job> {

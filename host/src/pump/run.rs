@@ -17,6 +17,9 @@ use crate::plugin::PluginError;
 /// this name: parentheses cannot be in an id.
 pub const PLAN: &str = "(plan)";
 
+/// What the history calls the end of a recording or replay, which is no partition either.
+pub const RECORDING: &str = "(recording)";
+
 /// How a run is done.
 pub struct Options {
     /// How many partitions are read at the same time.
@@ -131,7 +134,7 @@ fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
             .map(|error| error.to_string()),
     };
     let failure = PartitionFailure { kind: "recording".into(), message: message? };
-    Some(about(job, "(recording)", jiff::Timestamp::now(), Tally::default(), Some(failure)))
+    Some(about(job, RECORDING, jiff::Timestamp::now(), Tally::default(), Some(failure)))
 }
 
 /// A report of something that is no reading of a partition.

@@ -194,9 +194,15 @@ impl Tested {
             (failed, true) => {
                 format!("FAILED: {failed} of {all} fixtures; their golden files are as they were")
             }
-            (failed, false) => format!(
-                "FAILED: {failed} of {all} fixtures; where the new rows are right, `--update` writes them"
-            ),
+            (failed, false) => {
+                let can_be_mended =
+                    |fixture: &&FixtureResult| !fixture.passed() && fixture.replayed;
+                let hint = match self.fixtures.iter().find(can_be_mended) {
+                    Some(_) => "; where the new rows are right, `--update` writes them",
+                    None => "",
+                };
+                format!("FAILED: {failed} of {all} fixtures{hint}")
+            }
         }
     }
 }
