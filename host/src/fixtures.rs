@@ -34,6 +34,29 @@ impl Fixture {
     }
 }
 
+/// Where recordings are, beside the configuration, when no other place is named.
+pub const FOLDER: &str = "fixtures";
+
+/// The recordings that belong to `recording`, such as `issues.resumed.har` to `issues.har`.
+///
+/// # Errors
+///
+/// When its folder is there and cannot be read.
+pub fn further_of(recording: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let Some(folder) = recording.parent().filter(|folder| folder.is_dir()) else {
+        return Ok(Vec::new());
+    };
+    let report = name(recording);
+    let report = report.strip_suffix(".har").unwrap_or(&report);
+    let belongs = |path: &PathBuf| {
+        let file = name(path);
+        file.strip_suffix(".har")
+            .and_then(|stem| stem.split_once('.'))
+            .is_some_and(|(owner, _)| owner == report)
+    };
+    Ok(entries(folder)?.into_iter().filter(belongs).collect())
+}
+
 /// All fixtures of a folder, by project and report.
 ///
 /// # Errors
@@ -127,6 +150,11 @@ mod tests {
             .map(|f| (f.project.as_str(), f.report.as_str(), f.further.len()))
             .collect();
         assert_eq!(told, [("fenix", "issues", 2), ("focus", "releases", 0)]);
+        let recording = &found[0].recording;
+        assert_eq!(further_of(recording).unwrap(), found[0].further);
+        assert_eq!(further_of(&found[1].recording).unwrap(), Vec::<PathBuf>::new());
+        let nowhere = folder.path().join("nowhere/issues.har");
+        assert_eq!(further_of(&nowhere).unwrap(), Vec::<PathBuf>::new());
         let golden = found[0].golden("github_issues");
         assert_eq!(golden, folder.path().join("fenix/issues.github_issues.jsonl"));
     }

@@ -19,3 +19,4 @@ pub mod misuse;
 pub mod plugin;
 pub mod project;
 pub mod pump;
+pub mod record;

@@ -16,5 +16,6 @@ mod hostile;
 mod interrupted;
 mod plugin_files;
 mod real_recordings;
+mod record;
 mod recording;
 mod restart;

@@ -30,6 +30,7 @@ use url::Url;
 use crate::Scene;
 use crate::error::shown;
 
+pub use file::discard;
 pub use mask::{MaskError, MaskUse, Masks};
 pub use record::{Recorder, Written};
 pub use replay::Cassette;

@@ -180,10 +180,10 @@ pub enum GateError {
         /// What the encryption layer said.
         reason: String,
     },
-    /// A recording could not be read or written.
+    /// A recording could not be read, written or removed.
     #[error("cannot {action} the recording {path}: {reason}")]
     Recording {
-        /// Read or write.
+        /// Read, write or remove.
         action: &'static str,
         /// The file.
         path: String,

@@ -193,7 +193,12 @@ impl Group {
     }
 }
 
-fn failures(run: &RunReport) -> std::io::Result<()> {
+/// A line per partition that failed.
+///
+/// # Errors
+///
+/// When standard output cannot be written to.
+pub fn failures(run: &RunReport) -> std::io::Result<()> {
     for partition in run.failures() {
         let message = partition.error.as_ref().map_or("", |error| error.message.as_str());
         let PartitionReport { project, report, partition, .. } = partition;

@@ -12,8 +12,8 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
-    Tapes, make_full_if_due,
+    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Sink, Source, Tapes,
+    make_full_if_due,
 };
 
 /// How many partitions are read at the same time when nothing else is said.
@@ -42,8 +42,10 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
     if args.dry_run {
         let rows = DryRows::default();
         let jobs = jobs.into_iter().map(Arc::new).collect();
-        let pumping = pump::run(jobs, Sink::Dry(rows.clone()), &options, log_partition);
-        let Some(run) = until_interrupted(pumping).await? else { return Ok(Exit::Interrupted) };
+        let pumping = pump::run(jobs, Sink::Dry(rows.clone()), &options, context::log_partition);
+        let Some(run) = context::until_interrupted(pumping).await? else {
+            return Ok(Exit::Interrupted);
+        };
         output::dry_run(common.format, &run, rows.take())?;
         return Ok(run.outcome().into());
     }
@@ -153,10 +155,10 @@ async fn write(
     let sink = Sink::Store(store.clone(), id);
     let jobs = jobs.into_iter().map(Arc::new).collect();
     let pumping = pump::run(jobs, sink, options, async |partition: &PartitionReport| {
-        log_partition(partition).await;
+        context::log_partition(partition).await;
         keep(store, id, partition).await;
     });
-    let Some(mut run) = until_interrupted(pumping).await? else {
+    let Some(mut run) = context::until_interrupted(pumping).await? else {
         finish(store, id, Outcome::Interrupted).await;
         output::remark(
             "interrupted: what was committed stays, the rest was dropped; the next run goes on from there",
@@ -181,28 +183,4 @@ async fn finish(store: &Store, run: RunId, outcome: Outcome) {
     if let Err(error) = store.finish_run(run, &end).await {
         tracing::warn!("the history lacks the end of run {run}: {error}");
     }
-}
-
-async fn log_partition(partition: &PartitionReport) {
-    let PartitionReport { project, report, partition: id, tally, .. } = partition;
-    match &partition.error {
-        Some(error) => tracing::error!("{project} {report} {id}: {}", error.message),
-        None => tracing::debug!("{project} {report} {id}: {} rows read", tally.rows_read),
-    }
-}
-
-/// The run's end, or none when a person or the system asks the program to stop. Dropping the
-/// run drops everything that was not committed.
-async fn until_interrupted(
-    run: impl Future<Output = RunReport>,
-) -> anyhow::Result<Option<RunReport>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let outcome = tokio::select! {
-        run = run => Some(run),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-    };
-    Ok(outcome)
 }

@@ -72,6 +72,18 @@ pub(super) fn write(path: &Path, log: Log) -> Result<Files, GateError> {
     })
 }
 
+/// Removes a recording, and the bodies that no other in its folder names.
+///
+/// # Errors
+///
+/// The system's.
+pub fn discard(path: &Path) -> Result<(), GateError> {
+    let former = bodies::names_of(path).unwrap_or_default();
+    std::fs::remove_file(path).map_err(|error| cannot("remove", path, error))?;
+    bodies::tidy(path, &former);
+    Ok(())
+}
+
 /// Takes large bodies out of a recording and leaves their files' names in it. The HAR
 /// structures have no field for those, so this is done to the JSON.
 fn detach(document: &mut Value) -> Result<Vec<Attached>, String> {

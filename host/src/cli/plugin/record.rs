@@ -1,9 +1,156 @@
-//! `plugin record`: to be built.
+//! `plugin record`: one live run as a fixture.
 
-use crate::cli::args::{Common, RecordArgs};
+use std::path::{Path, PathBuf};
+
+use bytesize::ByteSize;
+use serde_json::json;
+
+use crate::cli::args::{Common, Format, RecordArgs};
 use crate::cli::exit::Exit;
+use crate::cli::output::{self, remark, say};
+use crate::cli::{context, days};
+use crate::config::{Config, Environment};
+use crate::fixtures;
+use crate::misuse::Misuse;
+use crate::plugin::Runtime;
+use crate::pump::{self, RunReport, Source, recording_file};
+use crate::record::{Fixture, Recording, Taken};
 
-/// To be built.
-pub async fn record(_common: &Common, _args: &RecordArgs) -> anyhow::Result<Exit> {
-    anyhow::bail!("plugin record is not there yet")
+/// Records a report of a project.
+///
+/// # Errors
+///
+/// [`Misuse`] for what is wrong before anything was asked; else why there is no recording. A
+/// partition's failure is no error but an exit code, and leaves the former recording.
+pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> {
+    let environment = Environment::of_process();
+    let config = Config::load(common.config.as_deref())?;
+    let runtime = Runtime::new(None)?;
+    let plugin = pump::load_one(&config, &runtime, &args.file).await?;
+    let datasource = &plugin.description.name;
+    let project = project(&config, &args.project, datasource)?;
+    let source = Source::new(&config, &environment, datasource, &plugin, true)?;
+    let folder = match &args.fixtures {
+        Some(folder) => folder.clone(),
+        None => config.resolve_path(Path::new(fixtures::FOLDER)),
+    };
+    let now = jiff::Timestamp::now();
+    let recording = Recording {
+        source: &source,
+        project: &project,
+        report: &args.report,
+        now,
+        window: days::window(&args.days, now)?,
+        masks: source.masks(&args.mask)?,
+        path: recording_file(&folder, &project, &args.report),
+    };
+    let taking = recording.take(context::log_partition);
+    match context::until_interrupted(taking).await?.transpose()? {
+        None => {
+            remark(format_args!("interrupted: {}", untouched(&recording.path)));
+            Ok(Exit::Interrupted)
+        }
+        Some(Taken::Failed(run)) => failed(common.format, &run, &recording.path),
+        Some(Taken::Written(fixture)) => {
+            for warning in fixture.written.warnings() {
+                tracing::warn!("{warning}");
+            }
+            match common.format {
+                Format::Json => output::json(&to_json(&fixture))?,
+                Format::Human => show(&fixture, &recording, &next_step(&config, args))?,
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The one project that is meant.
+fn project(config: &Config, wanted: &str, datasource: &str) -> Result<String, Misuse> {
+    match config.select_projects(wanted, datasource)?.as_slice() {
+        [project] if !wanted.eq_ignore_ascii_case("all") => Ok(project.clone()),
+        _ => Err(Misuse::new(format!(
+            "--project {wanted}: name one project, for a recording is of one"
+        ))),
+    }
+}
+
+fn untouched(path: &Path) -> String {
+    match path.exists() {
+        true => format!("{} is as it was", path.display()),
+        false => format!("{} was not written", path.display()),
+    }
+}
+
+fn failed(format: Format, run: &RunReport, path: &Path) -> anyhow::Result<Exit> {
+    if format == Format::Json {
+        output::json(&json!({
+            "outcome": run.outcome().to_string(),
+            "recording": null,
+            "partitions": run.partitions,
+        }))?;
+    } else {
+        output::failures(run)?;
+        say!("nothing was recorded, for half a run is no fixture: {}", untouched(path))?;
+    }
+    Ok(run.outcome().into())
+}
+
+fn to_json(fixture: &Fixture) -> serde_json::Value {
+    let Fixture { run, rows, written, removed } = fixture;
+    let masks: Vec<_> = written
+        .masks
+        .iter()
+        .map(|mask| json!({ "path": mask.path, "found": mask.found }))
+        .collect();
+    json!({
+        "outcome": run.outcome().to_string(),
+        "recording": {
+            "requests": written.requests,
+            "bytes": written.bytes,
+            "files": written.files,
+            "masks": masks,
+            "warnings": written.warnings(),
+        },
+        "removed": removed,
+        "rows": rows,
+        "partitions": run.partitions,
+    })
+}
+
+fn show(fixture: &Fixture, recording: &Recording<'_>, next: &str) -> std::io::Result<()> {
+    let Fixture { rows, written, removed, .. } = fixture;
+    say!(
+        "recorded {} {}: {} requests, {} in {} files",
+        recording.project,
+        recording.report,
+        written.requests,
+        ByteSize(written.bytes),
+        written.files.len()
+    )?;
+    for file in &written.files {
+        say!("  {}", file.display())?;
+    }
+    for file in removed {
+        say!("  {} is gone: it belonged to the former recording", file.display())?;
+    }
+    for mask in &written.masks {
+        say!("masked {}: {} values", mask.path, mask.found)?;
+    }
+    for (table, rows) in rows {
+        say!("played: {table}, {rows} rows")?;
+    }
+    say!("next: {next}")
+}
+
+/// What makes a fixture of a recording: the rows that come of it.
+fn next_step(config: &Config, args: &RecordArgs) -> String {
+    let is_default = |folder: &PathBuf| *folder == config.resolve_path(Path::new(fixtures::FOLDER));
+    match &args.fixtures {
+        Some(folder) if !is_default(folder) => format!(
+            "test-dashboard plugin check {} --fixtures {}",
+            args.file.display(),
+            folder.display()
+        ),
+        _ => format!("test-dashboard plugin test {} --update", config.folder.display()),
+    }
 }

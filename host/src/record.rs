@@ -1,0 +1,183 @@
+//! Takes recordings that are worth keeping: a live run, and before anything is written the
+//! proof that what was recorded can be played.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use test_dashboard_egress::{Cassette, Masks, Recorder, Tape, Window, Written, cassette};
+
+use crate::fixtures;
+use crate::misuse::Misuse;
+use crate::pump::{
+    self, DryRows, Options, PartitionReport, ReadOptions, RunReport, Sink, Source, Tapes,
+};
+
+/// What is recorded.
+pub struct Recording<'a> {
+    /// The datasource.
+    pub source: &'a Source<'a>,
+    /// The project.
+    pub project: &'a str,
+    /// The report.
+    pub report: &'a str,
+    /// What the plugin takes for the present.
+    pub now: Timestamp,
+    /// The time to look at.
+    pub window: Window,
+    /// What is masked.
+    pub masks: Masks,
+    /// The file it goes to.
+    pub path: PathBuf,
+}
+
+/// What came of it.
+pub enum Taken {
+    /// It is written.
+    Written(Fixture),
+    /// The run failed, and no file was touched.
+    Failed(RunReport),
+}
+
+/// A recording that was written.
+pub struct Fixture {
+    /// The run.
+    pub run: RunReport,
+    /// How many rows each table got.
+    pub rows: Rows,
+    /// The recording.
+    pub written: Written,
+    /// Recordings that belonged to the former one, and are gone with it.
+    pub removed: Vec<PathBuf>,
+}
+
+/// How many rows came of a run, by table.
+pub type Rows = BTreeMap<String, usize>;
+
+/// Why a recording is not kept. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// Another run on the recording went wrong.
+    #[error(
+        "what was recorded cannot be played, so it was not written: {reason}. {}", advice(*.masked)
+    )]
+    NotPlayed {
+        /// What went wrong.
+        reason: String,
+        /// Whether anything is masked in it.
+        masked: bool,
+    },
+    /// Another run on the recording came to other rows.
+    #[error(
+        "what was recorded gives other rows than the run that it was recorded from, so it was not written: {reason}. {}", advice(*.masked)
+    )]
+    OtherRows {
+        /// The tables, with both numbers of rows.
+        reason: String,
+        /// Whether anything is masked in it.
+        masked: bool,
+    },
+}
+
+fn advice(masked: bool) -> &'static str {
+    match masked {
+        true => {
+            "A mask may have changed what requests are made of, such as a name that is asked for later, or what rows are told apart by: leave it out, or make it more exact"
+        }
+        false => {
+            "The plugin does not do the same twice with the same answers; `test-dashboard plugin check` finds out where"
+        }
+    }
+}
+
+impl Recording<'_> {
+    /// Runs the report from nothing and without a database, proves that what was recorded can
+    /// be played, and writes it. Dropping the future leaves the files as they were.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when the plugin has no such report or the project lacks settings;
+    /// [`NotKept`]; or why a file cannot be written.
+    pub async fn take(&self, ended: impl AsyncFnMut(&PartitionReport)) -> anyhow::Result<Taken> {
+        let title = format!("{} {}", self.project, self.report);
+        let recorder = Recorder::new(title, self.now, self.window, self.masks.clone());
+        let (run, rows) = self.run(Tape::Record(recorder.clone()), ended).await?;
+        if run.failures().next().is_some() {
+            return Ok(Taken::Failed(run));
+        }
+        // Not beside its destination: what is not yet proved is nobody's to find.
+        let staging = tempfile::tempdir()?;
+        let staged = staging.path().join("recording.har");
+        let written = recorder.write(&staged)?;
+        self.prove(&staged, &written, &rows).await?;
+
+        let removed = fixtures::further_of(&self.path)?;
+        for former in &removed {
+            cassette::discard(former)?;
+        }
+        let written = recorder.write(&self.path)?;
+        Ok(Taken::Written(Fixture { run, rows, written, removed }))
+    }
+
+    /// Plays a recording, which has to succeed, to use every answer and to give as many rows.
+    async fn prove(&self, path: &Path, written: &Written, rows: &Rows) -> anyhow::Result<()> {
+        let cassette = Cassette::load(path)?;
+        let (run, played) = self.run(Tape::Replay(cassette), async |_| {}).await?;
+        let masked = !self.masks.is_empty();
+        if run.failures().next().is_some() {
+            let messages = run.failures().filter_map(|failure| failure.error.as_ref());
+            let messages: Vec<&str> =
+                messages.map(|failure| failure.message.as_str()).take(3).collect();
+            let reason = written.masked(&messages.join("; "));
+            return Err(NotKept::NotPlayed { reason, masked }.into());
+        }
+        if played != *rows {
+            let reason = differences(rows, &played);
+            return Err(NotKept::OtherRows { reason, masked }.into());
+        }
+        Ok(())
+    }
+
+    /// One run: a partition after the other, so that recording the same twice gives the same
+    /// order of entries.
+    async fn run(
+        &self,
+        tape: Tape,
+        ended: impl AsyncFnMut(&PartitionReport),
+    ) -> Result<(RunReport, Rows), Misuse> {
+        let reading = ReadOptions { now: self.now, window: self.window, full: false, tape };
+        let job = self.source.job(self.project, self.report, reading)?;
+        let rows = DryRows::default();
+        let options = Options { jobs: 1, tapes: Tapes::Live };
+        let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
+        let rows = rows.take().into_iter().map(|(table, dry)| (table, dry.rows.len())).collect();
+        Ok((run, rows))
+    }
+}
+
+fn differences(recorded: &Rows, played: &Rows) -> String {
+    let tables: BTreeSet<&String> = recorded.keys().chain(played.keys()).collect();
+    let of = |rows: &Rows, table: &String| rows.get(table).copied().unwrap_or(0);
+    let told = tables
+        .into_iter()
+        .filter(|table| of(recorded, table) != of(played, table))
+        .map(|table| format!("{table} {} instead of {}", of(played, table), of(recorded, table)));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tables_with_other_numbers_are_told() {
+        let rows = |rows: &[(&str, usize)]| -> Rows {
+            rows.iter().map(|(table, count)| ((*table).to_string(), *count)).collect()
+        };
+        assert_eq!(
+            differences(&rows(&[("a", 1), ("b", 2), ("c", 3)]), &rows(&[("b", 2), ("c", 4)])),
+            "a 0 instead of 1, c 4 instead of 3"
+        );
+    }
+}
