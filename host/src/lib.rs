@@ -13,6 +13,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod fixtures;
 pub mod golden;
 pub mod misuse;

@@ -90,7 +90,20 @@ impl Plugin {
     ///
     /// [`PluginError`] when the component cannot be set up within its budgets.
     pub async fn instantiate(&self, options: InstanceOptions) -> Result<Instance, PluginError> {
-        Instance::new(&self.linked, Arc::clone(&self.limits), options).await
+        self.instantiate_within(Arc::clone(&self.limits), options).await
+    }
+
+    /// The same, with budgets for this instance alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugin::instantiate`].
+    pub async fn instantiate_within(
+        &self,
+        limits: Arc<Limits>,
+        options: InstanceOptions,
+    ) -> Result<Instance, PluginError> {
+        Instance::new(&self.linked, limits, options).await
     }
 }
 

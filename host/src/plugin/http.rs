@@ -1,5 +1,6 @@
 //! Leads a plugin's `wasi:http` requests through the egress gate.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -11,6 +12,8 @@ use wasmtime_wasi_http::{
 
 /// The most bytes of a request's body.
 const MAX_REQUEST_BODY: usize = 4 << 20;
+/// How many failed requests are remembered: more than a plugin has under way at once.
+const REMEMBERED: usize = 64;
 
 type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
 
@@ -18,13 +21,31 @@ type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Http
 pub struct GateHooks {
     gate: Option<(Gate, Session)>,
     refused_offline: Arc<Mutex<bool>>,
-    last_error: Arc<Mutex<Option<GateError>>>,
+    failures: Arc<Mutex<Failures>>,
+}
+
+/// The newest failed requests.
+#[derive(Default)]
+struct Failures {
+    recent: VecDeque<GateError>,
+    /// Whether the very newest request is the last of them.
+    is_newest: bool,
+}
+
+impl Failures {
+    fn note(&mut self, error: Option<&GateError>) {
+        self.is_newest = error.is_some();
+        if let Some(error) = error {
+            self.recent.truncate(REMEMBERED - 1);
+            self.recent.push_front(error.clone());
+        }
+    }
 }
 
 impl GateHooks {
     /// Hooks that send through `gate`; without one, every request is refused.
     pub fn new(gate: Option<(Gate, Session)>) -> Self {
-        GateHooks { gate, refused_offline: Arc::default(), last_error: Arc::default() }
+        GateHooks { gate, refused_offline: Arc::default(), failures: Arc::default() }
     }
 
     /// The rule that a request broke, if one did: the plugin is stopped with it, whatever it
@@ -38,9 +59,15 @@ impl GateHooks {
         lock(&self.refused_offline, |refused| *refused)
     }
 
-    /// Why the newest request failed, if it did.
-    pub fn last_error(&self) -> Option<GateError> {
-        lock(&self.last_error, |error| error.clone())
+    /// The failed request that a plugin's failure is about: the one that its message quotes,
+    /// because others may have been under way beside it and ended well since; else the newest
+    /// request, if that failed.
+    pub fn error_behind(&self, message: &str) -> Option<GateError> {
+        lock(&self.failures, |failures| {
+            let quoted = failures.recent.iter().find(|error| message.contains(&error.to_string()));
+            let newest = failures.recent.front().filter(|_| failures.is_newest);
+            quoted.or(newest).cloned()
+        })
     }
 }
 
@@ -73,11 +100,11 @@ impl WasiHttpHooks for GateHooks {
             lock(&self.refused_offline, |refused| *refused = true);
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         };
-        let last_error = Arc::clone(&self.last_error);
+        let failures = Arc::clone(&self.failures);
         Box::new(async move {
             let request = collect(request).await?;
             let outcome = gate.send(request, &session).await;
-            lock(&last_error, |last| *last = outcome.as_ref().err().cloned());
+            lock(&failures, |failures| failures.note(outcome.as_ref().err()));
             let response = outcome.map_err(|error| to_wasi(&error))?;
             let response =
                 response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync());
@@ -102,5 +129,42 @@ fn to_wasi(error: &GateError) -> HttpError {
         HttpError::HttpRequestDenied
     } else {
         HttpError::InternalError(Some(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout(url: &str) -> GateError {
+        GateError::Timeout {
+            datasource: "github".into(),
+            url: url.into(),
+            timeout: std::time::Duration::from_secs(60),
+            attempts: 5,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_traced_to_the_request_that_it_quotes_or_to_the_newest() {
+        let hooks = GateHooks::new(None);
+        let note =
+            |error: Option<&GateError>| lock(&hooks.failures, |failures| failures.note(error));
+        let (first, second) =
+            (timeout("https://a.example.com/1"), timeout("https://a.example.com/2"));
+        assert_eq!(hooks.error_behind("no idea"), None);
+        note(Some(&first));
+        note(Some(&second));
+        assert_eq!(hooks.error_behind("no idea"), Some(second.clone()));
+        assert_eq!(hooks.error_behind(&format!("GET /1: {first}")), Some(first.clone()));
+        // Another request, under way at the same time, has ended well in the meantime.
+        note(None);
+        assert_eq!(hooks.error_behind("an answer makes no sense"), None);
+        assert_eq!(hooks.error_behind(&format!("GET /1: {first}")), Some(first.clone()));
+        for _ in 0..REMEMBERED {
+            note(Some(&second));
+        }
+        assert_eq!(lock(&hooks.failures, |failures| failures.recent.len()), REMEMBERED);
+        assert_eq!(hooks.error_behind(&first.to_string()), Some(second));
     }
 }

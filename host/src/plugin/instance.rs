@@ -283,14 +283,14 @@ impl Instance {
         self.store.data().cpu_used()
     }
 
-    /// A failure that the plugin reports. When its newest request failed in the gate, the
-    /// gate knows better than the plugin what happened, so its words are used.
+    /// A failure that the plugin reports. When a request that failed in the gate is behind it,
+    /// the gate knows better than the plugin what happened, so its words are used.
     fn failed(&self, failure: Failure) -> PluginError {
         let own_trouble = matches!(
             failure.kind,
             FailureKind::Transient | FailureKind::RateLimited | FailureKind::Internal
         );
-        match self.store.data().hooks().last_error() {
+        match self.store.data().hooks().error_behind(&failure.message) {
             Some(error) if own_trouble => PluginError::Failure(Failure {
                 kind: if error.retry_after().is_some() {
                     FailureKind::RateLimited

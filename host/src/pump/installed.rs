@@ -131,6 +131,23 @@ fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Resu
         .map_err(|problem| Misuse::new(format!("datasources.{name}: {problem}")))
 }
 
+/// The base URL that a datasource's plugin is given.
+///
+/// # Errors
+///
+/// [`Misuse`] when there is none, or it is no address.
+pub fn base_url_of(
+    config: &Config,
+    name: &str,
+    plugin: &Plugin,
+    environment: &Environment,
+) -> Result<String, Misuse> {
+    let Some(datasource) = config.datasources.get(name) else {
+        return Err(Misuse::new(format!("there is no datasource {name}")));
+    };
+    base_url(datasource, plugin, environment, &|setting| format!("datasources.{name}.{setting}"))
+}
+
 /// What the gate of a datasource lets through and adds, and the base URL for its plugin.
 ///
 /// Without `credentials` (a replay) no credential is looked up.

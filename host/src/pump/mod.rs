@@ -15,7 +15,7 @@ mod sink;
 mod source;
 
 pub use full::make_full_if_due;
-pub use installed::{Installed, gate_options, load_one, settings_of};
+pub use installed::{Installed, base_url_of, gate_options, load_one, settings_of};
 pub use job::{Job, Tapes, recording_file};
 pub use report::{PartitionReport, RunReport, Tally};
 pub use run::{Options, RECORDING, run};

@@ -1,0 +1,98 @@
+//! A fixture on its stage: the project's settings, the recordings, and a gate that lets
+//! through what the plugin itself declares.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use std::sync::Arc;
+use test_dashboard_egress::{
+    AddressPolicy, AllowList, Cassette, Gate, GateOptions, Rehearsal, Window,
+};
+
+use super::reading::Stage;
+use crate::config::{Config, Environment, Limits};
+use crate::fixtures::Fixture;
+use crate::misuse::{Misuse, did_you_mean};
+use crate::plugin::{Plugin, ProjectContext, Request};
+use crate::pump::{base_url_of, settings_of};
+
+/// How long a plugin's code may run in one scenario. Nothing is waited for there, so what
+/// takes longer does not come to an end.
+const CPU_TIME: Duration = Duration::from_secs(10);
+/// The same with everything around it, on a machine that is busy.
+const WALL_TIME: Duration = Duration::from_secs(120);
+
+/// Puts a fixture on its stage.
+///
+/// # Errors
+///
+/// [`Misuse`] when the plugin has no such report, the project's settings are not what the
+/// plugin takes, or the configuration has no base URL for it; else a recording that cannot be
+/// read, or hosts that are none.
+pub fn stage(
+    config: &Config,
+    environment: &Environment,
+    plugin: &Arc<Plugin>,
+    fixture: &Fixture,
+) -> anyhow::Result<Stage> {
+    let Fixture { project, report, .. } = fixture;
+    let Some(declared) = plugin.report(report) else {
+        let known = plugin.description.reports.iter().map(|report| &report.name);
+        return Err(Misuse::new(format!(
+            "{}: the plugin has no report {report:?}{}",
+            fixture.recording.display(),
+            did_you_mean(report, known)
+        ))
+        .into());
+    };
+    let name = &plugin.description.name;
+    let base_url = base_url_of(config, name, plugin, environment)?;
+    let recording = Cassette::load(&fixture.recording)?;
+    let further: Vec<Cassette> =
+        fixture.further.iter().map(|path| Cassette::load(path)).collect::<Result<_, _>>()?;
+    let now = recording.now().unwrap_or_else(jiff::Timestamp::now);
+    let Window { since, until } = recording.window();
+    let settings = settings_of(config, environment, name, plugin, project)?;
+    let context = ProjectContext { project: project.clone(), base_url, settings, now };
+    Ok(Stage {
+        plugin: Arc::clone(plugin),
+        gate: gate(plugin, &context.base_url)?,
+        request: Request { report: report.clone(), context, since, until, full: false },
+        tables: plugin.tables_of(declared),
+        service: Rehearsal::new(&recording, &further),
+        limits: limits(plugin),
+    })
+}
+
+/// Exactly the origins that the plugin declares, whatever the operator allows: what it needs
+/// besides, it has to say. Addresses do not matter, because nothing is connected to.
+fn gate(plugin: &Plugin, base_url: &str) -> anyhow::Result<Gate> {
+    let base = url::Url::parse(base_url).with_context(|| format!("the base URL {base_url:?}"))?;
+    let mut origins = vec![base.origin().ascii_serialization()];
+    origins.extend(plugin.description.hosts.iter().cloned());
+    let options = GateOptions {
+        datasource: plugin.description.name.clone(),
+        allow: AllowList::new(&origins).context("the hosts that the plugin declares")?,
+        addresses: AddressPolicy::new(&["0.0.0.0/0", "::/0"])?,
+        credential: None,
+        requests_per_minute: None,
+        max_concurrent: 1,
+        // The faults are those that are left when the host has given up.
+        max_attempts: 1,
+        max_wait: Duration::ZERO,
+        request_timeout: plugin.limits().request_timeout,
+        max_response_bytes: plugin.limits().max_body_bytes,
+        user_agent: concat!("test-dashboard/", env!("CARGO_PKG_VERSION")).to_string(),
+        extra_root_certificates: Vec::new(),
+    };
+    Ok(Gate::new(options)?)
+}
+
+fn limits(plugin: &Plugin) -> Limits {
+    let limits = Limits::clone(plugin.limits());
+    Limits {
+        cpu_time: limits.cpu_time.min(CPU_TIME),
+        wall_time: limits.wall_time.min(WALL_TIME),
+        ..limits
+    }
+}
