@@ -20,8 +20,8 @@ const SMALL_BATCHES: [u32; 2] = [1, 7];
 pub struct Examined {
     /// Per rule.
     pub findings: Findings,
-    /// Of its pages; judged over all fixtures of a report.
-    pub pages: Pages,
+    /// Of its pages, judged over all fixtures of a report; none of a run that failed.
+    pub pages: Option<Pages>,
 }
 
 /// The pages of a run.
@@ -42,22 +42,21 @@ pub struct Pages {
 pub async fn examine(stage: Arc<Stage>, fixture: String) -> anyhow::Result<Examined> {
     let mut findings = Findings::default();
     let base = Arc::new(Run::new(&stage, Variation::default()).await);
-    let pages = look_for_pages(&base.exchanges());
     findings.ran();
-    let examined = |findings| Examined { findings, pages };
     if !has_a_good_end(&base, &fixture, &mut findings) {
-        return Ok(examined(findings));
+        return Ok(Examined { findings, pages: None });
     }
+    let pages = Some(look_for_pages(&base.exchanges()));
     look_at_rows(&base, &fixture, &mut findings);
     look_for_the_unasked(&stage, &base, &fixture, &mut findings);
     if !is_the_same_twice(&stage, &base, &fixture, &mut findings).await {
-        return Ok(examined(findings));
+        return Ok(Examined { findings, pages });
     }
     let small = with_small_batches(&stage, &base, &fixture, &mut findings).await;
     read_in_full(&stage, &base, &fixture, &mut findings).await;
     findings.add(resume(&stage, &base, small, &fixture).await?);
     findings.add(faults::try_all(&stage, &base, &fixture).await?);
-    Ok(examined(findings))
+    Ok(Examined { findings, pages })
 }
 
 /// A plain run has to succeed, or nothing can be compared with it.

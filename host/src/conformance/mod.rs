@@ -59,7 +59,7 @@ pub async fn check(plugin: &Plugin, staged: Vec<Staged>) -> anyhow::Result<Findi
     let mut findings = declared::check(plugin).await;
     let reports: Vec<String> = staged.iter().map(|staged| staged.report.clone()).collect();
     let jobs = staged.into_iter().map(|staged| fixture::examine(staged.stage, staged.fixture));
-    let mut pages: BTreeMap<String, Vec<Pages>> = BTreeMap::new();
+    let mut pages: BTreeMap<String, Vec<Option<Pages>>> = BTreeMap::new();
     for (report, examined) in reports.into_iter().zip(side_by_side(jobs).await?) {
         let examined = examined?;
         findings.add(examined.findings);
@@ -85,8 +85,13 @@ pub fn nothing_recorded(findings: &mut Findings, scenario: &Scenario, reason: &s
 
 /// A report may have good reasons to stop early in one recording; one that never asks for a
 /// next page has not heard of them.
-fn judge_pages(report: &str, pages: Vec<Pages>, findings: &mut Findings) {
+fn judge_pages(report: &str, pages: Vec<Option<Pages>>, findings: &mut Findings) {
     findings.tried(Rule::FollowsPages);
+    let scenario = Scenario::of(report, "all recordings of the report");
+    let pages: Vec<Pages> = pages.into_iter().flatten().collect();
+    if pages.is_empty() {
+        findings.not_tried(Rule::FollowsPages, &scenario, "no run over a recording had a good end");
+    }
     if pages.iter().any(|pages| pages.followed) {
         return;
     }
