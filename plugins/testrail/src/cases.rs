@@ -17,9 +17,10 @@
 //!
 //! - Cases that were deleted, or whose suite was, stay: TestRail does not tell. A full run
 //!   lists everything, and is exhaustive.
-//! - A multi-select field of a case that was updated may have rows of positions above 0 with
-//!   neither `value_id` nor `value`: as many as its items allow for, because it is not known
-//!   how many were chosen before. Rows of a field that is no longer defined stay, and those of
+//! - A multi-select field of a case has rows with neither `value_id` nor `value` for as many
+//!   choices as it had once and has no more. A case that came from another suite, or is new,
+//!   has as many as the field's items allow for, because it is not known how many were chosen
+//!   before. Rows of a field that is no longer defined stay, and those of
 //!   choices that a case lost on its way to another suite which this report had not read yet.
 //!
 //! # Requests
@@ -46,6 +47,7 @@ use crate::api::Api;
 use crate::coverage::wanted_suites;
 use crate::duration;
 use crate::fields::{Choice, Choices, Chosen};
+use crate::ledger::Ledger;
 use crate::lenient::{self, Custom};
 use crate::pages::{Listed, Pages};
 
@@ -278,9 +280,12 @@ struct State {
     watermark: Option<Timestamp>,
     /// The fingerprint of the definitions by which all choices were decoded.
     fields: String,
-    /// The most choices that a case can have had, for fields where that is more than one: so
-    /// many rows are written when it is updated, which empties those of choices that are gone.
+    /// The most choices that a case can have had of which nothing is known, for fields where
+    /// that is more than one.
     most: BTreeMap<String, usize>,
+    /// The rows of the cases that were read.
+    #[serde(default)]
+    rows: Ledger,
 }
 
 impl CheckpointState for State {
@@ -293,15 +298,18 @@ impl State {
         self.watermark.map(|watermark| watermark.saturating_sub(OVERLAP).unwrap_or(watermark))
     }
 
-    /// How many rows a field of a case gets: what is chosen, and at least one; after the first
-    /// reading as many as there can be, because fewer may be chosen than were before.
-    fn rows_of(&mut self, chosen: &Chosen, is_first: bool) -> usize {
+    /// How many rows a field of a case gets: what is chosen, and at least one; and no fewer
+    /// than it has, which empties those of choices that are gone.
+    fn rows_of(&mut self, case: i64, chosen: &Chosen, is_known: bool) -> usize {
         let now = chosen.choices.len().max(1);
         let most = self.most.get(chosen.field).copied().unwrap_or(1).max(chosen.most).max(now);
         if most > 1 {
             self.most.insert(chosen.field.to_owned(), most);
         }
-        if is_first { now } else { most }
+        let before = if is_known { self.rows.of(case, chosen.field) } else { most };
+        let rows = now.max(before);
+        self.rows.set(case, chosen.field, rows);
+        rows
     }
 }
 
@@ -333,8 +341,11 @@ impl Source for Cases {
             none => none.insert(Choices::fetch(&self.api, self.project_id)?),
         };
         for mut case in page {
+            // What nobody has read has no rows.
+            let is_known = self.is_first || self.state.rows.knows(case.id);
+            self.state.rows.know(case.id);
             for chosen in choices.of(&case.custom_fields) {
-                let rows = self.state.rows_of(&chosen, self.is_first);
+                let rows = self.state.rows_of(case.id, &chosen, is_known);
                 push_choices(batches, case.id, chosen, rows);
             }
             self.state.watermark = self.state.watermark.max(case.updated_on);

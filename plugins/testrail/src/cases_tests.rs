@@ -54,15 +54,53 @@ fn what_is_unchosen_is_emptied_and_gone_after_a_full_run() {
     pump.load().unwrap();
     assert_eq!(
         table(&pump.host, CHOICES, &CHOICE)[1..],
+        ["custom_sub_test_suites 0 2 Smoke", "custom_sub_test_suites 1 - -"]
+    );
+    edit(&pump, case, "custom_sub_test_suites", json!(null));
+    pump.load_full().unwrap();
+    assert_eq!(table(&pump.host, CHOICES, &CHOICE)[1..], ["custom_sub_test_suites 0 - -"]);
+}
+
+#[test]
+fn a_case_that_is_read_again_has_the_rows_that_it_had() {
+    let (mut pump, _, case) = one_case();
+    edit(&pump, case, "title", json!("Edited"));
+    pump.load().unwrap();
+    let once = table(&pump.host, CHOICES, &CHOICE);
+    let asked = pump.asked_by(|pump| pump.load().unwrap());
+    assert!(asked.iter().any(|call| call.contains("updated_after")), "{asked:?}");
+    assert_eq!(table(&pump.host, CHOICES, &CHOICE), once);
+    // What was chosen once is remembered for as long as the case is.
+    edit(&pump, case, "custom_sub_test_suites", json!([2]));
+    pump.load().unwrap();
+    edit(&pump, case, "custom_sub_test_suites", json!([2, 3]));
+    pump.load().unwrap();
+    edit(&pump, case, "custom_sub_test_suites", json!(null));
+    pump.load().unwrap();
+    assert_eq!(
+        table(&pump.host, CHOICES, &CHOICE)[1..],
+        ["custom_sub_test_suites 0 - -", "custom_sub_test_suites 1 - -"]
+    );
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_version_empties_all_that_may_have_been_chosen() {
+    let (mut pump, _, case) = one_case();
+    pump.load().unwrap();
+    let before = json!({"version": 1, "state": {
+        "watermark": "2026-02-26T06:00:00Z", "fields": "", "most": {"custom_sub_test_suites": 3},
+    }});
+    pump.host.replace_checkpoints(&before.to_string());
+    edit(&pump, case, "custom_sub_test_suites", json!([2]));
+    pump.load().unwrap();
+    assert_eq!(
+        table(&pump.host, CHOICES, &CHOICE)[1..],
         [
             "custom_sub_test_suites 0 2 Smoke",
             "custom_sub_test_suites 1 - -",
             "custom_sub_test_suites 2 - -"
         ]
     );
-    edit(&pump, case, "custom_sub_test_suites", json!(null));
-    pump.load_full().unwrap();
-    assert_eq!(table(&pump.host, CHOICES, &CHOICE)[1..], ["custom_sub_test_suites 0 - -"]);
 }
 
 #[test]

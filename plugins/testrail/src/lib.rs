@@ -36,6 +36,7 @@ mod duration;
 #[cfg(test)]
 mod faults_tests;
 mod fields;
+mod ledger;
 mod lenient;
 mod meaning;
 mod milestones;
