@@ -68,7 +68,7 @@ impl Folder {
         let update = self.test(&["--update"]).expect_code(0);
         update
             .expect_said(&format!("wrote ./{MILESTONES}"))
-            .expect_said("7 fixtures: 1 golden files written, 14 unchanged, 0 removed");
+            .expect_said("7 fixtures, golden files: 1 written, 14 unchanged, 0 removed");
         self.test(&[]).expect_code(0).expect_said("7 fixtures: every row is as its golden file");
     }
 }
@@ -97,7 +97,7 @@ fn a_copy_of_a_plugins_folder_passes_and_an_update_finds_nothing_to_write() {
     folder
         .test(&["--update"])
         .expect_code(0)
-        .expect_said("7 fixtures: 0 golden files written, 15 unchanged, 0 removed");
+        .expect_said("7 fixtures, golden files: 0 written, 15 unchanged, 0 removed");
     let after = std::fs::metadata(folder.path(MILESTONES)).unwrap().modified().unwrap();
     assert_eq!(before, after, "the file was written although it has the same content");
 }
@@ -125,7 +125,7 @@ fn a_changed_a_missing_and_a_new_row_are_told_apart_and_an_update_mends_them() {
     assert!(told[5].starts_with("  + id: 31, name: \"Release 136 🚀\""), "{told:?}");
     assert_eq!(told.len(), 6);
     let ended = ended
-        .expect_said(&format!("{MILESTONES}: 3 rows differ"))
+        .expect_said(&format!("{MILESTONES}, rows that differ: 3"))
         .expect_said("\nFAILED fenix milestones 4 rows\nok     fenix reference 16 rows\n")
         .expect_said("FAILED: 1 of 7 fixtures; where the new rows are right, `--update`");
     assert!(!ended.out.contains("no such column"));
@@ -180,7 +180,7 @@ fn golden_files_that_belong_to_nothing_are_told_and_removed() {
     for file in leftovers {
         ended = ended.expect_said(&format!("to be removed (`--update` does it): ./{file}"));
     }
-    ended.expect_said("FAILED: 2 golden files belong to nothing");
+    ended.expect_said("FAILED: golden files that belong to nothing: 2");
     folder.test(&["--update"]).expect_code(0).expect_said("15 unchanged, 2 removed");
     assert!(leftovers.iter().all(|file| !folder.path(file).exists()));
     folder.test(&[]).expect_code(0);
@@ -331,7 +331,7 @@ fn a_rejected_row_fails_with_its_reason_even_where_a_run_would_bear_it() {
             .expect_code(1)
             .expect_said("guest_values: a row is rejected: column ratio: ")
             .expect_said("guest_values: a row is rejected: column document: ")
-            .expect_said("FAILED fenix rows 1 rows");
+            .expect_said("FAILED fenix rows 1 row\n");
     }
     assert!(!folder.path("fixtures/fenix/rows.guest_values.jsonl").exists());
 }
@@ -339,7 +339,7 @@ fn a_rejected_row_fails_with_its_reason_even_where_a_run_would_bear_it() {
 #[test]
 fn a_table_without_rows_has_an_empty_file_and_hostile_text_is_read_back_as_it_was() {
     let folder = guest("hostile_text", "");
-    folder.test(&["--update"]).expect_code(0).expect_said("2 golden files written, 0 unchanged");
+    folder.test(&["--update"]).expect_code(0).expect_said("golden files: 2 written, 0 unchanged");
     assert_eq!(folder.read("fixtures/fenix/rows.guest_rows.jsonl"), "");
     let golden = folder.read("fixtures/fenix/rows.guest_texts.jsonl");
     assert_eq!(golden.lines().count(), 27);

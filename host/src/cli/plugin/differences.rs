@@ -23,7 +23,7 @@ pub fn show(table: &TableResult) -> std::io::Result<()> {
     if differences.is_empty() {
         return Ok(());
     }
-    say!("{}: {} rows differ", table.file.display(), differences.len())?;
+    say!("{}, rows that differ: {}", table.file.display(), differences.len())?;
     for difference in differences.iter().take(SHOWN) {
         match difference {
             Difference::Missing(row) => say!("  - {}", line(row.columns().iter()))?,

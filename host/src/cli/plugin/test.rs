@@ -172,7 +172,8 @@ impl Tested {
         for fixture in &self.fixtures {
             let verdict = if fixture.passed() { "ok" } else { "FAILED" };
             let FixtureResult { project, report, rows, .. } = fixture;
-            say!("{verdict:6} {project} {report} {rows} rows")?;
+            let plural = if *rows == 1 { "" } else { "s" };
+            say!("{verdict:6} {project} {report} {rows} row{plural}")?;
         }
         say!("{}", self.verdict())
     }
@@ -183,12 +184,12 @@ impl Tested {
         let written = tables().filter(|table| table.written).count();
         match (self.failed(), self.updated) {
             (0, true) => format!(
-                "{all} fixtures: {written} golden files written, {} unchanged, {} removed",
+                "{all} fixtures, golden files: {written} written, {} unchanged, {} removed",
                 tables().count() - written,
                 self.leftovers.len()
             ),
             (0, false) if !self.leftovers.is_empty() => {
-                format!("FAILED: {} golden files belong to nothing", self.leftovers.len())
+                format!("FAILED: golden files that belong to nothing: {}", self.leftovers.len())
             }
             (0, false) => format!("{all} fixtures: every row is as its golden file has it"),
             (failed, true) => {
