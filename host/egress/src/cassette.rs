@@ -27,8 +27,8 @@ use http::{Method, Response};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::Scene;
 use crate::error::shown;
+use crate::{Extension, Scene};
 
 pub use file::discard;
 pub use mask::{MaskError, MaskUse, Masks};
@@ -47,6 +47,8 @@ pub enum Tape {
     Replay(Cassette),
     /// Recordings, in any order and as often as one likes; nothing is sent.
     Rehearse(Scene),
+    /// Recordings, and the network where they end, whose answers are kept.
+    Extend(Extension),
 }
 
 /// The time that a run looks at. A recording keeps it, so that a replay asks for the same.

@@ -15,6 +15,7 @@ use crate::cassette::{Recorded, describe};
 use crate::client::{Client, Failure, SendError, certificates};
 use crate::error::shown;
 use crate::limit::Limiter;
+use crate::rehearsal::Line;
 use crate::request::{Permitted, RequestPolicy};
 use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide};
 use crate::session::UsedUp;
@@ -214,6 +215,10 @@ impl Inner {
         match session.tape() {
             Tape::Replay(cassette) => self.replay(request, cassette, session),
             Tape::Rehearse(scene) => self.rehearse(request, scene, session),
+            Tape::Extend(extension) => match extension.play(request) {
+                Some(line) => self.speak(line, request, session),
+                None => self.send(request, session, waited).await,
+            },
             Tape::Live | Tape::Record(_) => self.send(request, session, waited).await,
         }
     }
@@ -254,9 +259,15 @@ impl Inner {
             }
         };
         let at = Timestamp::now();
-        if let Tape::Record(recorder) = session.tape() {
-            let answer: Recorded = outcome.clone().map_err(|failure: Failure| failure.reason);
-            recorder.add(session.label(), request, &answer, started, at);
+        let answer = || -> Recorded { outcome.clone().map_err(|failure| failure.reason) };
+        match session.tape() {
+            Tape::Record(recorder) => {
+                recorder.add(session.label(), request, &answer(), started, at);
+            }
+            Tape::Extend(extension) => {
+                extension.learn(session.label(), request, &answer(), started, at);
+            }
+            Tape::Live | Tape::Replay(_) | Tape::Rehearse(_) => {}
         }
         Ok(Attempted { outcome, at })
     }
@@ -285,7 +296,7 @@ impl Inner {
         Ok(Attempted { outcome, at: taped.at })
     }
 
-    /// One attempt at a rehearsal: the same budgets, and nothing is waited for.
+    /// One attempt at a rehearsal.
     fn rehearse(
         &self,
         request: &Permitted,
@@ -297,6 +308,16 @@ impl Inner {
             request: describe(request.method(), request.url()),
             hint,
         })?;
+        self.speak(line, request, session)
+    }
+
+    /// An answer of a rehearsal: the same budgets, and nothing is waited for.
+    fn speak(
+        &self,
+        line: Line,
+        request: &Permitted,
+        session: &Session,
+    ) -> Result<Attempted, GateError> {
         session.count_sent();
         if let Ok(response) = &line.outcome {
             self.receive(response.body().len(), &mut 0, session)

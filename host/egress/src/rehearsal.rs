@@ -214,7 +214,7 @@ fn without_retried(method: &Method, recorded: &[Taped]) -> Vec<Taped> {
     recorded.iter().enumerate().filter(seen).map(|(_, taped)| taped.clone()).collect()
 }
 
-fn is_tried_again(method: &Method, taped: &Taped) -> bool {
+pub(crate) fn is_tried_again(method: &Method, taped: &Taped) -> bool {
     let outcome = match &taped.answer {
         Ok(response) => Outcome::Answer {
             status: response.status(),

@@ -138,7 +138,7 @@ async fn attempt_once(
     // A recording begins at the beginning, so that it can be replayed into any database.
     let checkpoint = match job.tape {
         Tape::Live => writer.checkpoint().cloned(),
-        Tape::Record(_) | Tape::Replay(_) | Tape::Rehearse(_) => None,
+        Tape::Record(_) | Tape::Replay(_) | Tape::Rehearse(_) | Tape::Extend(_) => None,
     };
     let session = job.session(format!("{} {}", job.label(), partition.id));
     let (sender, receiver) = mpsc::channel(BATCHES_BETWEEN);

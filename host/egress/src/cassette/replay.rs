@@ -35,6 +35,7 @@ struct Repeats {
     answers: Vec<Taped>,
     used: Mutex<usize>,
 }
+
 /// What a replayed request is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
@@ -64,7 +65,8 @@ impl Cassette {
     ///
     /// # Errors
     ///
-    /// It or such a body cannot be read, is not HAR 1.2, or holds an entry that is no request and answer.
+    /// It or such a body cannot be read, it is not HAR 1.2, or it holds an entry that is no
+    /// request and answer.
     pub fn load(path: &Path) -> Result<Cassette, GateError> {
         let log = file::read(path)?;
         Self::from_log(log).map_err(|reason| cannot("read", path, reason))

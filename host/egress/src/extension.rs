@@ -1,0 +1,128 @@
+//! A rehearsal that goes on over the network where its recordings end, so that what they lack
+//! can be recorded beside them, and nothing is asked of the service twice.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::cassette::{Key, Recorded, Taped};
+use crate::client::Failure;
+use crate::rehearsal::{Line, is_tried_again};
+use crate::request::Permitted;
+use crate::retry::FailureKind;
+use crate::{Recorder, Scene, Tape};
+
+/// What recordings lack. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Gaps {
+    recorder: Recorder,
+    learned: Arc<Mutex<HashMap<Key, Taped>>>,
+}
+
+impl Gaps {
+    /// Nothing yet; what comes is recorded by `recorder`.
+    pub fn new(recorder: Recorder) -> Gaps {
+        Gaps { recorder, learned: Arc::default() }
+    }
+
+    /// The same knowledge; what comes now is recorded by another recorder.
+    pub fn recorded_by(&self, recorder: Recorder) -> Gaps {
+        Gaps { recorder, learned: Arc::clone(&self.learned) }
+    }
+
+    /// The tape of a session that plays `scene` as far as it goes.
+    pub fn tape(&self, scene: Scene) -> Tape {
+        Tape::Extend(Extension { scene, gaps: self.clone() })
+    }
+
+    fn learned(&self) -> MutexGuard<'_, HashMap<Key, Taped>> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A scene, and the network behind it.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    scene: Scene,
+    gaps: Gaps,
+}
+
+impl Extension {
+    /// The answer to `request` where it is known: from the scene, or because the network has
+    /// given it before.
+    pub(crate) fn play(&self, request: &Permitted) -> Option<Line> {
+        if let Ok(line) = self.scene.play(request) {
+            return Some(line);
+        }
+        let taped = self.gaps.learned().get(&key(request))?.clone();
+        if is_tried_again(request.method(), &taped) {
+            return None;
+        }
+        let outcome = taped.answer.map_err(|reason| Failure { kind: FailureKind::Connect, reason });
+        Some(Line { outcome, at: taped.at })
+    }
+
+    /// Keeps what the network answered.
+    pub(crate) fn learn(
+        &self,
+        label: &str,
+        request: &Permitted,
+        answer: &Recorded,
+        started: Timestamp,
+        ended: Timestamp,
+    ) {
+        self.gaps.recorder.add(label, request, answer, started, ended);
+        let taped = Taped { answer: answer.clone(), at: ended };
+        self.gaps.learned().insert(key(request), taped);
+    }
+}
+
+fn key(request: &Permitted) -> Key {
+    Key::new(request.method(), request.url(), request.body())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Reply, Server, get, options, session};
+    use crate::{Cassette, Gate, Masks, Rehearsal, Window};
+
+    fn recorder() -> Recorder {
+        Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default())
+    }
+
+    fn written(recorder: &Recorder) -> Cassette {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.har");
+        recorder.write(&path).unwrap();
+        Cassette::load(&path).unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_what_is_in_no_recording_is_asked_of_the_network_and_that_once() {
+        let server = Server::new(|n, _| match n {
+            // Tried again by the host, and then known.
+            1 => Reply::new(503, &[("retry-after", "0")], b""),
+            _ => Reply::new(200, &[], n.to_string().as_bytes()),
+        })
+        .await;
+        let gate = Gate::new(options(&[&server.origin])).unwrap();
+        let main = recorder();
+        gate.send(get(&server.url("/known")), &session(Tape::Record(main.clone()))).await.unwrap();
+        let service = Rehearsal::new(&written(&main), &[]);
+
+        let resumed = recorder();
+        let gaps = Gaps::new(resumed.clone());
+        let full = recorder();
+        for gaps in [gaps.clone(), gaps.clone(), gaps.recorded_by(full.clone())] {
+            let session = session(gaps.tape(service.scene(None)));
+            for (path, body) in [("/known", "0"), ("/new", "2"), ("/known", "0")] {
+                let answer = gate.send(get(&server.url(path)), &session).await.unwrap();
+                assert_eq!(answer.body(), body, "{path}");
+            }
+        }
+        assert_eq!(server.requests().len(), 3);
+        assert_eq!((resumed.requests(), full.requests()), (2, 0));
+    }
+}
