@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use test_dashboard_egress::{Cassette, Masks, Recorder, Tape, Window, Written, cassette};
+use test_dashboard_egress::{
+    Cassette, Gaps, Masks, Recorder, Rehearsal, Tape, Window, Written, cassette,
+};
 
+use crate::config::Limits;
+use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::pump::{
-    self, DryRows, Options, PartitionReport, ReadOptions, RunReport, Sink, Source, Tapes,
+    self, DryRows, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source, Tapes,
 };
 
 /// What is recorded.
@@ -30,12 +34,14 @@ pub struct Recording<'a> {
     pub masks: Masks,
     /// The file it goes to.
     pub path: PathBuf,
+    /// Whether what `plugin check` asks for besides is recorded, too.
+    pub for_check: bool,
 }
 
 /// What came of it.
 pub enum Taken {
     /// It is written.
-    Written(Fixture),
+    Written(Box<Fixture>),
     /// The run failed, and no file was touched.
     Failed(RunReport),
 }
@@ -48,6 +54,10 @@ pub struct Fixture {
     pub rows: Rows,
     /// The recording.
     pub written: Written,
+    /// Recordings of what is asked for besides.
+    pub further: Vec<Written>,
+    /// What went wrong meanwhile. They may lack something for it.
+    pub troubles: Vec<String>,
     /// Recordings that belonged to the former one, and are gone with it.
     pub removed: Vec<PathBuf>,
 }
@@ -112,12 +122,72 @@ impl Recording<'_> {
         let written = recorder.write(&staged)?;
         self.prove(&staged, &written, &rows).await?;
 
-        let removed = fixtures::further_of(&self.path)?;
+        let (recorders, troubles) = match self.for_check {
+            true => self.explore(&recorder, &written).await?,
+            false => (Vec::new(), Vec::new()),
+        };
+
+        let mut removed = fixtures::further_of(&self.path)?;
         for former in &removed {
             cassette::discard(former)?;
         }
         let written = recorder.write(&self.path)?;
-        Ok(Taken::Written(Fixture { run, rows, written, removed }))
+        let mut further = Vec::new();
+        for (name, recorder) in recorders {
+            let path = self.path.with_file_name(format!("{}.{name}.har", self.report));
+            removed.retain(|former| *former != path);
+            further.push(recorder.write(&path)?);
+        }
+        let fixture = Fixture { run, rows, written, further, troubles, removed };
+        Ok(Taken::Written(Box::new(fixture)))
+    }
+
+    /// Does what `plugin check` does besides a run from nothing, and records what is asked for
+    /// that `recorder` has not got. All of it sees the true values: what is masked only in a
+    /// part of the answers would look like a change. Gives the recorders that hold something,
+    /// by name, and what went wrong.
+    async fn explore(
+        &self,
+        recorder: &Recorder,
+        written: &Written,
+    ) -> anyhow::Result<(Vec<(&'static str, Recorder)>, Vec<String>)> {
+        let service = Rehearsal::new(&recorder.unmasked()?, &[]);
+        let named =
+            |name: &str| recorder.beside(format!("{} {} {name}", self.project, self.report));
+        let (resumed, full) = (named("resumed"), named("full"));
+        let gaps = Gaps::new(resumed.clone());
+        let fixture = format!("{}/{}", self.project, self.report);
+
+        let stage = Arc::new(self.stage(&service, gaps.clone())?);
+        let mut findings = conformance::go_on_from_checkpoints(&stage, &fixture).await?;
+        let stage = self.stage(&service, gaps.recorded_by(full.clone()))?;
+        findings.add(conformance::go_through_in_full(&stage, &fixture).await);
+
+        let broken = Rule::all().into_iter().flat_map(|rule| findings.of(rule).evidence);
+        let troubles = broken
+            .map(|trouble| written.masked(&format!("{}: {}", trouble.scenario, trouble.found)));
+        let troubles = troubles.collect();
+        let mut recorders = vec![("resumed", resumed), ("full", full)];
+        recorders.retain(|(_, recorder)| recorder.requests() > 0);
+        Ok((recorders, troubles))
+    }
+
+    fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, Misuse> {
+        let job = self.job(Tape::Live)?;
+        Ok(Stage {
+            limits: Limits::clone(job.plugin.limits()),
+            plugin: job.plugin,
+            gate: job.gate,
+            request: job.request,
+            tables: job.tables,
+            service: service.clone(),
+            gaps: Some(gaps),
+        })
+    }
+
+    fn job(&self, tape: Tape) -> Result<Job, Misuse> {
+        let reading = ReadOptions { now: self.now, window: self.window, full: false, tape };
+        self.source.job(self.project, self.report, reading)
     }
 
     /// Plays a recording, which has to succeed, to use every answer and to give as many rows.
@@ -146,8 +216,7 @@ impl Recording<'_> {
         tape: Tape,
         ended: impl AsyncFnMut(&PartitionReport),
     ) -> Result<(RunReport, Rows), Misuse> {
-        let reading = ReadOptions { now: self.now, window: self.window, full: false, tape };
-        let job = self.source.job(self.project, self.report, reading)?;
+        let job = self.job(tape)?;
         let rows = DryRows::default();
         let options = Options { jobs: 1, tapes: Tapes::Live };
         let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;

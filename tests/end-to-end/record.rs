@@ -10,6 +10,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::{Value, json};
 
+use crate::support::github::{self, GitHub};
 use crate::support::testrail::{self, Project, TestRail};
 use crate::support::{Answer, Asked, Database, Ended, Kind, Server, Workplace, built};
 
@@ -282,6 +283,40 @@ fn masks_of_the_configuration_hold_for_every_recording() {
     assert_eq!(holding(&place.path("fixtures"), PERSONAL[2]), Vec::<PathBuf>::new());
     assert!(!holding(&place.path("recorded"), PERSONAL[2]).is_empty(), "the flag is not its");
     assert!(!holding(&place.path("recorded"), "masked-2").is_empty());
+}
+
+#[test]
+fn what_a_check_asks_for_besides_is_recorded_when_it_is_wanted() {
+    let github = GitHub::start(github::issues(1_050));
+    let place = Workplace::new(&github.section());
+    let plugin = built("plugins/github.wasm");
+    let plugin = plugin.to_str().unwrap();
+    let check =
+        || place.run(&["plugin", "check", plugin, "--fixtures", "fixtures", "--report", "issues"]);
+    let record = |more: &[&str]| {
+        let which = ["--project", "fenix", "--report", "issues", "--num-days", "3000"];
+        place.run(&[&["plugin", "record", plugin], which.as_slice(), more].concat())
+    };
+    record(&[]).expect_code(0);
+    check().expect_failure().expect_said("not tried  resumes-from-every-checkpoint");
+
+    let asked = github.server.count();
+    let ended = record(&["--for-check", "--mask", "$..login", "--format", "json"]);
+    let told = ended.expect_code(0).json();
+    let resumed = place.path("fixtures/fenix/issues.resumed.har");
+    let full = place.path("fixtures/fenix/issues.full.har");
+    assert_eq!(told["further"][0]["files"][0], "./fixtures/fenix/issues.resumed.har");
+    assert_eq!(told["troubles"], json!([]));
+    let requests = |recording: &Value| recording["requests"].as_u64().unwrap();
+    let recorded = requests(&told["recording"])
+        + told["further"].as_array().unwrap().iter().map(requests).sum::<u64>();
+    assert_eq!((github.server.count() - asked) as u64, recorded, "nothing is asked twice");
+    assert!(resumed.exists() && full.exists());
+    drop(github);
+    for login in ["user-0", "user-1", "user-6"] {
+        assert_eq!(holding(&place.path("fixtures"), login), Vec::<PathBuf>::new());
+    }
+    check().expect_code(0);
 }
 
 #[test]

@@ -183,7 +183,7 @@ pub enum GateError {
     /// A recording could not be read, written or removed.
     #[error("cannot {action} the recording {path}: {reason}")]
     Recording {
-        /// Read, write or remove.
+        /// Read, write, play or remove.
         action: &'static str,
         /// The file.
         path: String,

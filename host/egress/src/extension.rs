@@ -72,9 +72,14 @@ impl Extension {
         started: Timestamp,
         ended: Timestamp,
     ) {
+        let mut learned = self.gaps.learned();
+        let key = key(request);
+        // Two sessions may have asked for it at the same time; one answer is enough.
+        if learned.get(&key).is_some_and(|taped| !is_tried_again(request.method(), taped)) {
+            return;
+        }
         self.gaps.recorder.add(label, request, answer, started, ended);
-        let taped = Taped { answer: answer.clone(), at: ended };
-        self.gaps.learned().insert(key(request), taped);
+        learned.insert(key, Taped { answer: answer.clone(), at: ended });
     }
 }
 

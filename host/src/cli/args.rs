@@ -265,6 +265,10 @@ pub struct RecordArgs {
     /// given several times.
     #[arg(long, value_name = "PATH")]
     pub mask: Vec<String>,
+    /// Record besides what `plugin check` asks for: goes on from every checkpoint, and reads
+    /// everything again.
+    #[arg(long)]
+    pub for_check: bool,
     /// The days to look at.
     #[command(flatten)]
     pub days: Days,

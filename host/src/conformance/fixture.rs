@@ -59,6 +59,33 @@ pub async fn examine(stage: Arc<Stage>, fixture: String) -> anyhow::Result<Exami
     Ok(Examined { findings, pages })
 }
 
+/// Goes on from every checkpoint as [`examine`] does, and does nothing else: on a stage with
+/// gaps, to record what that asks for.
+///
+/// # Errors
+///
+/// When a task ends without an answer.
+pub async fn go_on_from_checkpoints(stage: &Arc<Stage>, fixture: &str) -> anyhow::Result<Findings> {
+    let mut findings = Findings::default();
+    let base = Arc::new(Run::new(stage, Variation::default()).await);
+    if has_a_good_end(&base, fixture, &mut findings) {
+        let small = with_small_batches(stage, &base, fixture, &mut findings).await;
+        findings.add(resume(stage, &base, small, fixture).await?);
+    }
+    Ok(findings)
+}
+
+/// Reads in full as [`examine`] does, and does nothing else: on a stage with gaps, to record
+/// what that asks for.
+pub async fn go_through_in_full(stage: &Stage, fixture: &str) -> Findings {
+    let mut findings = Findings::default();
+    let base = Run::new(stage, Variation::default()).await;
+    if has_a_good_end(&base, fixture, &mut findings) {
+        read_in_full(stage, &base, fixture, &mut findings).await;
+    }
+    findings
+}
+
 /// A plain run has to succeed, or nothing can be compared with it.
 fn has_a_good_end(base: &Run, fixture: &str, findings: &mut Findings) -> bool {
     findings.tried(Rule::ReplaysItsRecordings);

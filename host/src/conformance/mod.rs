@@ -31,6 +31,7 @@ use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
 pub use findings::{Evidence, Finding, Findings, Gap, Scenario};
+pub use fixture::{go_on_from_checkpoints, go_through_in_full};
 pub use pages::{CONTAINERS, NAMES};
 pub use reading::Stage;
 pub use rules::{Rule, fitting};

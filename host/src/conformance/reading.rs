@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use test_dashboard_egress::{
-    Bookmark, Breakage, Exchange, Gate, GateError, Rehearsal, RequestBudget, Scene, Session, Tape,
+    Bookmark, Breakage, Exchange, Gaps, Gate, GateError, Rehearsal, RequestBudget, Scene, Session,
+    Tape,
 };
 use test_dashboard_model::validate::{RejectedRow, Validator};
 use test_dashboard_model::{CheckpointText, Failure, Partition, Table};
@@ -30,6 +31,9 @@ pub struct Stage {
     pub tables: Vec<Arc<Table>>,
     /// The service.
     pub service: Rehearsal,
+    /// Where what the service's recordings lack is asked of the network; none for a check,
+    /// which asks nothing.
+    pub gaps: Option<Gaps>,
     /// The budgets.
     pub limits: Limits,
 }
@@ -224,7 +228,11 @@ impl Stage {
         };
         let context = &self.request.context;
         let label = format!("{} {}", context.project, self.request.report);
-        let session = Session::new(label.clone(), Tape::Rehearse(scene.clone()), budget);
+        let tape = match &self.gaps {
+            Some(gaps) => gaps.tape(scene.clone()),
+            None => Tape::Rehearse(scene.clone()),
+        };
+        let session = Session::new(label.clone(), tape, budget);
         let gate = Some((self.gate.clone(), session));
         let options = InstanceOptions { label, gate, now: context.now };
         Ok(self.plugin.instantiate_within(Arc::new(limits), options).await?)

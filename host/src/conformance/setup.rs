@@ -60,6 +60,7 @@ pub fn stage(
         request: Request { report: report.clone(), context, since, until, full: false },
         tables: plugin.tables_of(declared),
         service: Rehearsal::new(&recording, &further),
+        gaps: None,
         limits: limits(plugin),
     })
 }

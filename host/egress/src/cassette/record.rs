@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::file::{self, as_text};
 use super::mask::{MaskUse, Masking, Masks, Originals};
-use super::{Recorded, Window, lock};
+use super::{Cassette, Recorded, Window, lock};
 use crate::GateError;
 use crate::request::Permitted;
 
@@ -83,6 +83,17 @@ impl Recorder {
             unmasked,
             originals,
         })
+    }
+
+    /// What was recorded so far, to be played: as the plugin saw it, with nothing masked.
+    ///
+    /// # Errors
+    ///
+    /// When an entry is no request and answer.
+    pub fn unmasked(&self) -> Result<Cassette, GateError> {
+        let entries = lock(&self.0.entries).clone();
+        Cassette::from_log(self.log(entries))
+            .map_err(|reason| file::cannot("play", Path::new(&self.0.title), reason))
     }
 
     fn log(&self, entries: Vec<Entries>) -> Log {

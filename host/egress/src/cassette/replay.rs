@@ -72,7 +72,7 @@ impl Cassette {
         Self::from_log(log).map_err(|reason| cannot("read", path, reason))
     }
 
-    fn from_log(log: Log) -> Result<Cassette, String> {
+    pub(super) fn from_log(log: Log) -> Result<Cassette, String> {
         let page = log.pages.as_ref().and_then(|pages| pages.first());
         let now = page.map(|page| parse_time(&page.started_date_time)).transpose()?;
         let comment = page.and_then(|page| page.comment.as_deref());

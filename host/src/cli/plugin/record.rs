@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use serde_json::json;
+use test_dashboard_egress::{MaskUse, Written};
 
 use crate::cli::args::{Common, Format, RecordArgs};
 use crate::cli::exit::Exit;
@@ -43,6 +44,7 @@ pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> 
         window: days::window(&args.days, now)?,
         masks: source.masks(&args.mask)?,
         path: recording_file(&folder, &project, &args.report),
+        for_check: args.for_check,
     };
     let taking = recording.take(context::log_partition);
     match context::until_interrupted(taking).await?.transpose()? {
@@ -54,6 +56,11 @@ pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> 
         Some(Taken::Written(fixture)) => {
             for warning in fixture.written.warnings() {
                 tracing::warn!("{warning}");
+            }
+            for trouble in &fixture.troubles {
+                tracing::warn!(
+                    "what was recorded for `plugin check` may lack something: {trouble}"
+                );
             }
             match common.format {
                 Format::Json => output::json(&to_json(&fixture))?,
@@ -96,50 +103,61 @@ fn failed(format: Format, run: &RunReport, path: &Path) -> anyhow::Result<Exit> 
 }
 
 fn to_json(fixture: &Fixture) -> serde_json::Value {
-    let Fixture { run, rows, written, removed } = fixture;
-    let masks: Vec<_> = written
-        .masks
-        .iter()
-        .map(|mask| json!({ "path": mask.path, "found": mask.found }))
-        .collect();
+    let Fixture { run, rows, written, further, troubles, removed } = fixture;
     json!({
         "outcome": run.outcome().to_string(),
-        "recording": {
-            "requests": written.requests,
-            "bytes": written.bytes,
-            "files": written.files,
-            "masks": masks,
-            "warnings": written.warnings(),
-        },
+        "recording": written_json(written),
+        "further": further.iter().map(written_json).collect::<Vec<_>>(),
+        "troubles": troubles,
         "removed": removed,
         "rows": rows,
         "partitions": run.partitions,
     })
 }
 
+fn written_json(written: &Written) -> serde_json::Value {
+    let mask = |mask: &MaskUse| json!({ "path": mask.path, "found": mask.found });
+    json!({
+        "requests": written.requests,
+        "bytes": written.bytes,
+        "files": written.files,
+        "masks": written.masks.iter().map(mask).collect::<Vec<_>>(),
+        "warnings": written.warnings(),
+    })
+}
+
 fn show(fixture: &Fixture, recording: &Recording<'_>, next: &str) -> std::io::Result<()> {
-    let Fixture { rows, written, removed, .. } = fixture;
-    say!(
-        "recorded {} {}: {} requests, {} in {} files",
-        recording.project,
-        recording.report,
-        written.requests,
-        ByteSize(written.bytes),
-        written.files.len()
-    )?;
-    for file in &written.files {
-        say!("  {}", file.display())?;
+    let Fixture { rows, written, further, removed, .. } = fixture;
+    let Recording { project, report, .. } = recording;
+    show_written(&format!("recorded {project} {report}"), written)?;
+    for more in further {
+        show_written("recorded for `plugin check`", more)?;
     }
     for file in removed {
         say!("  {} is gone: it belonged to the former recording", file.display())?;
     }
     for mask in &written.masks {
-        say!("masked {}: {} values", mask.path, mask.found)?;
+        let found: usize = further
+            .iter()
+            .flat_map(|more| &more.masks)
+            .filter(|other| other.path == mask.path)
+            .map(|other| other.found)
+            .sum();
+        say!("masked {}: {} values", mask.path, mask.found + found)?;
     }
     for (table, rows) in rows {
         say!("played: {table}, {rows} rows")?;
     }
     say!("next: {next}")
+}
+
+fn show_written(what: &str, written: &Written) -> std::io::Result<()> {
+    let Written { requests, bytes, files, .. } = written;
+    say!("{what}: {requests} requests, {} in {} files", ByteSize(*bytes), files.len())?;
+    for file in files {
+        say!("  {}", file.display())?;
+    }
+    Ok(())
 }
 
 /// What makes a fixture of a recording: the rows that come of it.
