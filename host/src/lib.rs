@@ -16,6 +16,7 @@ pub mod config;
 pub mod conformance;
 pub mod fixtures;
 pub mod golden;
+pub mod lock;
 pub mod misuse;
 pub mod plugin;
 pub mod project;

@@ -14,6 +14,7 @@ mod first_run;
 mod full;
 mod golden;
 mod hostile;
+mod installing;
 mod interrupted;
 mod plugin_files;
 mod real_recordings;

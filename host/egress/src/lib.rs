@@ -24,6 +24,7 @@ pub mod allow;
 pub mod cassette;
 pub mod client;
 pub mod credential;
+pub mod download;
 pub mod error;
 pub mod extension;
 pub mod gate;

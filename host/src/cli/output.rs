@@ -9,7 +9,7 @@ use serde_json::json;
 use test_dashboard_model::Value;
 
 use super::args::Format;
-use crate::plugin::printable;
+use crate::plugin::{is_printable, printable};
 use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
 
 /// How many rows of each table a dry run shows a person.
@@ -123,8 +123,22 @@ pub fn dry_run(
 ///
 /// When standard output cannot be written to.
 pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
-    say!("{}", serde_json::to_string_pretty(value)?)?;
+    say!("{}", escaped(&serde_json::to_string_pretty(value)?))?;
     Ok(())
+}
+
+/// JSON that a terminal can be shown: what would steer it is escaped, which within a string
+/// means the same, and beside strings there is nothing of that kind.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && !is_printable(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// A line per project and report.
@@ -279,4 +293,17 @@ pub fn cut(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_cannot_steer_the_terminal_and_means_the_same() {
+        let value = json!({ "a\u{9b}": "x\u{202e}y\u{1b}[2J\nz\u{7f} 🐞" });
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|c| c != '\n' && !is_printable(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 }

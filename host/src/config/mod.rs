@@ -34,6 +34,8 @@ pub struct Config {
     pub database: Option<DatabaseConfig>,
     /// How many partitions are read at the same time. Default 4.
     pub jobs: Option<usize>,
+    /// Where `plugin add` puts files. Default `plugins`.
+    pub plugin_folder: Option<PathBuf>,
     /// Budgets of every plugin, unless its datasource says otherwise.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -66,15 +68,27 @@ impl Config {
         })?;
         let mut config = Config::parse(&text)
             .map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))?;
-        config.folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
+        config.folder = folder_of(path);
         Ok(config)
     }
 
-    /// Parses the text of a file. An error begins with `:LINE: `.
-    fn parse(text: &str) -> Result<Config, String> {
+    /// Reads a file as [`Config::load`] does; one that is not there is as good as an empty one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load_or_empty(named: Option<&Path>) -> Result<Config, Misuse> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        if matches!(path.try_exists(), Ok(false)) {
+            let mut config = Config::parse("").map_err(Misuse::new)?;
+            config.folder = folder_of(path);
+            return Ok(config);
+        }
+        Config::load(named)
+    }
+
+    /// Parses the text of a file. An error begins with `:LINE: ` or `: `.
+    pub(crate) fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
             format!(":{}: {}", before.matches('\n').count() + 1, error.message())
@@ -99,6 +113,9 @@ impl Config {
                 }
             }
         }
+        if self.plugin_folder.as_ref().is_some_and(|folder| folder.is_absolute()) {
+            return Err(": plugin-folder has to be relative to this file: the lock file names the files in it, and both are shared".into());
+        }
         if self.jobs == Some(0) {
             return Err(": jobs is 0: nothing would ever be read".into());
         }
@@ -111,6 +128,11 @@ impl Config {
     /// A path of the file, taken from the file's folder.
     pub fn resolve_path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The folder for installed plugins.
+    pub fn plugin_folder(&self) -> PathBuf {
+        self.folder.join(self.plugin_folder.as_deref().unwrap_or(Path::new("plugins")))
     }
 
     /// The names of the projects that `wanted` means: one, or all that have settings for the
@@ -168,6 +190,14 @@ impl Config {
             serde_json::Value::Object(map) => Ok(map),
             _ => Ok(serde_json::Map::new()),
         }
+    }
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
     }
 }
 

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use test_dashboard_model::declaration;
 use test_dashboard_model::{Description, Report, Table};
 use wasmtime::Engine;
@@ -14,8 +13,9 @@ use wasmtime::component::{Component, Linker};
 use super::instance::{Instance, InstanceOptions};
 use super::state::State;
 use super::wit::v0_1_0;
-use super::{Budget, PluginError, wit};
+use super::{Budget, PluginError, shape, wit};
 use crate::config::Limits;
+use crate::lock::{Digest, Pinned};
 
 /// The interface that every plugin exports, without its version.
 const DATASOURCE: &str = "testops:datasource/datasource@";
@@ -113,16 +113,43 @@ impl fmt::Debug for Plugin {
     }
 }
 
-/// See [`Runtime::load`](super::Runtime::load).
+/// See [`Runtime::load`](super::Runtime::load) and
+/// [`Runtime::load_pinned`](super::Runtime::load_pinned).
+///
+/// What is compared with the digest are the very bytes that are compiled: whoever swaps the
+/// file in between changes nothing.
 pub async fn load(
     engine: &Engine,
     linker: &Linker<State>,
     path: &Path,
     limits: Arc<Limits>,
+    pinned: Option<&Pinned>,
 ) -> Result<Plugin, PluginError> {
-    let bytes = read(path, &limits)?;
+    let bytes = read(path, limits.max_plugin_bytes)?;
+    if let Some(pinned) = pinned {
+        let found = Digest::of(&bytes);
+        if found != pinned.digest {
+            return Err(PluginError::Changed {
+                path: path.into(),
+                found,
+                expected: pinned.digest,
+                lock: pinned.lock.clone(),
+            });
+        }
+    }
+    load_bytes(engine, linker, path, bytes, limits).await
+}
+
+/// See [`Runtime::load_bytes`](super::Runtime::load_bytes).
+pub async fn load_bytes(
+    engine: &Engine,
+    linker: &Linker<State>,
+    path: &Path,
+    bytes: Vec<u8>,
+    limits: Arc<Limits>,
+) -> Result<Plugin, PluginError> {
     let size = bytes.len() as u64;
-    let digest = hex(&Sha256::digest(&bytes));
+    let digest = Digest::of(&bytes).to_string();
     let component = compile(engine, path, bytes, &limits).await?;
     let version = find_version(engine, &component, path)?;
     let imports =
@@ -164,11 +191,19 @@ async fn describe(
     tokio::time::timeout(allowed, describing).await.unwrap_or(Err(late))
 }
 
-/// Reads the file, never more of it than the budget allows.
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, PluginError> {
+/// Reads the file, never more of it than `allowed` bytes.
+///
+/// # Errors
+///
+/// [`PluginError::Unreadable`], also for what is no regular file: a pipe may never end, or
+/// never begin. [`PluginError::TooLarge`].
+pub fn read(path: &Path, allowed: u64) -> Result<Vec<u8>, PluginError> {
     let unreadable = |error| PluginError::Unreadable { path: path.into(), error };
+    let metadata = path.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a regular file")));
+    }
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    let allowed = limits.max_plugin_bytes;
     let mut bytes = Vec::new();
     file.take(allowed + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > allowed {
@@ -199,11 +234,14 @@ async fn compile(
         }
     }
     let engine = engine.clone();
-    let compiling = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes));
+    let compiling = tokio::task::spawn_blocking(move || {
+        shape::check(&bytes).map_err(|error| error.to_string())?;
+        Component::from_binary(&engine, &bytes).map_err(|error| one_line(&error))
+    });
     match tokio::time::timeout(limits.compile_time, compiling).await {
         Err(_) => Err(PluginError::CompileTime { path: path.into(), allowed: limits.compile_time }),
         Ok(Err(panic)) => Err(not_a_component(format!("the compiler failed on it: {panic}"))),
-        Ok(Ok(Err(error))) => Err(not_a_component(one_line(&error))),
+        Ok(Ok(Err(reason))) => Err(not_a_component(shorten(&reason))),
         Ok(Ok(Ok(component))) => Ok(component),
     }
 }
@@ -255,8 +293,4 @@ fn shorten(text: &str) -> String {
         short.push('…');
     }
     super::state::printable(&short)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

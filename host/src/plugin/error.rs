@@ -8,6 +8,7 @@ use test_dashboard_model::declaration::DeclarationError;
 use test_dashboard_model::{Failure, FailureKind};
 
 use super::Budget;
+use crate::lock::Digest;
 
 /// Why a plugin was not loaded, or was stopped, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,46 @@ pub enum PluginError {
         path: PathBuf,
         /// What it is instead, or where it breaks.
         reason: String,
+    },
+    /// The file is not the one that was added.
+    #[error(
+        "{path} is not the file that was added, and nothing of it was run: its sha-256 is {found}, and {lock} has {expected}. `test-dashboard plugin verify` compares all files. Put the file back, or find out where this one came from and then `test-dashboard plugin add` it"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        found: Digest,
+        /// The digest in the lock file.
+        expected: Digest,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The file is in the plugin folder, and the lock file does not know it.
+    #[error(
+        "{path} is in the plugin folder and was not added, so it is not run: {lock} has no [plugins.{name}]. Find out where it came from and `test-dashboard plugin add` it, or, when it is built from source, name it outside of the plugin folder"
+    )]
+    NotAdded {
+        /// The file.
+        path: PathBuf,
+        /// The datasource.
+        name: String,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// The lock file names another file for the datasource than the configuration.
+    #[error(
+        "the configuration names {path} as the plugin of {name}, and {lock} has {pinned} for it, so neither is run. Let datasources.{name}.plugin name the file that was added, or take the other away with `test-dashboard plugin remove {name}`"
+    )]
+    PinnedElsewhere {
+        /// The file that the configuration names.
+        path: PathBuf,
+        /// The file that the lock file names.
+        pinned: PathBuf,
+        /// The datasource.
+        name: String,
+        /// The lock file.
+        lock: PathBuf,
     },
     /// Compiling took too long.
     #[error("compiling the plugin {path} took longer than {allowed:?} (limits.compile-time)")]
@@ -120,6 +161,9 @@ impl PluginError {
             PluginError::Unreadable { .. }
             | PluginError::TooLarge { .. }
             | PluginError::NotAComponent { .. }
+            | PluginError::Changed { .. }
+            | PluginError::NotAdded { .. }
+            | PluginError::PinnedElsewhere { .. }
             | PluginError::CompileTime { .. }
             | PluginError::WrongVersion { .. }
             | PluginError::CannotLink { .. }

@@ -12,11 +12,12 @@ mod error;
 mod http;
 mod instance;
 mod runtime;
+mod shape;
 mod state;
 mod wit;
 
 pub use budget::Budget;
-pub use component::{ContractVersion, Plugin};
+pub use component::{ContractVersion, Plugin, read};
 pub use error::PluginError;
 pub use instance::{Batch, Instance, InstanceOptions, ProjectContext, Reader, Request};
 pub use runtime::Runtime;

@@ -11,6 +11,7 @@ use super::component::{self, Plugin};
 use super::state::{State, TICK};
 use super::{PluginError, cache, wit};
 use crate::config::Limits;
+use crate::lock::Pinned;
 
 /// The engine, the linker, and the clock that interrupts running plugins.
 pub struct Runtime {
@@ -49,7 +50,36 @@ impl Runtime {
     /// [`PluginError`] says what the file is instead of a plugin, or what it declares that
     /// cannot be.
     pub async fn load(&self, path: &Path, limits: Arc<Limits>) -> Result<Plugin, PluginError> {
-        component::load(&self.engine, &self.linker, path, limits).await
+        component::load(&self.engine, &self.linker, path, limits, None).await
+    }
+
+    /// Loads a plugin whose digest is known, or any file where there is none: a file with
+    /// another digest is refused before anything of it is compiled or run.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::Changed`]; as [`Runtime::load`].
+    pub async fn load_pinned(
+        &self,
+        path: &Path,
+        limits: Arc<Limits>,
+        pinned: Option<&Pinned>,
+    ) -> Result<Plugin, PluginError> {
+        component::load(&self.engine, &self.linker, path, limits, pinned).await
+    }
+
+    /// Loads a plugin from what was read of it; `path` is what it is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runtime::load`], but for those of reading.
+    pub async fn load_bytes(
+        &self,
+        path: &Path,
+        bytes: Vec<u8>,
+        limits: Arc<Limits>,
+    ) -> Result<Plugin, PluginError> {
+        component::load_bytes(&self.engine, &self.linker, path, bytes, limits).await
     }
 }
 

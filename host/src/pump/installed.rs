@@ -10,6 +10,7 @@ use test_dashboard_egress::{
 use test_dashboard_model::{CredentialKind, Description, Report};
 
 use crate::config::{Config, DatasourceConfig, Environment, Limits, LimitsConfig};
+use crate::lock::Lock;
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, PluginError, Runtime};
 
@@ -24,12 +25,16 @@ impl Installed {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] for limits that make no sense.
+    /// [`Misuse`] for limits that make no sense, and for a lock file that cannot be understood.
     pub async fn load(config: &Config, runtime: &Runtime) -> Result<Self, Misuse> {
+        let lock = &Lock::of(config)?;
         let loading = config.datasources.iter().map(|(name, datasource)| async move {
             let limits = limits_of(config, name, datasource)?;
             let path = config.resolve_path(&datasource.plugin);
-            let loaded = runtime.load(&path, Arc::new(limits)).await;
+            let loaded = match lock.expects(config, name, &path) {
+                Ok(pinned) => runtime.load_pinned(&path, Arc::new(limits), pinned.as_ref()).await,
+                Err(error) => Err(error),
+            };
             if let Ok(plugin) = &loaded
                 && plugin.description.name != *name
             {
@@ -97,11 +102,11 @@ impl Installed {
 }
 
 /// Loads one file as the plugin of the datasource that it says it is for, whichever file the
-/// configuration names.
+/// configuration names. One that was added must be what was added.
 ///
 /// # Errors
 ///
-/// [`PluginError`] when it cannot be loaded; [`Misuse`] when the configuration has no such
+/// [`PluginError`] when it cannot be loaded or is not the file that was added; [`Misuse`] when the configuration has no such
 /// datasource.
 pub async fn load_one(
     config: &Config,
@@ -111,7 +116,9 @@ pub async fn load_one(
     let general = LimitsConfig::default()
         .resolve(&config.limits)
         .map_err(|problem| Misuse::new(problem.to_string()))?;
-    let plugin = runtime.load(file, Arc::new(general)).await?;
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let pinned = Lock::of(config)?.of_file(config, &stem, file)?;
+    let plugin = runtime.load_pinned(file, Arc::new(general), pinned.as_ref()).await?;
     let name = plugin.description.name.clone();
     let Some(datasource) = config.datasources.get(&name) else {
         return Err(Misuse::new(format!(

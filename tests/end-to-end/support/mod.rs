@@ -1,6 +1,7 @@
 //! What the tests share: a working folder with a configuration, the binary, databases of
 //! their own, and an API on loopback.
 
+pub mod bombs;
 mod database;
 pub mod github;
 mod server;
@@ -63,6 +64,18 @@ impl Workplace {
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         Ended::new(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs the program under limits as the shell sets them (`ulimit -d 1000000`). A file that
+    /// would become too large is refused like one on a full disk, and ends nothing.
+    pub fn run_under(&self, limits: &str, arguments: &[&str]) -> Ended {
+        let program = self.command(&[]);
+        let mut shell = Command::new("sh");
+        let script = format!("trap '' XFSZ; {limits}; exec \"$0\" \"$@\"");
+        shell.arg("-c").arg(script).arg(program.get_program()).args(arguments);
+        shell.current_dir(self.folder.path()).stdin(std::process::Stdio::null()).env_clear();
+        shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Ended::new(shell.output().unwrap())
     }
 
     /// Runs the program with these variables.

@@ -1,9 +1,40 @@
-//! `plugin list`: to be built.
+//! `plugin list`: the installed plugins, without loading any of them.
 
-use crate::cli::args::Common;
+use serde_json::json;
+
+use crate::cli::args::{Common, Format};
 use crate::cli::exit::Exit;
+use crate::cli::output::{self, say};
+use crate::config::Config;
+use crate::lock::{Lock, survey};
+use crate::plugin::printable;
 
-/// To be built.
-pub async fn list(_common: &Common) -> anyhow::Result<Exit> {
-    anyhow::bail!("plugin list is not there yet")
+/// Shows every plugin of the lock file and the configuration, and how its file stands.
+///
+/// # Errors
+///
+/// When the configuration or the lock file cannot be read.
+pub async fn list(common: &Common) -> anyhow::Result<Exit> {
+    let config = Config::load_or_empty(common.config.as_deref())?;
+    let entries = survey(&config, &Lock::of(&config)?);
+    if common.format == Format::Json {
+        output::json(&json!(entries))?;
+        return Ok(Exit::Done);
+    }
+    if entries.is_empty() {
+        say!("no plugin is installed; `test-dashboard plugin add FILE` does that")?;
+        return Ok(Exit::Done);
+    }
+    let mut table = output::table(["plugin", "version", "file", "sha-256", "state"]);
+    for entry in entries {
+        table.add_row([
+            entry.name,
+            output::cut(&entry.version.unwrap_or_default()),
+            printable(&entry.file.display().to_string()),
+            entry.sha256.map_or_else(String::new, |digest| digest.short()),
+            entry.state.to_string(),
+        ]);
+    }
+    say!("{table}")?;
+    Ok(Exit::Done)
 }

@@ -1,9 +1,36 @@
-//! `plugin verify`: to be built.
+//! `plugin verify`: every plugin file against the lock file, without loading any of them.
 
-use crate::cli::args::Common;
+use serde_json::json;
+
+use crate::cli::args::{Common, Format};
 use crate::cli::exit::Exit;
+use crate::cli::output::{self, say};
+use crate::config::Config;
+use crate::lock::{Entry, Lock, Standing, survey};
+use crate::plugin::printable;
 
-/// To be built.
-pub async fn verify(_common: &Common) -> anyhow::Result<Exit> {
-    anyhow::bail!("plugin verify is not there yet")
+/// Compares the files, a line for each. Ends as failed unless all are what was added.
+///
+/// # Errors
+///
+/// When the configuration or the lock file cannot be read.
+pub async fn verify(common: &Common) -> anyhow::Result<Exit> {
+    let config = Config::load_or_empty(common.config.as_deref())?;
+    let entries = survey(&config, &Lock::of(&config)?);
+    let all_ok = entries.iter().all(|entry| entry.state == Standing::Ok);
+    if common.format == Format::Json {
+        output::json(&json!(entries))?;
+    } else {
+        for entry in &entries {
+            say!("{}", line(entry))?;
+        }
+    }
+    Ok(if all_ok { Exit::Done } else { Exit::Failed })
+}
+
+fn line(entry: &Entry) -> String {
+    let file = printable(&entry.file.display().to_string());
+    let digest = entry.sha256.map_or_else(String::new, |digest| format!(" sha-256 {digest}"));
+    let note = entry.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+    format!("{:<10} {} {file}{digest}{note}", entry.state.to_string(), entry.name)
 }

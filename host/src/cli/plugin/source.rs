@@ -1,0 +1,145 @@
+//! Where `plugin add` takes a file from.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::bail;
+use test_dashboard_egress::download::{download, shown};
+use url::Url;
+
+use crate::cli::args::AddArgs;
+use crate::lock::Digest;
+use crate::misuse::Misuse;
+use crate::plugin::{printable, read};
+
+/// How long a download may take.
+const DOWNLOAD_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// A file, or the address of one, and what it has to be.
+#[derive(Debug)]
+pub struct Source {
+    from: From,
+    digest: Option<Digest>,
+}
+
+#[derive(Debug)]
+enum From {
+    File(PathBuf),
+    Address(Url),
+}
+
+impl Source {
+    /// What the command line means.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] for a digest that is none, for an address that is neither https nor, with a
+    /// digest, http, and for one that nobody is asked about although nothing says what is
+    /// behind it.
+    pub fn of(args: &AddArgs) -> Result<Source, Misuse> {
+        let digest = args.sha256.as_ref().map(|text| text.parse()).transpose();
+        let digest = digest.map_err(|error| Misuse::new(format!("--sha256: {error}")))?;
+        if !args.source.contains("://") {
+            return Ok(Source { from: From::File(args.source.clone().into()), digest });
+        }
+        let url = Url::parse(&args.source)
+            .map_err(|error| Misuse::new(format!("this is no address: {error}")))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if digest.is_some() => {}
+            "http" => {
+                return Err(Misuse::new(
+                    "over http anybody on the way can put another file in place: use https, or say with --sha256 what the file is",
+                ));
+            }
+            other => {
+                return Err(Misuse::new(format!(
+                    "a plugin is taken from a file or from https, not from {other}"
+                )));
+            }
+        }
+        if args.yes && digest.is_none() {
+            return Err(Misuse::new(
+                "--yes with an address needs --sha256: nobody looks at what is behind it",
+            ));
+        }
+        Ok(Source { from: From::Address(url), digest })
+    }
+
+    /// What it is called: a path, or an address without what may be secret in it.
+    pub fn path(&self) -> PathBuf {
+        match &self.from {
+            From::File(path) => path.clone(),
+            From::Address(url) => shown(url).into(),
+        }
+    }
+
+    /// What the lock file says of it: nothing that is only so on this machine.
+    pub fn name(&self) -> String {
+        match &self.from {
+            From::File(path) => {
+                let name = path.file_name().map_or(Path::new(""), Path::new);
+                printable(&name.display().to_string())
+            }
+            From::Address(url) => shown(url),
+        }
+    }
+
+    /// The whole file, which has the digest that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had, is larger than `max_bytes`, or has another digest.
+    pub async fn fetch(&self, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+        let agent = concat!("test-dashboard/", env!("CARGO_PKG_VERSION"));
+        let bytes = match &self.from {
+            From::File(path) => read(path, max_bytes)?,
+            From::Address(url) => download(url, max_bytes, DOWNLOAD_TIME, agent).await?,
+        };
+        let found = Digest::of(&bytes);
+        if let Some(wanted) = self.digest
+            && wanted != found
+        {
+            bail!(
+                "{} is another file than --sha256 says, and nothing of it was run: its sha-256 is {found}, and {wanted} was wanted",
+                self.path().display()
+            );
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(source: &str, sha256: bool, yes: bool) -> Result<Source, Misuse> {
+        let sha256 = sha256.then(|| Digest::of(b"").to_string());
+        Source::of(&AddArgs { source: source.into(), sha256, yes })
+    }
+
+    #[test]
+    fn an_address_is_https_or_known_by_its_digest() {
+        for (source, sha256, yes, says) in [
+            ("http://example.com/a.wasm", false, false, "use https, or say with --sha256"),
+            ("ftp://example.com/a.wasm", true, true, "not from ftp"),
+            ("file:///a.wasm", true, true, "not from file"),
+            ("https://", true, true, "no address"),
+            ("https://example.com/a.wasm", false, true, "needs --sha256"),
+        ] {
+            let error = of(source, sha256, yes).unwrap_err().to_string();
+            assert!(error.contains(says), "{source}: {error}");
+        }
+        assert!(of("https://example.com/a.wasm", false, false).is_ok());
+        assert!(of("http://example.com/a.wasm", true, true).is_ok());
+    }
+
+    #[test]
+    fn what_is_written_down_has_no_path_and_no_secret() {
+        let name = |source| of(source, true, true).unwrap().name();
+        assert_eq!(name("/home/somebody/guest.wasm"), "guest.wasm");
+        assert_eq!(name("../guest.wasm"), "guest.wasm");
+        let address = "https://user:hunter2@example.com/guest.wasm?token=hunter2";
+        assert_eq!(name(address), "https://example.com/guest.wasm");
+    }
+}
