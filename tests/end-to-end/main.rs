@@ -9,6 +9,7 @@ mod support;
 
 mod authoring;
 mod bad_input;
+mod conformance;
 mod faults;
 mod first_run;
 mod full;

@@ -99,6 +99,9 @@ fn has_a_good_end(base: &Run, fixture: &str, findings: &mut Findings) -> bool {
         Stop::NotRecorded(_) => stop.to_string(),
         _ => format!("the run that the others are compared with came to no good end: {stop}"),
     };
+    if matches!(stop, Stop::Broke(..)) {
+        findings.not_tried(Rule::ReplaysItsRecordings, &scenario, &reason);
+    }
     skip_the_rest(Rule::ReplaysItsRecordings, fixture, &reason, findings);
     false
 }

@@ -222,6 +222,18 @@ mod tests {
             assert_eq!(Rule::about(fault), Rule::about(fault));
             assert!(rules.contains(&Rule::about(fault)), "{fault}");
         }
+        let documented = include_str!("../../../docs/plugin-check.md");
+        for rule in &rules {
+            assert!(documented.contains(&format!("| `{rule}` |")), "{rule} is not documented");
+        }
+        for fault in Fault::ALL {
+            let kinds: Vec<String> =
+                fitting(fault).iter().map(|kind| format!("`{kind}`")).collect();
+            let row = documented
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{}` |", Rule::about(fault))));
+            assert!(row.unwrap().ends_with(&format!("| {} |", kinds.join(", "))), "{row:?}");
+        }
         let meaning = Rule::about(Fault::Unauthorized).meaning();
         assert!(meaning.contains("401") && meaning.contains("auth or not-found"), "{meaning}");
     }

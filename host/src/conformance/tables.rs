@@ -8,6 +8,8 @@ use serde::Serialize;
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{CheckpointText, Table, TableMode, Value};
 
+use crate::plugin::printable;
+
 /// How many rows of a difference are shown.
 const SHOWN: usize = 3;
 /// Where a shown row is cut, in characters.
@@ -54,7 +56,7 @@ impl Sample {
     fn add(&mut self, tell: impl FnOnce() -> String) {
         self.count += 1;
         if self.first.len() < SHOWN {
-            self.first.push(tell());
+            self.first.push(printable(&tell()));
         }
     }
 }

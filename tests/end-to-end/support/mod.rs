@@ -4,6 +4,7 @@
 pub mod bombs;
 mod database;
 pub mod github;
+pub mod har;
 mod server;
 pub mod tables;
 pub mod testrail;

@@ -1,12 +1,12 @@
 //! A guest that behaves, to be overridden piece by piece.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
 use crate::bindings::exports::testops::datasource::datasource as contract;
 use crate::{
-    Batch, Description, Failure, FailureKind, Partition, ProjectContext, Request, batch, declared,
-    failure, row,
+    Batch, Description, Failure, FailureKind, Partition, ProjectContext, Request, Value, batch,
+    declared, failure, row,
 };
 
 /// What a guest does. The defaults read the rows 1 to the setting `rows` (3), with a
@@ -46,6 +46,10 @@ pub struct Reading {
     pub partition: Partition,
     last: Cell<i64>,
     calls: Cell<u64>,
+    /// Rows that were read and not yet delivered.
+    pub buffer: RefCell<Vec<Vec<Value>>>,
+    /// Whether nothing more is to be read.
+    pub is_over: Cell<bool>,
 }
 
 impl Reading {
@@ -60,7 +64,14 @@ impl Reading {
                 failure(FailureKind::Internal, format!("the checkpoint {text:?} is not a number"))
             })?,
         };
-        Ok(Reading { request, partition, last: Cell::new(last), calls: Cell::new(0) })
+        Ok(Reading {
+            request,
+            partition,
+            last: Cell::new(last),
+            calls: Cell::new(0),
+            buffer: RefCell::default(),
+            is_over: Cell::new(false),
+        })
     }
 
     /// The project's setting of this name.
@@ -84,6 +95,16 @@ impl Reading {
     /// How often a batch was asked for before, 0 the first time.
     pub fn calls(&self) -> u64 {
         self.calls.get().saturating_sub(1)
+    }
+
+    /// Where it goes on, counted from 1: what the checkpoint says.
+    pub fn position(&self) -> i64 {
+        self.last.get().max(1)
+    }
+
+    /// Where it goes on from now.
+    pub fn go_to(&self, position: i64) {
+        self.last.set(position);
     }
 
     /// This batch the first time, then the end.

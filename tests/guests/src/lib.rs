@@ -11,6 +11,7 @@
 pub mod behaviour;
 pub mod declared;
 pub mod http;
+pub mod paged;
 
 pub use behaviour::{Behaviour, Plugin, Reading};
 pub use bindings::exports::testops::datasource::datasource::{

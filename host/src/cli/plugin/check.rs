@@ -155,6 +155,7 @@ impl<'a> Answer<'a> {
                 self.rules.len(),
                 if self.passes { "" } else { " (--partial lets that pass)" }
             ),
+            (1, _) => format!("1 of {} rules is broken", self.rules.len()),
             _ => format!("{broken} of {} rules are broken", self.rules.len()),
         }
     }
