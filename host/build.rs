@@ -48,7 +48,10 @@ fn files_below(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
         let cannot = || format!("cannot read the folder {}", next.display());
         for entry in std::fs::read_dir(&next).with_context(cannot)? {
             let path = entry.with_context(cannot)?.path();
-            if path.is_dir() {
+            if path.ends_with("__pycache__") {
+                // Left by whoever ran the template's tests where they are.
+                continue;
+            } else if path.is_dir() {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(folder)?.to_str().context("a path is UTF-8")?;

@@ -6,6 +6,7 @@
 //! | `sdk`, `lock` | how this repository's SDK and its versions become an author's |
 //! | [`component`] | how what a compiler made becomes a component |
 //! | [`rust`], [`python`], [`javascript`] | how each language is built, and what it takes |
+//! | `toolchain`, `wit` | tools that may be missing or other than expected; a project's interfaces |
 //!
 //! The files themselves are in `templates/`, and embedded in the binary by `build.rs`.
 
@@ -17,6 +18,8 @@ pub mod python;
 pub mod rust;
 mod sdk;
 pub mod template;
+mod toolchain;
+mod wit;
 
 use std::fmt;
 use std::path::Path;

@@ -59,6 +59,20 @@ pub fn files(name: &str, language: Language) -> anyhow::Result<Files> {
     Ok(files)
 }
 
+/// Writes into a folder the `wit` folder of a new project.
+///
+/// # Errors
+///
+/// What the file system says.
+pub fn write_wit(folder: &Path) -> anyhow::Result<()> {
+    let world = embedded::COMMON
+        .iter()
+        .filter(|(path, _)| path.starts_with("wit/"))
+        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+    write_files(&interfaces().chain(world).collect(), folder)
+        .with_context(|| format!("cannot write the interfaces to {}", folder.display()))
+}
+
 /// The contract and WASI's interfaces, where every toolchain looks for what `wit/` depends on.
 fn interfaces() -> impl Iterator<Item = (String, String)> {
     let contract =

@@ -1,0 +1,22 @@
+// Makes a component of a JavaScript module: run by `test-dashboard plugin build` with Node.
+//
+// Of what the engine can do with WASI only HTTP is kept. It gives `fetch`; a plugin has its time
+// from the contract, and nobody would read its output.
+
+import { writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+
+const [tool, sourcePath, witPath, output] = process.argv.slice(1);
+const { componentize } = await import(pathToFileURL(tool));
+try {
+  const { component } = await componentize({
+    sourcePath,
+    witPath,
+    worldName: 'plugin',
+    disableFeatures: ['stdio', 'random', 'clocks', 'fetch-event'],
+  });
+  await writeFile(output, component);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
