@@ -84,7 +84,8 @@ function firstPage(context) {
 function listNumber(context) {
   const { list } = JSON.parse(context.settings);
   if (Number.isSafeInteger(list)) return list;
-  throw failure('config', `the setting list is ${JSON.stringify(list)}: a number such as 7 is wanted`);
+  const given = JSON.stringify(list);
+  throw failure('config', `the setting list is ${given}: a number such as 7 is wanted`);
 }
 
 export const datasource = {

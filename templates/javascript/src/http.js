@@ -9,7 +9,7 @@
 /**
  * A failure to throw, as the contract has it.
  *
- * @param {'config' | 'auth' | 'not-found' | 'rate-limited' | 'transient' | 'unexpected-response' | 'internal'} kind
+ * @param {string} kind one of failure-kind in wit/: 'auth', 'transient', 'unexpected-response', …
  * @param {string} message what was asked of what, what came back, and what to do
  * @param {number} [retryAfter] seconds
  */

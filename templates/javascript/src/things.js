@@ -43,7 +43,7 @@ function rowOf(thing) {
  * @param {string} text
  */
 export function microseconds(text) {
-  const parts = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6})\d*)?(Z|[+-]\d{2}:\d{2})$/.exec(text);
+  const parts = /^([\d-]+T[\d:]+)(?:\.(\d{1,6})\d*)?(Z|[+-]\d{2}:\d{2})$/.exec(text);
   const seconds = parts ? Date.parse(parts[1] + parts[3]) / 1000 : NaN;
   if (Number.isNaN(seconds)) throw new Error(`${JSON.stringify(text)} is not a moment`);
   return BigInt(seconds) * 1_000_000n + BigInt((parts[2] ?? '').padEnd(6, '0'));

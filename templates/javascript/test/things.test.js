@@ -67,6 +67,8 @@ test('a moment keeps its microseconds', () => {
 test('the next page is the one that the service names', () => {
   const link = '</lists/7>; rel="up", <?after=11>; rel="next", <?after=99>; rel="last"';
   assert.equal(nextPage(LIST, link), `${LIST}?after=11`);
-  for (const last of [null, '', '<?after=1>; rel="prev"']) assert.equal(nextPage(LIST, last), undefined);
+  for (const last of [null, '', '<?after=1>; rel="prev"']) {
+    assert.equal(nextPage(LIST, last), undefined);
+  }
   assert.deepEqual(rowsOf([]), []);
 });
