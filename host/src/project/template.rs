@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_project_names_itself_and_nothing_of_the_template() {
-        for (path, text) in files("acme", Language::Rust).unwrap() {
+        let all = Language::ALL.map(|language| files("acme", language).unwrap());
+        for (path, text) in all.into_iter().flatten() {
             assert!(!path.contains("template"), "{path}");
             assert!(
                 !text.contains("templateplugin") && !text.contains("templatelanguage"),
