@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use crate::config::Every;
+
 use crate::project::Language;
 
 /// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done, 1 failed, 2 misused (command line or configuration), 3 some partitions failed, 130 interrupted.\n\nWithout a command it does what `run` does: test-dashboard --project fenix --report-type test-case-coverage"
+    after_help = "Exit codes: 0 done, 1 failed, 2 misused (command line or configuration), 3 some partitions failed, 4 not due (--every), 130 interrupted.\n\nWithout a command it does what `run` does: test-dashboard --project fenix --report-type test-case-coverage"
 )]
 pub struct Cli {
     /// What to do.
@@ -66,6 +68,8 @@ pub enum Command {
     Reports,
     /// Try the configuration, the credentials and the database, one after the other.
     Check(CheckArgs),
+    /// Show how fresh each report is; exit code 1 when one is late or failed.
+    Status(StatusArgs),
     /// Show the history of runs, or one of them.
     Runs(RunsArgs),
     /// Look after the database.
@@ -94,6 +98,10 @@ pub struct RunArgs {
     /// The days to look at.
     #[command(flatten)]
     pub days: Days,
+    /// Only when the last run that succeeded began at least this long ago, such as 14d; else
+    /// say so and end with exit code 4.
+    #[arg(long, value_name = "INTERVAL", conflicts_with_all = ["dry_run", "record", "replay"])]
+    pub every: Option<Every>,
     /// Read everything again, without checkpoints, and remove what is gone upstream.
     #[arg(long, conflicts_with_all = ["num_days", "since", "until"])]
     pub full: bool,
@@ -145,6 +153,17 @@ pub struct CheckArgs {
     /// Only this project.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
+}
+
+/// Which reports to look at.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only this project.
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only this report.
+    #[arg(long, value_name = "REPORT", alias = "report-type")]
+    pub report: Option<String>,
 }
 
 /// Which runs to show.

@@ -17,6 +17,8 @@ pub enum Exit {
     Misused,
     /// Some partitions failed, the others are written.
     PartlyFailed,
+    /// It is not time yet (`--every`).
+    NotDue,
     /// Ctrl-C or a request to terminate.
     Interrupted,
 }
@@ -46,6 +48,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Misused => 2,
             Exit::PartlyFailed => 3,
+            Exit::NotDue => 4,
             Exit::Interrupted => 130,
         })
     }

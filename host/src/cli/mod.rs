@@ -6,11 +6,13 @@ mod context;
 mod days;
 mod db;
 mod exit;
+mod freshness;
 mod output;
 mod plugin;
 mod reports;
 mod run;
 mod runs;
+mod status;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -63,6 +65,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Run(args)) => run::run(common, &args).await,
         Some(Command::Reports) => reports::reports(common).await,
         Some(Command::Check(args)) => check::check(common, &args).await,
+        Some(Command::Status(args)) => status::status(common, &args).await,
         Some(Command::Runs(args)) => runs::runs(common, &args).await,
         Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
         Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,

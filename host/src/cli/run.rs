@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::{Cassette, Tape};
 use test_dashboard_store::{NewRun, Outcome, Owner, RunEnd, RunId, Store, TableChange};
 
 use super::args::{Common, Format, RunArgs};
 use super::exit::Exit;
-use super::{context, days, output};
-use crate::config::{Config, Environment};
+use super::{context, days, freshness, output};
+use crate::config::{Config, Environment, Every, approximate};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
@@ -18,6 +19,8 @@ use crate::pump::{
 
 /// How many partitions are read at the same time when nothing else is said.
 const DEFAULT_JOBS: usize = 4;
+/// For how many days the history is kept when nothing else is said.
+const DEFAULT_HISTORY_DAYS: u32 = 400;
 /// After how many days a report is read in full when nothing else is said.
 const DEFAULT_FULL_EVERY_DAYS: u32 = 28;
 
@@ -52,7 +55,7 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
 
     let target = context::database(common, Some(&config), &environment)?;
     let store = context::connect(&target, options.jobs as u32 + 2).await?;
-    let exit = write(common.format, &config, &store, jobs, project, report, &options).await;
+    let exit = write(common.format, &config, &store, jobs, args, &options).await;
     store.close().await;
     exit
 }
@@ -113,12 +116,18 @@ async fn write(
     config: &Config,
     store: &Store,
     mut jobs: Vec<Job>,
-    project: &str,
-    report: &str,
+    args: &RunArgs,
     options: &Options,
 ) -> anyhow::Result<Exit> {
+    let (project, report) = asked_for(args)?;
     for name in store.migrate().await? {
         tracing::info!("migrated the database: {name}");
+    }
+    if let Some(every) = args.every {
+        jobs = only_due(store, jobs, every).await?;
+        if jobs.is_empty() {
+            return Ok(Exit::NotDue);
+        }
     }
     if let Some(job) = jobs.first() {
         let owner = Owner {
@@ -153,12 +162,17 @@ async fn write(
         })
         .await?;
     let sink = Sink::Store(store.clone(), id);
-    let jobs = jobs.into_iter().map(Arc::new).collect();
-    let pumping = pump::run(jobs, sink, options, async |partition: &PartitionReport| {
+    let started = Timestamp::now();
+    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+    let pumping = pump::run(jobs.clone(), sink, options, async |partition: &PartitionReport| {
         context::log_partition(partition).await;
         keep(store, id, partition).await;
     });
     let Some(mut run) = context::until_interrupted(pumping).await? else {
+        for job in &jobs {
+            let end = freshness::interrupted(started);
+            freshness::keep(store, id, job, &end).await;
+        }
         finish(store, id, Outcome::Interrupted).await;
         output::remark(
             "interrupted: what was committed stays, the rest was dropped; the next run goes on from there",
@@ -166,9 +180,45 @@ async fn write(
         return Ok(Exit::Interrupted);
     };
     run.run = Some(id.0);
+    for job in &jobs {
+        freshness::keep(store, id, job, &freshness::end_of(job, &run, started)).await;
+    }
+    forget_old_runs(store, config).await;
     finish(store, id, run.outcome()).await;
     output::run(format, &run, &store.name())?;
     Ok(run.outcome().into())
+}
+
+/// Leaves the jobs whose last good run is long enough ago; says so of the others.
+async fn only_due(store: &Store, jobs: Vec<Job>, every: Every) -> anyhow::Result<Vec<Job>> {
+    let now = Timestamp::now();
+    let mut due = Vec::new();
+    for job in jobs {
+        match store.last_good(&job.key()).await? {
+            Some(good) if !every.is_due(Some(good.started), now) => output::remark(format_args!(
+                "not due: {} was read {} ago, in run {}, and is to be read every {every}",
+                job.label(),
+                approximate(now.duration_since(good.started)),
+                good.run
+            )),
+            _ => due.push(job),
+        }
+    }
+    Ok(due)
+}
+
+/// Old history in the way is a nuisance, and no reason to fail a run.
+async fn forget_old_runs(store: &Store, config: &Config) {
+    let days = config.history_days.unwrap_or(DEFAULT_HISTORY_DAYS);
+    if days == 0 {
+        return;
+    }
+    let before = Timestamp::now() - SignedDuration::from_hours(24 * i64::from(days));
+    match store.prune_history(before).await {
+        Ok(0) => {}
+        Ok(runs) => tracing::info!("forgot {runs} runs older than {days} days (history-days)"),
+        Err(error) => tracing::warn!("old runs are still in the history: {error}"),
+    }
 }
 
 /// History that cannot be written is told, but does not undo rows that were.

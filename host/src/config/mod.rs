@@ -8,6 +8,7 @@
 mod database;
 mod datasource;
 mod limits;
+mod schedule;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 pub use database::DatabaseConfig;
 pub use datasource::{CredentialConfig, DatasourceConfig};
 pub use limits::{Limits, LimitsConfig};
+pub use schedule::{Every, approximate};
 pub use variables::{Environment, Template, VariableError};
 
 use crate::misuse::{Misuse, did_you_mean};
@@ -36,6 +38,11 @@ pub struct Config {
     pub jobs: Option<usize>,
     /// Where `plugin add` puts files. Default `plugins`.
     pub plugin_folder: Option<PathBuf>,
+    /// For how many days the history of runs is kept. Default 400; 0 for ever.
+    pub history_days: Option<u32>,
+    /// How often each report is to be read, for `status`: `issues = "1d"`.
+    #[serde(default)]
+    pub schedule: BTreeMap<String, Every>,
     /// Budgets of every plugin, unless its datasource says otherwise.
     #[serde(default)]
     pub limits: LimitsConfig,

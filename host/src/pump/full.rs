@@ -9,7 +9,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::Tape;
 use test_dashboard_model::{Partition, TableMode};
-use test_dashboard_store::{ReportKey, RunId, Store, StoreError};
+use test_dashboard_store::{RunId, Store, StoreError};
 
 use super::report::{PartitionFailure, PartitionReport};
 use super::run::about;
@@ -32,7 +32,7 @@ pub async fn make_full_if_due(
     if every_days == 0 || job.request.full || !matches!(job.tape, Tape::Live) || !has_merge(job) {
         return Ok(());
     }
-    let Some(last) = store.last_full(&key(job)).await? else { return Ok(()) };
+    let Some(last) = store.last_full(&job.key()).await? else { return Ok(()) };
     let pause = SignedDuration::from_hours(24 * i64::from(every_days));
     if job.context().now.duration_since(last) >= pause {
         tracing::info!(
@@ -59,7 +59,7 @@ pub async fn finish(
     let started = Timestamp::now();
     let clock = Instant::now();
     let outcome = async {
-        let key = key(job);
+        let key = job.key();
         if !has_merge(job) || (!job.request.full && store.last_full(&key).await?.is_some()) {
             return Ok(None);
         }
@@ -86,12 +86,4 @@ pub async fn finish(
 /// Snapshots are exact after every run.
 fn has_merge(job: &Job) -> bool {
     job.tables.iter().any(|table| table.mode == TableMode::Merge)
-}
-
-fn key(job: &Job) -> ReportKey {
-    ReportKey {
-        project: job.context().project.clone(),
-        datasource: job.datasource.clone(),
-        report: job.request.report.clone(),
-    }
 }

@@ -7,6 +7,7 @@ use test_dashboard_egress::{
     Cassette, Gate, GateError, Masks, Recorder, RequestBudget, Session, Tape, Window,
 };
 use test_dashboard_model::Table;
+use test_dashboard_store::ReportKey;
 
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
 
@@ -106,6 +107,15 @@ impl Job {
     /// What is asked about, as log lines and messages begin.
     pub fn label(&self) -> String {
         format!("{} {}", self.context().project, self.request.report)
+    }
+
+    /// Under which key the database knows the report.
+    pub fn key(&self) -> ReportKey {
+        ReportKey {
+            project: self.context().project.clone(),
+            datasource: self.datasource.clone(),
+            report: self.request.report.clone(),
+        }
     }
 
     /// The project's side of the request.

@@ -24,7 +24,7 @@ pub struct ReportKey {
 }
 
 impl ReportKey {
-    fn args(&self) -> Vec<Arg> {
+    pub(crate) fn args(&self) -> Vec<Arg> {
         [&self.project, &self.datasource, &self.report].map(|text| text.as_str().into()).into()
     }
 }

@@ -48,7 +48,7 @@ impl Outcome {
     const ALL: [Outcome; 4] =
         [Outcome::Succeeded, Outcome::PartlyFailed, Outcome::Failed, Outcome::Interrupted];
 
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Outcome::Succeeded => "succeeded",
             Outcome::PartlyFailed => "partly-failed",
@@ -57,7 +57,7 @@ impl Outcome {
         }
     }
 
-    fn parse(text: &str) -> Result<Outcome, sqlx::Error> {
+    pub(crate) fn parse(text: &str) -> Result<Outcome, sqlx::Error> {
         let found = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
         found.ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is no outcome").into()))
     }

@@ -26,6 +26,7 @@ mod migrations;
 mod partition;
 mod rejected;
 mod rights;
+mod status;
 mod store;
 mod target;
 mod views;
@@ -39,6 +40,7 @@ pub use history::{
 };
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
+pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
 pub use store::Store;
 pub use target::{Engine, Target};
 pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};

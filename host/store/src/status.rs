@@ -1,0 +1,223 @@
+//! How fresh each report is: its last run, and the last one that succeeded as a whole.
+
+use jiff::Timestamp;
+
+use crate::connection::{Arg, Fields};
+use crate::full::ReportKey;
+use crate::history::{Outcome, time};
+use crate::{RunId, Store, StoreError};
+
+/// How a report's part of a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportEnd {
+    /// When the run began to read it.
+    pub started: Timestamp,
+    /// How it ended. Only what succeeded as a whole makes the report fresh.
+    pub outcome: Outcome,
+    /// The first thing that went wrong.
+    pub error: Option<String>,
+    /// Rows that the plugin delivered.
+    pub rows_read: u64,
+}
+
+/// The last run of a report of which every partition succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoodRun {
+    /// Its number.
+    pub run: RunId,
+    /// When it began: the tables hold what the service held then.
+    pub started: Timestamp,
+    /// Rows that the plugin delivered.
+    pub rows_read: u64,
+}
+
+/// What is known of one report of one project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportStatus {
+    /// Which report of which project.
+    pub key: ReportKey,
+    /// The last run that ended.
+    pub run: RunId,
+    /// When that began.
+    pub started: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The first thing that went wrong in it.
+    pub error: Option<String>,
+    /// The last run that succeeded as a whole; none when none ever did.
+    pub good: Option<GoodRun>,
+    /// Rejected rows that wait for a person.
+    pub rejected: u64,
+}
+
+/// A run that has no end on record: it is running now, or was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its number.
+    pub run: RunId,
+    /// The project asked for, as the person wrote it.
+    pub project: String,
+    /// The report asked for.
+    pub report: String,
+    /// When it began.
+    pub started: Timestamp,
+}
+
+impl Store {
+    /// Records how a report's part of a run ended.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written; then nothing of it is.
+    pub async fn record_report(
+        &self,
+        run: RunId,
+        key: &ReportKey,
+        end: &ReportEnd,
+    ) -> Result<(), StoreError> {
+        let doing = format!("recording how {} {} ended in run {run}", key.project, key.report);
+        let good = match end.outcome {
+            Outcome::Succeeded => {
+                Some(GoodRun { run, started: end.started, rows_read: end.rows_read })
+            }
+            _ => self.last_good(key).await?,
+        };
+        let mut session = self.session().await?;
+        session.begin(&doing).await?;
+        let delete =
+            "DELETE FROM report_status WHERE project = ? AND datasource = ? AND report = ?";
+        session.execute(&doing, delete, key.args()).await?;
+        let time = self.dialect.time_parameter();
+        let good_time = if good.is_some() { time } else { "NULL" };
+        let insert = format!(
+            "INSERT INTO report_status (project, datasource, report, run_id, outcome, error, \
+             good_run_id, good_rows_read, started_at, good_started_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, {time}, {good_time})"
+        );
+        let mut args = key.args();
+        args.extend([run.0.into(), end.outcome.as_str().into()]);
+        args.push(Arg::OptionalText(end.error.clone()));
+        args.push(Arg::OptionalInt(good.as_ref().map(|good| good.run.0)));
+        args.push(Arg::OptionalInt(good.as_ref().map(|good| good.rows_read.cast_signed())));
+        args.push(Arg::Time(end.started));
+        args.extend(good.map(|good| Arg::Time(good.started)));
+        session.execute(&doing, &insert, args).await?;
+        session.commit(&doing).await
+    }
+
+    /// The last run of a report of which every partition succeeded; none when none ever did.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn last_good(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {
+        let doing = "reading when the last good run was";
+        let mut session = self.session().await?;
+        let sql = format!(
+            "SELECT good_run_id, {}, good_rows_read FROM report_status \
+             WHERE project = ? AND datasource = ? AND report = ?",
+            self.dialect.time_as_text("good_started_at")
+        );
+        let rows = session.fetch(doing, &sql, key.args()).await?;
+        let good = rows.first().map_or(Ok(None), |row| good(row, 0));
+        good.map_err(|error| session.failed(doing, error))
+    }
+
+    /// Every report that was ever run, by project, datasource and report.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn statuses(&self) -> Result<Vec<ReportStatus>, StoreError> {
+        let doing = "reading how fresh the reports are";
+        let mut session = self.session().await?;
+        let sql = format!(
+            "SELECT s.project, s.datasource, s.report, s.run_id, {}, s.outcome, s.error, \
+             s.good_run_id, {}, s.good_rows_read, \
+             (SELECT COUNT(*) FROM rejected_rows AS r WHERE r.project = s.project \
+              AND r.datasource = s.datasource AND r.report = s.report) \
+             FROM report_status AS s ORDER BY s.project, s.datasource, s.report",
+            self.dialect.time_as_text("s.started_at"),
+            self.dialect.time_as_text("s.good_started_at"),
+        );
+        let rows = session.fetch(doing, &sql, vec![]).await?;
+        let statuses = rows.iter().map(status).collect::<Result<_, _>>();
+        statuses.map_err(|error| session.failed(doing, error))
+    }
+
+    /// The runs without an end, the newest first, that began after `since`.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn open_runs(&self, since: Timestamp) -> Result<Vec<OpenRun>, StoreError> {
+        let doing = "reading which runs have no end";
+        let mut session = self.session().await?;
+        let sql = format!(
+            "SELECT id, project, report, {} FROM runs WHERE outcome IS NULL AND started_at >= {} \
+             ORDER BY id DESC",
+            self.dialect.time_as_text("started_at"),
+            self.dialect.time_parameter()
+        );
+        let rows = session.fetch(doing, &sql, vec![Arg::Time(since)]).await?;
+        let open = |row: &Fields| -> Result<OpenRun, sqlx::Error> {
+            Ok(OpenRun {
+                run: RunId(row.int(0)?),
+                project: row.text(1)?,
+                report: row.text(2)?,
+                started: time(&row.text(3)?)?,
+            })
+        };
+        let runs = rows.iter().map(open).collect::<Result<_, _>>();
+        runs.map_err(|error| session.failed(doing, error))
+    }
+
+    /// Forgets the runs that began before `before`, with their partitions: how many. What is
+    /// known of how fresh a report is stays, and so do rejected rows.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written; then nothing is forgotten.
+    pub async fn prune_history(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let doing = "forgetting old runs";
+        let mut session = self.session().await?;
+        let old =
+            format!("SELECT id FROM runs WHERE started_at < {}", self.dialect.time_parameter());
+        if session
+            .fetch(doing, &format!("{old} LIMIT 1"), vec![Arg::Time(before)])
+            .await?
+            .is_empty()
+        {
+            return Ok(0);
+        }
+        session.begin(doing).await?;
+        let partitions = format!("DELETE FROM run_partitions WHERE run_id IN ({old})");
+        session.execute(doing, &partitions, vec![Arg::Time(before)]).await?;
+        let runs = format!("DELETE FROM runs WHERE started_at < {}", self.dialect.time_parameter());
+        let forgotten = session.execute(doing, &runs, vec![Arg::Time(before)]).await?;
+        session.commit(doing).await?;
+        Ok(forgotten)
+    }
+}
+
+fn status(row: &Fields) -> Result<ReportStatus, sqlx::Error> {
+    Ok(ReportStatus {
+        key: ReportKey { project: row.text(0)?, datasource: row.text(1)?, report: row.text(2)? },
+        run: RunId(row.int(3)?),
+        started: time(&row.text(4)?)?,
+        outcome: Outcome::parse(&row.text(5)?)?,
+        error: row.optional_text(6)?,
+        good: good(row, 7)?,
+        rejected: row.int(10)?.cast_unsigned(),
+    })
+}
+
+/// Number, start and rows of a good run, from `first` on.
+fn good(row: &Fields, first: usize) -> Result<Option<GoodRun>, sqlx::Error> {
+    let (Some(run), Some(started)) = (row.optional_int(first)?, row.optional_text(first + 1)?)
+    else {
+        return Ok(None);
+    };
+    let rows_read = row.optional_int(first + 2)?.unwrap_or_default().cast_unsigned();
+    Ok(Some(GoodRun { run: RunId(run), started: time(&started)?, rows_read }))
+}

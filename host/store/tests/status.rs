@@ -1,0 +1,119 @@
+//! How fresh reports are, and a history that does not grow for ever.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use support::{Database, key, start};
+use test_dashboard_store::{
+    GoodRun, Outcome, PartitionResult, ReportEnd, ReportKey, RunEnd, RunId, Store,
+};
+
+on_every_database![
+    the_last_good_run_outlives_those_that_failed,
+    reports_are_kept_apart,
+    a_run_without_an_end_is_told,
+    old_runs_are_forgotten_and_freshness_stays,
+];
+
+fn report(name: &str) -> ReportKey {
+    ReportKey { project: "fenix".into(), datasource: "probe".into(), report: name.into() }
+}
+
+fn end(minute: i8, outcome: Outcome) -> ReportEnd {
+    let started = jiff::civil::date(2026, 3, 1).at(3, minute, 0, 0);
+    let started = started.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let error = (outcome != Outcome::Succeeded).then(|| format!("minute {minute}: 🐞"));
+    ReportEnd { started, outcome, error, rows_read: 100 + u64::from(minute.unsigned_abs()) }
+}
+
+async fn read(store: &Store, name: &str, end: &ReportEnd) -> RunId {
+    let run = start(store).await;
+    store.record_report(run, &report(name), end).await.unwrap();
+    run
+}
+
+async fn the_last_good_run_outlives_those_that_failed(db: Arc<Database>) {
+    let store = db.store().await;
+    assert_eq!(store.last_good(&report("issues")).await.unwrap(), None);
+    read(&store, "issues", &end(1, Outcome::Failed)).await;
+    assert_eq!(store.last_good(&report("issues")).await.unwrap(), None);
+    let good = read(&store, "issues", &end(2, Outcome::Succeeded)).await;
+    for (minute, outcome) in
+        [(3, Outcome::PartlyFailed), (4, Outcome::Interrupted), (5, Outcome::Failed)]
+    {
+        let last = end(minute, outcome);
+        let run = read(&store, "issues", &last).await;
+        let [status] = &store.statuses().await.unwrap()[..] else { panic!("one report") };
+        assert_eq!((status.run, status.started, status.outcome), (run, last.started, outcome));
+        assert_eq!(status.error, last.error);
+        let expected = GoodRun { run: good, started: end(2, outcome).started, rows_read: 102 };
+        assert_eq!(status.good, Some(expected));
+    }
+    let better = read(&store, "issues", &end(6, Outcome::Succeeded)).await;
+    let found = store.last_good(&report("issues")).await.unwrap().unwrap();
+    assert_eq!((found.run, found.rows_read), (better, 106));
+}
+
+async fn reports_are_kept_apart(db: Arc<Database>) {
+    let store = db.store().await;
+    read(&store, "releases", &end(1, Outcome::Succeeded)).await;
+    read(&store, "issues", &end(2, Outcome::Failed)).await;
+    let statuses = store.statuses().await.unwrap();
+    let told: Vec<_> =
+        statuses.iter().map(|s| (s.key.report.as_str(), s.outcome, s.rejected)).collect();
+    assert_eq!(told, [("issues", Outcome::Failed, 0), ("releases", Outcome::Succeeded, 0)]);
+}
+
+async fn a_run_without_an_end_is_told(db: Arc<Database>) {
+    let store = db.store().await;
+    let killed = start(&store).await;
+    let ended = start(&store).await;
+    store.finish_run(ended, &RunEnd { outcome: Outcome::Succeeded, error: None }).await.unwrap();
+    let hour = SignedDuration::from_hours(1);
+    let open = store.open_runs(Timestamp::now() - hour).await.unwrap();
+    assert_eq!(open.iter().map(|run| run.run).collect::<Vec<_>>(), [killed]);
+    assert!(store.open_runs(Timestamp::now() + hour).await.unwrap().is_empty());
+}
+
+async fn old_runs_are_forgotten_and_freshness_stays(db: Arc<Database>) {
+    let store = db.store().await;
+    let old = read(&store, "issues", &end(1, Outcome::Succeeded)).await;
+    let result = PartitionResult {
+        outcome: Outcome::Succeeded,
+        error: None,
+        failure_kind: None,
+        rows_read: 1,
+        rows_new: 1,
+        rows_changed: 0,
+        rows_unchanged: 0,
+        rows_removed: 0,
+        rows_rejected: 0,
+        requests: 1,
+        response_bytes: 1,
+        started: Timestamp::now(),
+        elapsed: Duration::from_millis(5),
+    };
+    store.record_partition(old, &key("p"), &result).await.unwrap();
+    // The database's times have microseconds; the next run has to begin in a later one.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let cut = Timestamp::now();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let new = start(&store).await;
+    store.record_partition(new, &key("p"), &result).await.unwrap();
+    assert_eq!(store.prune_history(cut - SignedDuration::from_hours(1)).await.unwrap(), 0);
+    assert_eq!(store.prune_history(cut).await.unwrap(), 1);
+    assert_eq!(store.prune_history(cut).await.unwrap(), 0);
+    assert_eq!(store.run(old).await.unwrap(), None);
+    assert_eq!(store.run(new).await.unwrap().unwrap().partitions.len(), 1);
+    assert_eq!(store.last_good(&report("issues")).await.unwrap().unwrap().run, old);
+}
