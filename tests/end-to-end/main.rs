@@ -22,3 +22,4 @@ mod real_recordings;
 mod record;
 mod recording;
 mod restart;
+mod status;

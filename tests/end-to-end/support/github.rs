@@ -9,7 +9,7 @@ use super::{Answer, Asked, Server};
 
 /// The number of the only repository.
 pub const REPOSITORY: i64 = 515;
-const PROJECT: &str = "[projects.fenix.github]\nrepository = \"mozilla-mobile/fenix\"\n";
+pub const PROJECT: &str = "[projects.fenix.github]\nrepository = \"mozilla-mobile/fenix\"\n";
 /// When the first issue was opened, as seconds since 1970: 2024-01-01.
 const BEGIN: i64 = 1_704_067_200;
 

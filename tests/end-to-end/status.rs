@@ -1,0 +1,101 @@
+//! `status` and `--every`: whether the data is fresh, and why it is not.
+
+use serde_json::Value;
+
+use crate::support::github::{self, GitHub};
+use crate::support::{Database, Ended, Kind, Server, Workplace};
+
+const ISSUES: [&str; 4] = ["--project", "fenix", "--report-type", "issues"];
+const SCHEDULE: &str = "[schedule]\nissues = \"1d\"\n";
+
+fn run(place: &Workplace, database: &Database, more: &[&str]) -> Ended {
+    place.run(&[&ISSUES[..], &["--database", &database.url], more].concat())
+}
+
+fn status(place: &Workplace, database: &Database) -> (Ended, Value) {
+    let arguments = ["status", "--database", &database.url, "--config", "test-dashboard.toml"];
+    let json = place.run(&[&arguments[..], &["--format", "json"]].concat()).json();
+    (place.run(&arguments), json)
+}
+
+#[test]
+fn a_report_is_fresh_until_it_fails_and_keeps_the_time_at_which_it_was_good() {
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        let github = GitHub::start(github::issues(3));
+        let place = Workplace::new(&format!("{}{SCHEDULE}", github.section()));
+        run(&place, &database, &[]).expect_code(0);
+        let (told, fresh) = status(&place, &database);
+        told.expect_code(0).expect_said("fresh");
+        let report = &fresh["reports"][0];
+        assert_eq!(report["state"], "fresh", "{fresh}");
+        assert_eq!((&report["project"], &report["report"]), (&"fenix".into(), &"issues".into()));
+        let rows = ["github_issues", "github_issue_labels"]
+            .map(|table| database.number(&format!("SELECT COUNT(*) FROM {table}")));
+        assert_eq!(report["rows"], rows.iter().sum::<i64>(), "{fresh}");
+
+        let down = Server::start(|_| Server::json(401, r#"{"message": "Bad credentials"}"#));
+        let broken = github::section("github", &down, "") + github::PROJECT + SCHEDULE;
+        place.configure(&broken);
+        run(&place, &database, &[]).expect_failure();
+        let (told, failed) = status(&place, &database);
+        told.expect_code(1).expect_said("failed fenix issues in run 2: (plan): ");
+        let now = &failed["reports"][0];
+        assert_eq!(now["state"], "failed", "{failed}");
+        assert_eq!(now["fresh_until"], report["fresh_until"], "{failed}");
+        assert_eq!(now["last_run"], 2);
+    }
+}
+
+#[test]
+fn what_is_scheduled_and_was_never_read_is_late() {
+    let database = Database::new(Kind::Sqlite);
+    let github = GitHub::start(github::issues(3));
+    let schedule = format!("{SCHEDULE}releases = \"7d\"\n");
+    let place = Workplace::new(&format!("{}{schedule}", github.section()));
+    run(&place, &database, &[]).expect_code(0);
+    let (told, json) = status(&place, &database);
+    told.expect_code(1).expect_said("late releases: it is scheduled");
+    assert_eq!(json["never_run"], serde_json::json!(["releases"]));
+    let only = ["status", "--database", &database.url, "--report", "issues"];
+    place.run(&[&only[..], &["--config", "test-dashboard.toml"]].concat()).expect_code(0);
+}
+
+#[test]
+fn a_run_that_is_not_due_asks_nothing_and_says_so() {
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        let github = GitHub::start(github::issues(3));
+        let place = Workplace::new(&github.section());
+        run(&place, &database, &["--every", "14d"]).expect_code(0);
+        let asked = github.server.count();
+        run(&place, &database, &["--every", "14d"])
+            .expect_code(4)
+            .expect_said("not due: fenix issues was read 0min ago, in run 1")
+            .expect_said("every 14d");
+        assert_eq!(github.server.count(), asked);
+        let runs = place.run(&["runs", "--format", "json", "--database", &database.url]).json();
+        assert_eq!(runs.as_array().unwrap().len(), 1, "{runs}");
+        let long_ago = match kind {
+            Kind::Sqlite => "2020-01-01T00:00:00.000000Z",
+            Kind::Postgres | Kind::Mysql => "2020-01-01 00:00:00",
+        };
+        let sql = format!("UPDATE report_status SET good_started_at = '{long_ago}'");
+        database.execute(&sql);
+        run(&place, &database, &["--every", "14d"]).expect_code(0);
+        run(&place, &database, &["--every", "soon"]).expect_code(2).expect_said("12h, 1d or 2w");
+    }
+}
+
+#[test]
+fn a_replay_makes_nothing_look_fresh() {
+    let database = Database::new(Kind::Sqlite);
+    let github = GitHub::start(github::issues(3));
+    let place = Workplace::new(&github.section());
+    run(&place, &database, &["--record", "tape"]).expect_code(0);
+    let other = Database::new(Kind::Sqlite);
+    run(&place, &other, &["--replay", "tape"]).expect_code(0);
+    let (told, json) = status(&place, &other);
+    told.expect_code(1).expect_said("no report has been read yet");
+    assert_eq!(json["reports"], serde_json::json!([]));
+}
