@@ -1,22 +1,23 @@
 //! Where the database is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use test_dashboard_store::{Engine, Target};
+use test_dashboard_store::{Engine, Password, Server, Target, Tls, TlsMode};
 
 use super::{Environment, Template};
 use crate::misuse::Misuse;
 
-/// `[database]`: either `url`, or its parts, which need no escaping.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// `[database]`: either `url`, or its parts, which need no escaping. Paths are taken from the
+/// configuration's folder.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DatabaseConfig {
     /// `sqlite:FILE`, `postgres://…` or `mysql://…`.
     pub url: Option<Template>,
     /// `postgres` or `mysql`.
     pub engine: Option<Template>,
-    /// A host name, or the folder of a Unix socket (begins with `/`).
+    /// A host name, an address, or the folder of a Unix socket (begins with `/`).
     pub host: Option<Template>,
     /// The port; the engine's own by default.
     pub port: Option<Template>,
@@ -24,8 +25,20 @@ pub struct DatabaseConfig {
     pub user: Option<Template>,
     /// The password, as a variable.
     pub password: Option<Template>,
+    /// A file that holds the password.
+    pub password_file: Option<Template>,
+    /// A program and its arguments, which prints the password.
+    pub password_command: Option<Vec<Template>>,
     /// The database's name.
     pub name: Option<Template>,
+    /// `off`, `prefer`, `require`, `verify-ca` or `verify-full`.
+    pub tls: Option<Template>,
+    /// The certificates of the server's authority, in PEM.
+    pub tls_ca: Option<Template>,
+    /// The certificate to present, in PEM.
+    pub tls_cert: Option<Template>,
+    /// Its key, in PEM.
+    pub tls_key: Option<Template>,
 }
 
 impl DatabaseConfig {
@@ -34,51 +47,143 @@ impl DatabaseConfig {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] names the setting that is missing or the variable that is not set.
+    /// [`Misuse`] names the setting that is missing or does not fit the others, or the
+    /// variable that is not set.
     pub fn target(&self, folder: &Path, environment: &Environment) -> Result<Target, Misuse> {
-        let value = |name: &str, template: &Option<Template>| -> Result<Option<String>, Misuse> {
-            let Some(template) = template else { return Ok(None) };
-            template.resolve(environment).map(Some).map_err(|error| {
-                Misuse::new(format!(
-                    "database.{name}: {error}. Set it, or write to a file for now with --database sqlite:FILE"
-                ))
-            })
-        };
-        let wanted = |name: &str, template: &Option<Template>| -> Result<String, Misuse> {
-            value(name, template)?.ok_or_else(|| {
-                Misuse::new(format!("database.{name} is missing: give it, or database.url"))
-            })
-        };
-        if let Some(url) = value("url", &self.url)? {
+        let values = Values { folder, environment };
+        if let Some(url) = values.text("url", &self.url)? {
+            self.refuse_parts()?;
             return Target::parse(&rooted(&url, folder))
                 .map_err(|error| Misuse::new(format!("database.url: {error}")));
         }
-        let engine = match wanted("engine", &self.engine)?.to_ascii_lowercase().as_str() {
-            "postgres" | "postgresql" => Engine::Postgres,
-            "mysql" | "mariadb" => Engine::Mysql,
-            other => {
-                return Err(Misuse::new(format!(
-                    "database.engine is {other:?}: postgres and mysql are possible here (for SQLite give database.url)"
-                )));
+        let server = Server {
+            engine: engine(&values.wanted("engine", &self.engine)?)?,
+            host: values.wanted("host", &self.host)?,
+            port: values.port(&self.port)?,
+            user: values.wanted("user", &self.user)?,
+            password: self.password(&values)?,
+            database: values.wanted("name", &self.name)?,
+            tls: self.tls(&values)?,
+        };
+        Target::server(server).map_err(|error| Misuse::new(format!("database.{error}")))
+    }
+
+    /// Beside a URL, which holds all of it, a part would be passed over in silence.
+    fn refuse_parts(&self) -> Result<(), Misuse> {
+        let parts = [
+            ("engine", self.engine.is_some()),
+            ("host", self.host.is_some()),
+            ("port", self.port.is_some()),
+            ("user", self.user.is_some()),
+            ("password", self.password.is_some()),
+            ("password-file", self.password_file.is_some()),
+            ("password-command", self.password_command.is_some()),
+            ("name", self.name.is_some()),
+            ("tls", self.tls.is_some()),
+            ("tls-ca", self.tls_ca.is_some()),
+            ("tls-cert", self.tls_cert.is_some()),
+            ("tls-key", self.tls_key.is_some()),
+        ];
+        match parts.iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((name, _)) => Err(Misuse::new(format!(
+                "database.{name} has no effect beside database.url: give the url, or the parts"
+            ))),
+        }
+    }
+
+    fn password(&self, values: &Values<'_>) -> Result<Password, Misuse> {
+        match (&self.password, &self.password_file, &self.password_command) {
+            (None, None, None) => Ok(Password::None),
+            (Some(_), None, None) => {
+                let text = values.text("password", &self.password)?;
+                Ok(Password::Text(text.unwrap_or_default()))
             }
-        };
-        let port = match value("port", &self.port)?.filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) => Some(text.parse::<u16>().map_err(|_| {
-                Misuse::new(format!(
-                    "database.port is {text:?}: a number from 1 to 65535 is wanted"
-                ))
-            })?),
-        };
-        Target::from_parts(
-            engine,
-            &wanted("host", &self.host)?,
-            port,
-            &wanted("user", &self.user)?,
-            &value("password", &self.password)?.unwrap_or_default(),
-            &wanted("name", &self.name)?,
-        )
-        .map_err(|error| Misuse::new(format!("database: {error}")))
+            (None, Some(_), None) => {
+                let path = values.path("password-file", &self.password_file)?;
+                Ok(path.map_or(Password::None, Password::File))
+            }
+            (None, None, Some(words)) => values.command(words),
+            _ => Err(Misuse::new(
+                "database.password, database.password-file and database.password-command: give one of them",
+            )),
+        }
+    }
+
+    fn tls(&self, values: &Values<'_>) -> Result<Tls, Misuse> {
+        let mode = values.text("tls", &self.tls)?.filter(|text| !text.is_empty());
+        let mode = mode.map(|text| text.parse::<TlsMode>()).transpose();
+        Ok(Tls {
+            mode: mode.map_err(|error| Misuse::new(format!("database.{error}")))?,
+            ca: values.path("tls-ca", &self.tls_ca)?,
+            certificate: values.path("tls-cert", &self.tls_cert)?,
+            key: values.path("tls-key", &self.tls_key)?,
+        })
+    }
+}
+
+fn engine(name: &str) -> Result<Engine, Misuse> {
+    match name.to_ascii_lowercase().as_str() {
+        "postgres" | "postgresql" => Ok(Engine::Postgres),
+        "mysql" | "mariadb" => Ok(Engine::Mysql),
+        other => Err(Misuse::new(format!(
+            "database.engine is {other:?}: postgres and mysql are possible here (for SQLite give database.url)"
+        ))),
+    }
+}
+
+/// Reads settings: variables replaced, paths taken from the folder.
+struct Values<'a> {
+    folder: &'a Path,
+    environment: &'a Environment,
+}
+
+impl Values<'_> {
+    fn text(&self, name: &str, template: &Option<Template>) -> Result<Option<String>, Misuse> {
+        template.as_ref().map(|template| self.resolve(name, template)).transpose()
+    }
+
+    fn resolve(&self, name: &str, template: &Template) -> Result<String, Misuse> {
+        template.resolve(self.environment).map_err(|error| {
+            Misuse::new(format!(
+                "database.{name}: {error}. Set it, or write to a file for now with --database sqlite:FILE"
+            ))
+        })
+    }
+
+    fn wanted(&self, name: &str, template: &Option<Template>) -> Result<String, Misuse> {
+        self.text(name, template)?.ok_or_else(|| {
+            Misuse::new(format!("database.{name} is missing: give it, or database.url"))
+        })
+    }
+
+    /// A path; an empty one, as of a variable with an empty default, is none.
+    fn path(&self, name: &str, template: &Option<Template>) -> Result<Option<PathBuf>, Misuse> {
+        let text = self.text(name, template)?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| self.folder.join(text)))
+    }
+
+    fn port(&self, template: &Option<Template>) -> Result<Option<u16>, Misuse> {
+        let text = self.text("port", template)?.filter(|text| !text.is_empty());
+        let number = text.map(|text| match text.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(port),
+            _ => Err(Misuse::new(format!(
+                "database.port is {text:?}: a number from 1 to 65535 is wanted"
+            ))),
+        });
+        number.transpose()
+    }
+
+    /// A program whose name has a `/` is looked for in the folder, any other in PATH.
+    fn command(&self, words: &[Template]) -> Result<Password, Misuse> {
+        let words = words.iter().map(|word| self.resolve("password-command", word));
+        let mut words = words.collect::<Result<Vec<String>, Misuse>>()?;
+        if let Some(program) = words.first_mut()
+            && program.contains('/')
+        {
+            *program = self.folder.join(&*program).display().to_string();
+        }
+        Ok(Password::Command(words))
     }
 }
 
@@ -120,7 +225,47 @@ mod tests {
         assert!(
             problem("engine = \"mysql\"\nport = \"${PORT}\"").contains("database.port is \"x\"")
         );
+        assert!(
+            problem("engine = \"mysql\"\nhost = \"\"\nuser = \"u\"\nname = \"d\"")
+                .starts_with("database.host: is empty")
+        );
         let unset = problem("engine = \"mysql\"\nhost = \"${HOST}\"");
         assert!(unset.contains("HOST is not set") && unset.contains("--database"), "{unset}");
+    }
+
+    /// A server, and what is said about it beyond.
+    fn with(more: &str) -> String {
+        format!("engine = \"mysql\"\nhost = \"db\"\nuser = \"u\"\nname = \"d\"\n{more}")
+    }
+
+    #[test]
+    fn what_does_not_fit_together_names_the_setting() {
+        for (more, expected) in [
+            ("password = \"a\"\npassword-file = \"b\"", "give one of them"),
+            ("password-command = []", "database.password-command: names no program"),
+            ("tls = \"verify_ca\"", "database.tls: \"verify_ca\" is none of off, prefer"),
+            ("tls = \"verify-ca\"", "database.tls-ca: is missing"),
+            ("tls-cert = \"c.pem\"", "database.tls-key: is missing"),
+            ("url = \"sqlite:x.db\"", "database.engine has no effect beside database.url"),
+            ("port = \"0\"", "a number from 1 to 65535"),
+        ] {
+            let problem = problem(&with(more));
+            assert!(problem.contains(expected), "{more}: {problem}");
+        }
+        assert_eq!(problem(&with("tls = \"verify-ca\"\ntls-ca = \"ca.pem\"")), "");
+        assert_eq!(problem(&with("password-command = [\"gcloud\", \"auth\"]")), "");
+        assert_eq!(problem(&with("tls = \"${TLS:-}\"\ntls-ca = \"${CA:-}\"")), "");
+    }
+
+    #[test]
+    fn a_program_with_a_slash_is_beside_the_configuration() {
+        let values = Values { folder: Path::new("/conf"), environment: &Environment::of([]) };
+        let words = |program: &str| [program, "-x"].map(|word| Template(word.into())).to_vec();
+        for (program, expected) in
+            [("./token", "/conf/./token"), ("/bin/token", "/bin/token"), ("gcloud", "gcloud")]
+        {
+            let Ok(Password::Command(found)) = values.command(&words(program)) else { panic!() };
+            assert_eq!(found, [expected, "-x"]);
+        }
     }
 }

@@ -22,9 +22,11 @@ use crate::plugin::{Batch, PluginError, printable};
 
 /// How many batches may lie between the plugin and the database.
 const BATCHES_BETWEEN: usize = 2;
-/// How often a partition is tried that failed for a reason that may pass by itself. The gate
-/// has then already tried every single request several times.
-const ATTEMPTS: u32 = 2;
+/// How often a partition is tried whose plugin failed for a reason that may pass by itself.
+/// The gate has then already tried every single request several times.
+const PLUGIN_ATTEMPTS: u32 = 2;
+/// How often it is tried from one and the same checkpoint when the database is the reason.
+const DATABASE_ATTEMPTS: u32 = 3;
 /// How long the database is left alone before that: what breaks one connection, a restart or
 /// a failover, is about to break the others of the pool, too.
 const DATABASE_PAUSE: Duration = Duration::from_secs(2);
@@ -66,12 +68,47 @@ impl PartitionError {
             PartitionError::Task(_) => "internal",
         }
     }
+}
 
-    fn is_worth_another_try(&self) -> bool {
-        match self {
-            PartitionError::Plugin(error) => error.is_worth_another_try(),
-            PartitionError::Store(error) => error.is_transient(),
-            _ => false,
+/// What was tried so far.
+#[derive(Default)]
+struct Attempts {
+    plugin: u32,
+    /// Since the checkpoint last moved.
+    database: u32,
+    checkpoint: Option<CheckpointText>,
+    /// The connection was lost, perhaps within a commit that the server has gone on with.
+    may_have_committed: bool,
+}
+
+impl Attempts {
+    /// An attempt begins, from this checkpoint.
+    fn begin(&mut self, checkpoint: Option<&CheckpointText>) {
+        if self.checkpoint.as_ref() != checkpoint {
+            self.database = 0;
+            self.checkpoint = checkpoint.cloned();
+        }
+    }
+
+    /// How long to wait before the next attempt; none when there is no sense in one.
+    fn pause_after(&mut self, error: &PartitionError) -> Option<Duration> {
+        match error {
+            PartitionError::Plugin(error) if error.is_worth_another_try() => {
+                self.plugin += 1;
+                (self.plugin < PLUGIN_ATTEMPTS).then_some(Duration::ZERO)
+            }
+            PartitionError::Store(error) if error.is_transient() => {
+                self.database += 1;
+                self.may_have_committed = true;
+                (self.database < DATABASE_ATTEMPTS).then(|| DATABASE_PAUSE * self.database)
+            }
+            // It may be this run's own commit that was thought lost: then there is another
+            // checkpoint to go on from.
+            PartitionError::Store(error) if error.is_conflict() && self.may_have_committed => {
+                self.may_have_committed = false;
+                Some(DATABASE_PAUSE)
+            }
+            _ => None,
         }
     }
 }
@@ -82,19 +119,14 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
     let clock = Instant::now();
     let mut tally = Tally::default();
     let mut cpu = Duration::ZERO;
-    let mut attempt = 1;
+    let mut attempts = Attempts::default();
     let outcome = loop {
-        let outcome = attempt_once(&job, &partition, &sink, &mut tally, &mut cpu).await;
-        match &outcome {
-            Err(error) if error.is_worth_another_try() && attempt < ATTEMPTS => {
-                tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
-                if matches!(error, PartitionError::Store(_)) {
-                    tokio::time::sleep(DATABASE_PAUSE).await;
-                }
-                attempt += 1;
-            }
-            _ => break outcome,
-        }
+        let attempt =
+            attempt_once(&job, &partition, &sink, &mut attempts, &mut tally, &mut cpu).await;
+        let Err(error) = attempt else { break Ok(()) };
+        let Some(pause) = attempts.pause_after(&error) else { break Err(error) };
+        tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
+        tokio::time::sleep(pause).await;
     };
     if tally.replaced_nuls > 0 {
         tracing::warn!(
@@ -124,6 +156,7 @@ async fn attempt_once(
     job: &Arc<Job>,
     partition: &Partition,
     sink: &Sink,
+    attempts: &mut Attempts,
     tally: &mut Tally,
     cpu: &mut Duration,
 ) -> Result<(), PartitionError> {
@@ -135,6 +168,7 @@ async fn attempt_once(
     };
     let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
     let writer = sink.open(key, &job.tables, reading).await?;
+    attempts.begin(writer.checkpoint());
     // A recording begins at the beginning, so that it can be replayed into any database.
     let checkpoint = match job.tape {
         Tape::Live => writer.checkpoint().cloned(),
@@ -308,5 +342,47 @@ impl<'a> Writing<'a> {
         self.tally.rows_unchanged += unchanged;
         self.tally.rows_removed += removed;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> PartitionError {
+        PartitionError::Store(StoreError::Unreachable {
+            database: "db".into(),
+            doing: "committing".into(),
+            reason: "broken pipe".into(),
+        })
+    }
+
+    fn conflict() -> PartitionError {
+        PartitionError::Store(StoreError::Conflict { partition: "p".into() })
+    }
+
+    #[test]
+    fn a_partition_that_gets_further_each_time_is_tried_as_often_as_the_database_breaks() {
+        let mut attempts = Attempts::default();
+        for checkpoint in ["1", "2", "3", "4", "5"] {
+            let checkpoint = CheckpointText(checkpoint.into());
+            attempts.begin(Some(&checkpoint));
+            assert!(attempts.pause_after(&lost()).is_some());
+        }
+        // From here on it does not get further: one try more, then it has failed.
+        let checkpoint = CheckpointText("5".into());
+        attempts.begin(Some(&checkpoint));
+        assert!(attempts.pause_after(&lost()).is_some());
+        attempts.begin(Some(&checkpoint));
+        assert!(attempts.pause_after(&lost()).is_none());
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_only_when_it_may_be_ones_own() {
+        let mut attempts = Attempts::default();
+        assert!(attempts.pause_after(&conflict()).is_none());
+        assert!(attempts.pause_after(&lost()).is_some());
+        assert!(attempts.pause_after(&conflict()).is_some());
+        assert!(attempts.pause_after(&conflict()).is_none());
     }
 }

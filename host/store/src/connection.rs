@@ -9,6 +9,7 @@ use test_dashboard_model::validate::CheckedRow;
 
 use crate::StoreError;
 use crate::dialect::Dialect;
+use crate::login::ConnectError;
 
 /// A bound parameter of one of the host's own statements.
 #[derive(Debug, Clone)]
@@ -118,14 +119,14 @@ pub(crate) trait Connection: Send {
     /// The migrations that are embedded for this database.
     fn migrations(&self) -> &'static Migrator;
 
-    /// Closes the connection when it is dropped, instead of giving it back to the pool.
+    /// Closes the connection instead of giving it back to the pool. It is not used again.
     fn discard(&mut self);
 }
 
 /// The pool that connections come from.
 #[async_trait]
 pub(crate) trait Connections: Send + Sync {
-    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error>;
+    async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError>;
     async fn close(&self);
 }
 

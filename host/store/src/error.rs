@@ -5,6 +5,8 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
+use crate::login::ConnectError;
+
 /// Why the database did not do what was asked. No message holds a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,6 +16,32 @@ pub enum StoreError {
     Address {
         /// What is wrong, and which forms there are.
         reason: String,
+    },
+    /// What is said about the database does not fit together.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// Which part of `[database]`.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The password is not to be had: its file or its program fails.
+    #[error("{database}: there is no password to log in with: {reason}")]
+    Password {
+        /// Which database, as which user.
+        database: String,
+        /// What was tried.
+        reason: String,
+    },
+    /// No connection with the protection that is asked for.
+    #[error("{database}: no protected connection: {reason}; {advice}")]
+    Tls {
+        /// Which database, as which user.
+        database: String,
+        /// What failed.
+        reason: String,
+        /// What to do.
+        advice: String,
     },
     /// Nothing answers there, or the connection broke.
     #[error(
@@ -28,14 +56,14 @@ pub enum StoreError {
         reason: String,
     },
     /// The user or the password is wrong.
-    #[error(
-        "{database} refused the login: {reason}; check user and password, and whether this user may connect from here"
-    )]
+    #[error("{database} refused the login: {reason}; {advice}")]
     WrongLogin {
-        /// Which database.
+        /// Which database, as which user.
         database: String,
         /// What the server said.
         reason: String,
+        /// What to look at.
+        advice: String,
     },
     /// The server has no such database.
     #[error("{database}: {reason}; create it, or correct the name")]
@@ -157,12 +185,52 @@ impl StoreError {
 
     /// Whether the same may succeed when it is tried again from `open_partition` on.
     pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Unreachable { .. } | StoreError::Busy { .. })
+        // What makes a password did so before, or the run would not have begun.
+        matches!(
+            self,
+            StoreError::Unreachable { .. } | StoreError::Busy { .. } | StoreError::Password { .. }
+        )
     }
 
     /// Whether a key that was to be inserted is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, StoreError::Other { source, .. } if trouble(source) == Trouble::Duplicate)
+    }
+
+    /// A part of `[database]` that is wrong.
+    pub(crate) fn setting(setting: &'static str, reason: impl Into<String>) -> StoreError {
+        StoreError::Setting { setting, reason: reason.into() }
+    }
+
+    /// Why there is no connection, for a person. `advice` is what to look at when the login
+    /// was refused.
+    pub(crate) fn connecting(
+        database: &str,
+        advice: &str,
+        doing: &str,
+        error: ConnectError,
+    ) -> StoreError {
+        let unreachable = |reason| StoreError::Unreachable {
+            database: database.to_owned(),
+            doing: doing.to_owned(),
+            reason,
+        };
+        match error {
+            ConnectError::Password(reason) => {
+                StoreError::Password { database: database.to_owned(), reason }
+            }
+            ConnectError::Tls { reason, advice } => {
+                StoreError::Tls { database: database.to_owned(), reason, advice }
+            }
+            ConnectError::Socket(reason) => unreachable(reason),
+            ConnectError::Driver(error) => match StoreError::classify(database, doing, error) {
+                StoreError::WrongLogin { database, reason, .. } => {
+                    let advice = format!("{advice}{}", about_protection(&reason));
+                    StoreError::WrongLogin { database, reason, advice }
+                }
+                other => other,
+            },
+        }
     }
 
     /// What `error` means for a person, in the context of what was being done.
@@ -171,7 +239,10 @@ impl StoreError {
         let reason = reason(&error);
         match trouble(&error) {
             Trouble::Lost => StoreError::Unreachable { database, doing, reason },
-            Trouble::Login => StoreError::WrongLogin { database, reason },
+            Trouble::Login => {
+                let advice = String::from("check user and password");
+                StoreError::WrongLogin { database, reason, advice }
+            }
             Trouble::NoDatabase => StoreError::NoSuchDatabase { database, reason },
             Trouble::Right => {
                 let remedy =
@@ -193,8 +264,27 @@ impl StoreError {
     }
 }
 
+/// Where a refused login is about TLS, which setting that is. PostgreSQL says so; MySQL has
+/// one message for all of it.
+fn about_protection(reason: &str) -> &'static str {
+    if reason.contains("client certificate") {
+        "; this user has to present a client certificate: set tls-cert and tls-key"
+    } else if reason.contains("no encryption") || reason.contains("SSL off") {
+        "; this server may want TLS: set tls = \"require\" or better"
+    } else if reason.starts_with("Access denied") {
+        "; if it has to present a client certificate, set tls-cert and tls-key"
+    } else {
+        ""
+    }
+}
+
+/// Whether the connection, or the server, is gone for now.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    trouble(error) == Trouble::Lost
+}
+
 /// What the server said, without the driver's words around it.
-fn reason(error: &sqlx::Error) -> String {
+pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
@@ -220,7 +310,6 @@ enum Trouble {
 fn trouble(error: &sqlx::Error) -> Trouble {
     match error {
         sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Trouble::Lost,
@@ -275,8 +364,10 @@ fn mysql_trouble(number: u16) -> Trouble {
         1205 | 1213 | 1020 => Trouble::Busy,
         1062 => Trouble::Duplicate,
         1146 => Trouble::NoTable,
-        // Too many connections, shutting down, killed, lost.
+        // Too many connections, shutting down, killed, lost; trouble with the network; MySQL's
+        // own for a session that was killed or idle for too long.
         1040 | 1203 | 1053 | 1317 | 1927 | 2006 | 2013 => Trouble::Lost,
+        1152 | 1158..=1161 | 1184 | 3169 | 4031 => Trouble::Lost,
         _ => Trouble::Other,
     }
 }

@@ -62,6 +62,23 @@ impl Store {
         tables: &[Arc<Table>],
         planned: Option<&[String]>,
     ) -> Result<u64, StoreError> {
+        match self.finish_full_once(run, key, tables, planned).await {
+            // A connection that broke. Where it broke in the commit, the rows were removed,
+            // and are not counted.
+            Err(error) if error.is_transient() => {
+                self.finish_full_once(run, key, tables, planned).await
+            }
+            done => done,
+        }
+    }
+
+    async fn finish_full_once(
+        &self,
+        run: RunId,
+        key: &ReportKey,
+        tables: &[Arc<Table>],
+        planned: Option<&[String]>,
+    ) -> Result<u64, StoreError> {
         let doing = format!("ending the full run of {} {}", key.project, key.report);
         let mut session = self.session().await?;
         session.begin(&doing).await?;

@@ -218,6 +218,14 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn finish_run(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
+        match self.finish_run_once(run, end).await {
+            // A connection that broke; a new one waits until the server is back.
+            Err(error) if error.is_transient() => self.finish_run_once(run, end).await,
+            done => done,
+        }
+    }
+
+    async fn finish_run_once(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let sql = format!(
             "UPDATE runs SET finished_at = {}, outcome = ?, error = ? WHERE id = ?",
@@ -239,6 +247,18 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn record_partition(
+        &self,
+        run: RunId,
+        key: &PartitionKey,
+        result: &PartitionResult,
+    ) -> Result<(), StoreError> {
+        match self.record_once(run, key, result).await {
+            Err(error) if error.is_transient() => self.record_once(run, key, result).await,
+            done => done,
+        }
+    }
+
+    async fn record_once(
         &self,
         run: RunId,
         key: &PartitionKey,

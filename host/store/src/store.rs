@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::connection::{Connections, Session};
 use crate::dialect::{self, Dialect, Opened, Right, quote};
+use crate::login::ConnectError;
 use crate::{StoreError, Target};
 
-/// How long the first connection may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the first connection may take: what makes the password has 30 seconds, the server
+/// 15 to let us in.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An open database; cloning shares its connections.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub struct Store {
     name: Arc<str>,
     user: Arc<str>,
     database: Arc<str>,
+    /// What to look at when a login is refused.
+    advice: Arc<str>,
 }
 
 impl std::fmt::Debug for Store {
@@ -34,25 +38,27 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Unreachable (after at most 15 seconds), wrong login, no such database.
+    /// Unreachable (15 seconds after there is a password), no password, wrong login, no such
+    /// database, TLS not as it is asked for.
     pub async fn connect(target: &Target, connections: u32) -> Result<Store, StoreError> {
-        let doing = "connecting";
+        let advice = target.advice();
         let open = dialect::open(target, connections.saturating_add(2));
-        let opened = match tokio::time::timeout(PATIENCE, open).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let late = format!("no answer within {} seconds", PATIENCE.as_secs());
-                Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, late)))
-            }
-        };
-        let Opened { connections, dialect, product } =
-            opened.map_err(|error| StoreError::classify(&target.to_string(), doing, error))?;
+        let opened = tokio::time::timeout(PATIENCE, open).await.unwrap_or_else(|_| {
+            let late = format!("no answer within {} seconds", PATIENCE.as_secs());
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, late);
+            Err(ConnectError::Driver(sqlx::Error::Io(late)))
+        });
+        let Opened { connections, dialect, product } = opened.map_err(|error| {
+            let who = as_user(&target.to_string(), target.user());
+            StoreError::connecting(&who, &advice, "connecting", error)
+        })?;
         Ok(Store {
             connections,
             dialect,
             name: format!("{product}, {}", target.location()).into(),
             user: target.user().into(),
             database: target.database().into(),
+            advice: advice.into(),
         })
     }
 
@@ -79,7 +85,7 @@ impl Store {
         Ok(counts)
     }
 
-    /// Closes all connections, waiting for those that are in use.
+    /// Closes all connections; those that are in use as soon as they are given back.
     pub async fn close(&self) {
         self.connections.close().await;
     }
@@ -87,8 +93,10 @@ impl Store {
     /// A connection of one's own.
     pub(crate) async fn session(&self) -> Result<Session, StoreError> {
         let connection = self.connections.acquire().await;
-        let connection = connection
-            .map_err(|error| StoreError::classify(&self.name, "taking a connection", error))?;
+        let connection = connection.map_err(|error| {
+            let who = as_user(&self.name, &self.user);
+            StoreError::connecting(&who, &self.advice, "taking a connection", error)
+        })?;
         Ok(Session::new(connection, self.dialect.clone(), self.name.clone()))
     }
 
@@ -107,4 +115,9 @@ impl Store {
             other => other,
         }
     }
+}
+
+/// The database, and as whom; SQLite has no users.
+fn as_user(database: &str, user: &str) -> String {
+    if user.is_empty() { database.to_owned() } else { format!("{database}, as {user}") }
 }

@@ -6,9 +6,9 @@
 //! | `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`, `postgresql://…` | PostgreSQL |
 //! | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?ssl-mode=…`, `mariadb://…` | MySQL, MariaDB |
 //!
-//! In a URL the special characters of user and password are percent-encoded;
-//! [`Target::from_parts`] takes them as they are. A Unix socket is `?host=/folder` for
-//! PostgreSQL and `?socket=/path` for MySQL.
+//! In a URL the special characters of user and password are percent-encoded; a [`Server`]
+//! takes them as they are, and its password from a file or a program as well. A Unix socket is
+//! `?host=/folder` for PostgreSQL and `?socket=/path` for MySQL.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,9 @@ use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::StoreError;
+use crate::login::{Authority, Files, Login, Options};
+use crate::password::Password;
+use crate::tls::{Tls, TlsMode, is_loopback};
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +53,28 @@ pub struct Target {
 #[derive(Clone)]
 pub(crate) enum Place {
     Sqlite(PathBuf),
-    Postgres(Box<PgConnectOptions>),
-    Mysql(Box<MySqlConnectOptions>),
+    Postgres(Box<Login<PgConnectOptions>>),
+    Mysql(Box<Login<MySqlConnectOptions>>),
+}
+
+/// A server, in parts that are taken as they are: nothing is escaped or unescaped.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// PostgreSQL or MySQL.
+    pub engine: Engine,
+    /// A name or an address, or what begins with `/`: for PostgreSQL the folder of a Unix
+    /// socket, for MySQL the socket (as Cloud SQL makes it) or its folder.
+    pub host: String,
+    /// The port; the engine's own by default. It is in the name of PostgreSQL's socket, too.
+    pub port: Option<u16>,
+    /// Who logs in.
+    pub user: String,
+    /// The database's name.
+    pub database: String,
+    /// With which password.
+    pub password: Password,
+    /// How the connection is protected.
+    pub tls: Tls,
 }
 
 const FORMS: &str = "expected sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE";
@@ -107,57 +130,67 @@ impl Target {
             if options.get_database().is_none() {
                 return unusable("the postgres address names no database: postgres://…/DATABASE");
             }
-            Ok(Target { place: Place::Postgres(Box::new(options)) })
+            let mut login = Login::of_url(options);
+            login.socket = login.options.get_socket().cloned();
+            Ok(Target { place: Place::Postgres(Box::new(login)) })
         } else {
             let options =
                 MySqlConnectOptions::from_url(&url).map_err(|error| wrong(error.to_string()))?;
             if options.get_database().is_none() {
                 return unusable("the mysql address names no database: mysql://…/DATABASE");
             }
-            Ok(Target { place: Place::Mysql(Box::new(options)) })
+            let mut login = Login::of_url(options);
+            login.socket = login.options.get_socket().cloned();
+            Ok(Target { place: Place::Mysql(Box::new(login)) })
         }
     }
 
-    /// An address from its parts, taken as they are: nothing is escaped or unescaped. A host
-    /// that begins with `/` is a Unix socket: its folder for PostgreSQL, its path for MySQL.
-    /// For SQLite `database` is the path, and the rest is not looked at.
+    /// A server's address from its parts.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Address`] when host, user or database is empty.
-    pub fn from_parts(
-        engine: Engine,
-        host: &str,
-        port: Option<u16>,
-        user: &str,
-        password: &str,
-        database: &str,
-    ) -> Result<Target, StoreError> {
-        if engine == Engine::Sqlite {
-            return Self::from_path(database);
-        }
-        for (name, value) in [("host", host), ("user", user), ("database", database)] {
+    /// [`StoreError::Setting`] names the part that is empty or does not fit the others.
+    pub fn server(server: Server) -> Result<Target, StoreError> {
+        let Server { engine, host, port, user, database, password, tls } = server;
+        for (setting, value) in [("host", &host), ("user", &user), ("name", &database)] {
             if value.trim().is_empty() {
-                return unusable(format!("the {engine} database's {name} is empty"));
+                return Err(StoreError::setting(setting, "is empty"));
             }
         }
-        let is_socket = host.starts_with('/');
-        let place = if engine == Engine::Postgres {
-            let options = PgConnectOptions::new_without_pgpass()
-                .port(port.unwrap_or(5432))
-                .username(user)
-                .password(password)
-                .database(database);
-            let options = if is_socket { options.socket(host) } else { options.host(host) };
-            Place::Postgres(Box::new(options))
-        } else {
-            let options = MySqlConnectOptions::new()
-                .port(port.unwrap_or(3306))
-                .username(user)
-                .password(password)
-                .database(database);
-            let options = if is_socket { options.socket(host) } else { options.host(host) };
-            Place::Mysql(Box::new(options))
+        if matches!(&password, Password::Command(words) if words.is_empty()) {
+            return Err(StoreError::setting("password-command", "names no program"));
+        }
+        let mode = tls.settle(&host)?;
+        let socket = host.starts_with('/').then(|| PathBuf::from(&host));
+        let files = Files::new(tls, mode);
+        // With a socket the drivers use the host for nothing but names in certificates.
+        let address = if socket.is_some() { "localhost" } else { &host };
+        let place = match engine {
+            Engine::Sqlite => {
+                return Err(StoreError::setting("engine", "sqlite is no server: give its url"));
+            }
+            Engine::Postgres => {
+                // A password left in the environment is not meant.
+                let options = PgConnectOptions::new_without_pgpass()
+                    .host(address)
+                    .port(port.unwrap_or(5432))
+                    .username(&user)
+                    .password("")
+                    .database(&database)
+                    .with_tls(mode);
+                Place::Postgres(Box::new(Login { options, password, socket, files }))
+            }
+            Engine::Mysql => {
+                let options = MySqlConnectOptions::new()
+                    .host(address)
+                    .port(port.unwrap_or(3306))
+                    .username(&user)
+                    .password("")
+                    .database(&database)
+                    .enable_cleartext_plugin(takes_tokens(&password, &host, mode))
+                    .with_tls(mode);
+                Place::Mysql(Box::new(Login { options, password, socket, files }))
+            }
         };
         Ok(Target { place })
     }
@@ -181,24 +214,15 @@ impl Target {
 
     /// `database dash at db:5432`, or `file dashboard.sqlite`.
     pub(crate) fn location(&self) -> String {
-        let (database, host, port, socket) = match &self.place {
+        let ((host, port), socket) = match &self.place {
             Place::Sqlite(path) => return format!("file {}", path.display()),
-            Place::Postgres(options) => (
-                options.get_database(),
-                options.get_host(),
-                options.get_port(),
-                options.get_socket(),
-            ),
-            Place::Mysql(options) => (
-                options.get_database(),
-                options.get_host(),
-                options.get_port(),
-                options.get_socket(),
-            ),
+            Place::Postgres(login) => (login.options.server(), &login.socket),
+            Place::Mysql(login) => (login.options.server(), &login.socket),
         };
-        let database = database.unwrap_or_default();
+        let database = self.database();
         match socket {
             Some(socket) => format!("database {database} at {}", socket.display()),
+            None if host.starts_with('/') => format!("database {database} at {host}"),
             None => format!("database {database} at {host}:{port}"),
         }
     }
@@ -207,8 +231,17 @@ impl Target {
     pub(crate) fn user(&self) -> &str {
         match &self.place {
             Place::Sqlite(_) => "",
-            Place::Postgres(options) => options.get_username(),
-            Place::Mysql(options) => options.get_username(),
+            Place::Postgres(login) => login.options.get_username(),
+            Place::Mysql(login) => login.options.get_username(),
+        }
+    }
+
+    /// What to look at when the login is refused.
+    pub(crate) fn advice(&self) -> String {
+        match &self.place {
+            Place::Sqlite(_) => String::new(),
+            Place::Postgres(login) => login.password.advice(),
+            Place::Mysql(login) => login.password.advice(),
         }
     }
 
@@ -216,11 +249,28 @@ impl Target {
     pub(crate) fn database(&self) -> &str {
         match &self.place {
             Place::Sqlite(_) => None,
-            Place::Postgres(options) => options.get_database(),
-            Place::Mysql(options) => options.get_database(),
+            Place::Postgres(login) => login.options.get_database(),
+            Place::Mysql(login) => login.options.get_database(),
         }
         .unwrap_or_default()
     }
+}
+
+impl Files {
+    fn new(tls: Tls, mode: TlsMode) -> Files {
+        let full = mode == TlsMode::VerifyFull;
+        Files {
+            identity: tls.certificate.zip(tls.key),
+            ca: tls.ca.map(|file| Authority { file, full }),
+        }
+    }
+}
+
+/// Whether MySQL's server may ask for the password itself rather than a proof of it, as Cloud
+/// SQL does for a token. Only where nobody listens, and a token is what is sent.
+fn takes_tokens(password: &Password, host: &str, mode: TlsMode) -> bool {
+    matches!(password, Password::Command(_))
+        && (mode >= TlsMode::Require || host.starts_with('/') || is_loopback(host))
 }
 
 fn has_extension(path: &str, extension: &str) -> bool {
@@ -293,19 +343,52 @@ mod tests {
         ] {
             assert!(!shown(url).contains("s3cret"), "{url}: {}", shown(url));
         }
-        let password = "p:@/ s3cret?#%";
-        let target = Target::from_parts(Engine::Postgres, "db", None, "u", password, "dash");
+        let password = Password::Text("p:@/ s3cret?#%".into());
+        let target = Target::server(Server { password, ..server("db") });
         assert!(!format!("{target:?}").contains("s3cret"));
+    }
+
+    fn server(host: &str) -> Server {
+        Server {
+            engine: Engine::Mysql,
+            host: host.into(),
+            port: None,
+            user: "u".into(),
+            database: "d".into(),
+            password: Password::None,
+            tls: Tls::default(),
+        }
     }
 
     #[test]
     fn parts_need_no_escaping() {
-        let target =
-            Target::from_parts(Engine::Mysql, "db", Some(1), "me@host:x", "p/%40", "dash").unwrap();
+        let parts = Server { port: Some(1), user: "me@host:x".into(), ..server("db") };
+        let target = Target::server(parts).unwrap();
         assert_eq!(target.user(), "me@host:x");
-        assert_eq!(target.to_string(), "MySQL, database dash at db:1");
-        let socket = Target::from_parts(Engine::Postgres, "/run/pg", None, "u", "p", "d").unwrap();
-        assert_eq!(socket.to_string(), "PostgreSQL, database d at /run/pg");
-        assert!(Target::from_parts(Engine::Mysql, "", None, "u", "p", "d").is_err());
+        assert_eq!(target.to_string(), "MySQL, database d at db:1");
+        for engine in [Engine::Postgres, Engine::Mysql] {
+            let socket = Target::server(Server { engine, ..server("/run/db") }).unwrap();
+            assert_eq!(socket.to_string(), format!("{engine}, database d at /run/db"));
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_wrong_is_named() {
+        let problem = |server| Target::server(server).unwrap_err().to_string();
+        assert!(problem(server(" ")).starts_with("host: is empty"));
+        assert!(problem(Server { user: String::new(), ..server("db") }).starts_with("user:"));
+        let password = Password::Command(vec![]);
+        let problem = problem(Server { password, ..server("db") });
+        assert!(problem.starts_with("password-command: names no program"), "{problem}");
+    }
+
+    #[test]
+    fn a_token_is_sent_only_where_nobody_listens() {
+        let token = Password::Command(vec!["gcloud".into()]);
+        assert!(takes_tokens(&token, "10.1.2.3", TlsMode::VerifyCa));
+        assert!(takes_tokens(&token, "127.0.0.1", TlsMode::Off));
+        assert!(takes_tokens(&token, "/cloudsql/p:r:i", TlsMode::Prefer));
+        assert!(!takes_tokens(&token, "10.1.2.3", TlsMode::Prefer));
+        assert!(!takes_tokens(&Password::Text("p".into()), "127.0.0.1", TlsMode::Off));
     }
 }

@@ -4,8 +4,8 @@
 //! statement is written with `?` for its parameters, so most statements are the same text
 //! everywhere. What is here is the rest.
 
-mod mysql;
-mod postgres;
+pub(crate) mod mysql;
+pub(crate) mod postgres;
 mod sqlite;
 mod values;
 
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use test_dashboard_model::{Column, Table};
 
 use crate::connection::Connections;
+use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::target::{Place, Target};
 
@@ -150,11 +151,11 @@ pub(crate) struct Opened {
 }
 
 /// Opens a pool of at most `connections`, after a first connection has shown that it works.
-pub(crate) async fn open(target: &Target, connections: u32) -> Result<Opened, sqlx::Error> {
+pub(crate) async fn open(target: &Target, connections: u32) -> Result<Opened, ConnectError> {
     match &target.place {
-        Place::Sqlite(path) => sqlite::open(path, connections).await,
-        Place::Postgres(options) => postgres::open(options.as_ref().clone(), connections).await,
-        Place::Mysql(options) => mysql::open(options.as_ref().clone(), connections).await,
+        Place::Sqlite(path) => Ok(sqlite::open(path, connections).await?),
+        Place::Postgres(login) => postgres::open(login.as_ref().clone(), connections).await,
+        Place::Mysql(login) => mysql::open(login.as_ref().clone(), connections).await,
     }
 }
 

@@ -1,22 +1,20 @@
 //! MySQL from 8.0.17 on, and MariaDB from 10.2 on.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlRow};
-use sqlx::pool::PoolConnection;
-use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Connection as _, MySql, Row as _, TypeInfo, ValueRef,
-};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
+use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, Opened, Right, insert_rows, key_columns, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
 use crate::migrations;
+use crate::pool::{Lease, Pool};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/mysql");
 
@@ -27,7 +25,7 @@ const PARAMETERS: usize = 8_000;
 const STATEMENT_BYTES: usize = 4 << 20;
 
 /// Quotes around names as in the other databases, and no value is ever cut or replaced.
-const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+pub(crate) const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
     SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
 NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
 
@@ -37,28 +35,19 @@ const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 
 const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224))";
 
 pub(super) async fn open(
-    options: MySqlConnectOptions,
+    mut login: Login<MySqlConnectOptions>,
     connections: u32,
-) -> Result<Opened, sqlx::Error> {
-    let options = options.charset("utf8mb4");
-    let mut first = sqlx::MySqlConnection::connect_with(&options).await?;
+) -> Result<Opened, ConnectError> {
+    login.options = login.options.charset("utf8mb4");
+    let mut first = login.connect().await?;
     let query = sqlx::query_as("SELECT VERSION(), CAST(@@max_allowed_packet AS SIGNED)");
     let (version, packet): (String, i64) = query.fetch_one(&mut first).await?;
-    first.close().await?;
+    // The server may have hung up first.
+    let _ = first.close().await;
     let server = Server::parse(&version)?;
-    let pool = MySqlPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(60))
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                sqlx::raw_sql(SESSION).execute(connection).await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(options);
     let packet = usize::try_from(packet).unwrap_or(usize::MAX);
     Ok(Opened {
-        connections: Arc::new(MysqlConnections { pool, packet }),
+        connections: Arc::new(MysqlConnections { pool: Pool::new(login, connections)?, packet }),
         product: server.product.clone(),
         dialect: Arc::new(MysqlDialect { collation: server.collation }),
     })
@@ -267,13 +256,13 @@ impl Dialect for MysqlDialect {
 }
 
 struct MysqlConnections {
-    pool: MySqlPool,
+    pool: Pool<MySqlConnectOptions>,
     packet: usize,
 }
 
 #[async_trait]
 impl Connections for MysqlConnections {
-    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError> {
         let connection = self.pool.acquire().await?;
         Ok(Box::new(MysqlConnection { connection, packet: self.packet }))
     }
@@ -284,7 +273,7 @@ impl Connections for MysqlConnections {
 }
 
 struct MysqlConnection {
-    connection: PoolConnection<MySql>,
+    connection: Lease<MySqlConnectOptions>,
     /// The greatest number of bytes that the server takes in one message.
     packet: usize,
 }
@@ -292,7 +281,7 @@ struct MysqlConnection {
 #[async_trait]
 impl Connection for MysqlConnection {
     async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
-        let connection = &mut *self.connection;
+        let connection = self.connection.get()?;
         if args.is_empty() {
             // Some statements (START TRANSACTION, some DDL) cannot be prepared everywhere.
             return Ok(sqlx::raw_sql(AssertSqlSafe(sql))
@@ -306,12 +295,12 @@ impl Connection for MysqlConnection {
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        query.fetch_all(&mut *self.connection).await?.iter().map(fields).collect()
+        query.fetch_all(self.connection.get()?).await?.iter().map(fields).collect()
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        let id = query.execute(&mut *self.connection).await?.last_insert_id();
+        let id = query.execute(self.connection.get()?).await?.last_insert_id();
         i64::try_from(id).map_err(|error| sqlx::Error::Decode(error.into()))
     }
 
@@ -347,7 +336,7 @@ impl Connection for MysqlConnection {
     }
 
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
-        let connection = &mut *self.connection;
+        let connection = self.connection.get()?;
         // The migrator's own lock asks to wait for ever, which MariaDB answers with NULL at once.
         let locked: Option<i64> = sqlx::query_scalar(LOCK).fetch_one(&mut *connection).await?;
         if locked != Some(1) {
@@ -370,7 +359,7 @@ impl Connection for MysqlConnection {
     }
 
     fn discard(&mut self) {
-        self.connection.close_on_drop();
+        self.connection.discard();
     }
 }
 
@@ -392,7 +381,7 @@ impl MysqlConnection {
         // A full chunk is the same statement each time and worth keeping.
         sqlx::query_with(AssertSqlSafe(sql), arguments)
             .persistent(is_full)
-            .execute(&mut *self.connection)
+            .execute(self.connection.get()?)
             .await?;
         Ok(())
     }

@@ -2,54 +2,42 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Connection as _, Postgres, Row as _, TypeInfo, ValueRef,
-};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, Opened, Right, key_columns, list, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
 use crate::migrations;
+use crate::pool::{Lease, Pool};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 /// Bytes of COPY text that are gathered before they are sent.
 const COPY_BYTES: usize = 1 << 20;
 
+/// The driver itself asks for UTC, UTF8 and ISO dates when it connects. Whoever holds a table
+/// longer than the timeout is not waited for: the commit fails as busy and is tried again.
+pub(crate) const SESSION: &str = "SET lock_timeout = '60s'; SET client_min_messages = 'warning'";
+
 pub(super) async fn open(
-    options: PgConnectOptions,
+    mut login: Login<PgConnectOptions>,
     connections: u32,
-) -> Result<Opened, sqlx::Error> {
-    let options = options.application_name("test-dashboard");
-    let mut first = sqlx::PgConnection::connect_with(&options).await?;
+) -> Result<Opened, ConnectError> {
+    login.options = login.options.application_name("test-dashboard");
+    let mut first = login.connect().await?;
     let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut first).await?;
-    first.close().await?;
-    // The driver itself asks for UTC, UTF8 and ISO dates when it connects.
-    let pool = PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(60))
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                // Whoever holds a table longer than this is not waited for: the commit fails
-                // as busy and is tried again.
-                sqlx::raw_sql("SET lock_timeout = '60s'; SET client_min_messages = 'warning'")
-                    .execute(connection)
-                    .await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(options);
+    // The server may have hung up first.
+    let _ = first.close().await;
     let version = version.split_whitespace().next().unwrap_or_default();
     Ok(Opened {
-        connections: Arc::new(pool),
+        connections: Arc::new(Pool::new(login, connections)?),
         dialect: Arc::new(PostgresDialect),
         product: format!("PostgreSQL {version}"),
     })
@@ -252,32 +240,32 @@ impl Dialect for PostgresDialect {
 }
 
 #[async_trait]
-impl Connections for PgPool {
-    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
-        Ok(Box::new(PgPool::acquire(self).await?))
+impl Connections for Pool<PgConnectOptions> {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError> {
+        Ok(Box::new(Pool::acquire(self).await?))
     }
 
     async fn close(&self) {
-        PgPool::close(self).await;
+        Pool::close(self).await;
     }
 }
 
 #[async_trait]
-impl Connection for PoolConnection<Postgres> {
+impl Connection for Lease<PgConnectOptions> {
     async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
-        Ok(query.execute(&mut **self).await?.rows_affected())
+        Ok(query.execute(self.get()?).await?.rows_affected())
     }
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
-        query.fetch_all(&mut **self).await?.iter().map(fields).collect()
+        query.fetch_all(self.get()?).await?.iter().map(fields).collect()
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
         let sql = format!("{} RETURNING id", numbered(sql));
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        query.fetch_one(&mut **self).await
+        query.fetch_one(self.get()?).await
     }
 
     async fn stage(
@@ -289,7 +277,7 @@ impl Connection for PoolConnection<Postgres> {
         let columns = list(&table.columns, ", ", |column| quote(&column.name));
         let stage = PostgresDialect.stage_name(&table.name);
         let statement = format!("COPY {stage} (\"_seq\", {columns}) FROM STDIN");
-        let mut copy = self.copy_in_raw(&statement).await?;
+        let mut copy = self.get()?.copy_in_raw(&statement).await?;
         let mut text = String::with_capacity(COPY_BYTES + COPY_BYTES / 8);
         for (row, number) in rows.iter().zip(sequence..) {
             push_row(&mut text, number, row);
@@ -304,7 +292,7 @@ impl Connection for PoolConnection<Postgres> {
     }
 
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
-        migrations::run(&MIGRATIONS, &mut **self).await
+        migrations::run(&MIGRATIONS, self.get()?).await
     }
 
     fn migrations(&self) -> &'static Migrator {
@@ -312,7 +300,7 @@ impl Connection for PoolConnection<Postgres> {
     }
 
     fn discard(&mut self) {
-        self.close_on_drop();
+        Lease::discard(self);
     }
 }
 

@@ -19,6 +19,7 @@ use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, Opened, Right, insert_rows, key_columns, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::migrations;
 
@@ -228,7 +229,7 @@ impl Dialect for SqliteDialect {
 
 #[async_trait]
 impl Connections for SqlitePool {
-    async fn acquire(&self) -> Result<Box<dyn Connection>, sqlx::Error> {
+    async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError> {
         Ok(Box::new(SqlitePool::acquire(self).await?))
     }
 

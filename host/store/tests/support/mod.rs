@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+pub mod proxy;
+
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,8 +14,8 @@ use test_dashboard_model::validate::Validator;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Column, ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Counts, Engine, NewRun, Owner, PartitionKey, Reading, RunId, Store, StoreError,
-    Target,
+    CommitPoint, Counts, Engine, NewRun, Owner, PartitionKey, Password, Reading, RunId, Server,
+    Store, StoreError, Target, Tls,
 };
 
 /// Makes one test per database of an `async fn(Arc<Database>)`.
@@ -22,6 +25,19 @@ macro_rules! on_every_database {
         mod sqlite { $(#[test] fn $name() {
             $crate::support::run(test_dashboard_store::Engine::Sqlite, super::$name);
         })* }
+        mod postgres { $(#[test] fn $name() {
+            $crate::support::run(test_dashboard_store::Engine::Postgres, super::$name);
+        })* }
+        mod mysql { $(#[test] fn $name() {
+            $crate::support::run(test_dashboard_store::Engine::Mysql, super::$name);
+        })* }
+    };
+}
+
+/// The same for the two that are reached over a connection.
+#[macro_export]
+macro_rules! on_every_server {
+    ($($name:ident),* $(,)?) => {
         mod postgres { $(#[test] fn $name() {
             $crate::support::run(test_dashboard_store::Engine::Postgres, super::$name);
         })* }
@@ -118,6 +134,45 @@ impl Database {
         url.set_username(user).unwrap();
         url.set_password(Some(password)).unwrap();
         url.into()
+    }
+
+    /// The same database in parts, as the server's owner.
+    pub fn parts(&self) -> Server {
+        let url = url::Url::parse(&self.url).unwrap();
+        Server {
+            engine: self.engine,
+            host: url.host_str().unwrap().into(),
+            port: url.port(),
+            user: url.username().into(),
+            database: self.name.clone(),
+            password: Password::Text(url.password().unwrap_or_default().into()),
+            tls: Tls::default(),
+        }
+    }
+
+    /// The folder of the server's Unix socket.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.extra("SOCKET")
+    }
+
+    /// The folder with the certificates that belong to the server's.
+    pub fn certificates(&self) -> Option<PathBuf> {
+        self.extra("TLS")
+    }
+
+    /// What only a server has that scripts/test-databases has started.
+    fn extra(&self, what: &str) -> Option<PathBuf> {
+        let engine = if self.engine == Engine::Postgres { "POSTGRES" } else { "MYSQL" };
+        let variable = format!("TEST_{engine}_{what}");
+        let found = std::env::var_os(&variable).map(PathBuf::from);
+        if found.is_none() {
+            let test = std::thread::current().name().unwrap_or_default().to_owned();
+            eprintln!(
+                "not run: part of {test}, because {variable} is not set; scripts/test-databases sets it"
+            );
+            assert!(std::env::var_os("CI").is_none(), "{variable} has to be set where CI is");
+        }
+        found
     }
 
     /// The store, connected and migrated.

@@ -1,0 +1,137 @@
+//! The connections to a server: opened when they are wanted, looked at before they are used
+//! again.
+//!
+//! Not the driver's own pool: that takes its options once, and here every new connection asks
+//! for its password again. No lock is held while it does, so a slow program delays nobody but
+//! the one who waits for that connection.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool::Runtime;
+use deadpool::managed::{self, Manager, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use sqlx::Connection as _;
+
+use crate::login::{ConnectError, Login, Options};
+
+/// How long to wait for a connection that somebody else has.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// How long a server that was there may be away, as for a restart or a failover. Counted from
+/// when it was first missed: many partitions do not wait for it one after the other.
+const ABSENCE: Duration = Duration::from_secs(180);
+
+/// The first and the longest pause between two tries.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
+
+/// How long an idle connection may take to show that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// After this a connection is replaced, however well it is.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// At most so many connections to one server.
+pub(crate) struct Pool<O: Options> {
+    connections: managed::Pool<Login<O>>,
+    /// Since when no connection could be opened.
+    missed: Mutex<Option<Instant>>,
+}
+
+impl<O: Options> Pool<O> {
+    /// Opens none yet.
+    pub(crate) fn new(login: Login<O>, connections: u32) -> Result<Pool<O>, ConnectError> {
+        let connections = managed::Pool::builder(login)
+            .max_size(usize::try_from(connections).unwrap_or(usize::MAX))
+            .wait_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        Ok(Pool { connections, missed: Mutex::new(None) })
+    }
+
+    /// A connection of one's own. Waits for a server that is away for a moment.
+    pub(crate) async fn acquire(&self) -> Result<Lease<O>, ConnectError> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            match self.connections.get().await {
+                Ok(connection) => {
+                    *self.missed() = None;
+                    return Ok(Lease(Some(connection)));
+                }
+                Err(PoolError::Backend(error)) if error.may_pass() && self.may_return(&error) => {
+                    tokio::time::sleep(pause).await;
+                    pause = longest.min(pause * 2);
+                }
+                Err(PoolError::Backend(error)) => return Err(error),
+                Err(PoolError::Timeout(_)) => return Err(sqlx::Error::PoolTimedOut.into()),
+                Err(_) => return Err(sqlx::Error::PoolClosed.into()),
+            }
+        }
+    }
+
+    fn missed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn may_return(&self, error: &ConnectError) -> bool {
+        let since = *self.missed().get_or_insert_with(|| {
+            tracing::warn!(
+                "the database is away: {error}; waiting up to {} seconds for it",
+                ABSENCE.as_secs()
+            );
+            Instant::now()
+        });
+        since.elapsed() < ABSENCE
+    }
+
+    /// Says goodbye on every idle connection; one that is in use is closed when it is given
+    /// back.
+    pub(crate) async fn close(&self) {
+        for connection in self.connections.retain(|_, _| false).removed {
+            // The server may have gone first.
+            let _ = connection.close().await;
+        }
+        self.connections.close();
+    }
+}
+
+impl<O: Options> Manager for Login<O> {
+    type Type = O::Connection;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<O::Connection, ConnectError> {
+        let mut connection = self.connect().await?;
+        O::set_up(&mut connection).await?;
+        Ok(connection)
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut O::Connection,
+        metrics: &Metrics,
+    ) -> RecycleResult<ConnectError> {
+        if metrics.age() > LIFETIME {
+            return Err(RecycleError::message("it is old"));
+        }
+        match tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(RecycleError::Backend(error.into())),
+            Err(_) => Err(RecycleError::message("it does not answer")),
+        }
+    }
+}
+
+/// A connection that goes back to the pool when it is dropped.
+pub(crate) struct Lease<O: Options>(Option<Object<Login<O>>>);
+
+impl<O: Options> Lease<O> {
+    /// The connection, unless it was discarded.
+    pub(crate) fn get(&mut self) -> Result<&mut O::Connection, sqlx::Error> {
+        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Closes the connection, whatever is under way on it.
+    pub(crate) fn discard(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}

@@ -1,0 +1,357 @@
+//! TLS to a server that has to prove itself with a certificate of a named authority.
+//!
+//! The driver takes a CA file in addition to the authorities that the machine trusts, and in
+//! its `verify-ca` looks at no name: any certificate that anybody bought for any name would
+//! do. So with a CA file the server is verified here, by that file alone, as libpq and MySQL's
+//! own client do it.
+//!
+//! ```text
+//! driver ── Unix socket, TLS of no account ── tunnel ── TCP, TLS as configured ── server
+//! ```
+//!
+//! Both protocols begin in clear text and then ask for TLS. That beginning is passed on as it
+//! is, so driver and server agree on what was said; then both sides are encrypted, each with
+//! its own keys. The socket lies in a folder that only this user can enter, and is gone when
+//! the driver has connected.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
+    ServerConfig, SignatureScheme,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional_with_sizes};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::login::ConnectError;
+use crate::{Engine, tls};
+
+/// Bytes that are read at a time, in each direction.
+const BUFFER: usize = 64 << 10;
+
+/// How long the driver may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The flag by which a MySQL server says that it speaks TLS.
+const MYSQL_TLS: u8 = 0x08;
+
+/// How the server is verified, and what is presented to it.
+#[derive(Clone)]
+pub(crate) struct Verified(Arc<ClientConfig>);
+
+impl Verified {
+    /// From PEM: the authorities, and the client's certificates and key. With `full` the
+    /// certificate has to be for the host, too.
+    pub(crate) fn new(
+        ca: &[u8],
+        identity: Option<(Vec<u8>, Vec<u8>)>,
+        full: bool,
+    ) -> Result<Verified, ConnectError> {
+        let provider = Arc::new(ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates("tls-ca", ca)? {
+            roots.add(certificate).map_err(|error| unusable("tls-ca", error))?;
+        }
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|error| unusable("tls-ca", error))?;
+        let verifier: Arc<dyn ServerCertVerifier> =
+            if full { verifier } else { Arc::new(AnyName(verifier)) };
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable("tls", error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let config = match identity {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = certificates("tls-cert", &certificate)?;
+                let key = PrivateKeyDer::from_pem_slice(&key)
+                    .map_err(|error| unusable("tls-key", error))?;
+                config
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| unusable("tls-cert and tls-key", error))?
+            }
+        };
+        Ok(Verified(Arc::new(config)))
+    }
+}
+
+fn certificates(setting: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match read {
+        Ok(found) if found.is_empty() => Err(unusable(setting, "it holds no certificate")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(unusable(setting, error)),
+    }
+}
+
+fn unusable(setting: &str, reason: impl std::fmt::Display) -> ConnectError {
+    ConnectError::Tls {
+        reason: format!("{setting} is not usable: {reason}"),
+        advice: String::from("a PEM file is wanted, which begins with -----BEGIN"),
+    }
+}
+
+/// One connection's way to the server.
+pub(crate) struct Tunnel {
+    socket: PathBuf,
+    failure: Arc<OnceLock<Failure>>,
+    _folder: tempfile::TempDir,
+}
+
+/// Why the way broke off.
+#[derive(Debug)]
+enum Failure {
+    NoTls,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Io(error)
+    }
+}
+
+impl Tunnel {
+    /// Begins to listen for the driver. The way goes on when this is dropped; it ends with the
+    /// driver's connection.
+    pub(crate) fn open(
+        engine: Engine,
+        host: &str,
+        port: u16,
+        verified: Verified,
+    ) -> Result<Tunnel, ConnectError> {
+        let failed = |error| ConnectError::Driver(sqlx::Error::Io(error));
+        let acceptor = DRIVERS_SIDE.clone().map_err(|reason| unusable("tls", reason))?;
+        let folder = tempfile::Builder::new().prefix("test-dashboard").tempdir().map_err(failed)?;
+        let socket = folder.path().join(format!(".s.PGSQL.{port}"));
+        let listener = UnixListener::bind(&socket).map_err(failed)?;
+        let failure = Arc::new(OnceLock::new());
+        let way = Way { engine, host: host.to_owned(), port, verified, acceptor };
+        tokio::spawn(way.serve(listener, failure.clone()));
+        Ok(Tunnel { socket, failure, _folder: folder })
+    }
+
+    /// Where the driver connects.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Why the driver could not get through, where the way is the reason.
+    pub(crate) fn failure(&self) -> Option<ConnectError> {
+        let error = match self.failure.get()? {
+            Failure::NoTls => return Some(tls::explain(None)),
+            Failure::Io(error) => error,
+        };
+        Some(match rustls_error(error) {
+            Some(error) => tls::explain(Some(error)),
+            None => {
+                let again = io::Error::new(error.kind(), error.to_string());
+                ConnectError::Driver(sqlx::Error::Io(again))
+            }
+        })
+    }
+}
+
+/// What rustls said, where an error of reading or writing comes from it.
+pub(crate) fn rustls_error(error: &io::Error) -> Option<&TlsError> {
+    error.get_ref()?.downcast_ref()
+}
+
+struct Way {
+    engine: Engine,
+    host: String,
+    port: u16,
+    verified: Verified,
+    acceptor: TlsAcceptor,
+}
+
+impl Way {
+    async fn serve(self, listener: UnixListener, failure: Arc<OnceLock<Failure>>) {
+        let Ok(Ok((mut driver, _))) = tokio::time::timeout(PATIENCE, listener.accept()).await
+        else {
+            return; // It never came.
+        };
+        drop(listener);
+        if let Err(error) = self.carry(&mut driver).await {
+            // Before `driver` is dropped, by which the driver learns that the way has ended.
+            let _ = failure.set(error);
+        }
+    }
+
+    async fn carry(&self, driver: &mut UnixStream) -> Result<(), Failure> {
+        let mut server = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        server.set_nodelay(true)?;
+        let agreed = match self.engine {
+            Engine::Postgres => agree_as_postgres(driver, &mut server).await?,
+            _ => agree_as_mysql(driver, &mut server).await?,
+        };
+        if !agreed {
+            return Ok(()); // The server has refused, and the driver has heard why.
+        }
+        // A name that cannot be one in a certificate is refused only where names count.
+        let name = ServerName::try_from(self.host.clone())
+            .or_else(|_| ServerName::try_from("invalid"))
+            .map_err(io::Error::other)?;
+        let connector = TlsConnector::from(self.verified.0.clone());
+        let mut server = connector.connect(name, server).await?;
+        let mut driver = self.acceptor.accept(driver).await?;
+        copy_bidirectional_with_sizes(&mut driver, &mut server, BUFFER, BUFFER).await?;
+        Ok(())
+    }
+}
+
+/// The driver's request for TLS is one message, the answer one byte:
+/// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>.
+async fn agree_as_postgres(
+    driver: &mut UnixStream,
+    server: &mut TcpStream,
+) -> Result<bool, Failure> {
+    let mut request = [0; 8];
+    driver.read_exact(&mut request).await?;
+    server.write_all(&request).await?;
+    match server.read_u8().await? {
+        b'N' => Err(Failure::NoTls),
+        answer => {
+            driver.write_u8(answer).await?;
+            Ok(answer == b'S')
+        }
+    }
+}
+
+/// The server greets, the driver answers with a request for TLS:
+/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>.
+async fn agree_as_mysql(driver: &mut UnixStream, server: &mut TcpStream) -> Result<bool, Failure> {
+    let greeting = mysql_packet(server).await?;
+    let is_refusal = greeting.get(4) == Some(&0xff);
+    if !is_refusal && !offers_tls(&greeting) {
+        return Err(Failure::NoTls);
+    }
+    driver.write_all(&greeting).await?;
+    if !is_refusal {
+        let request = mysql_packet(driver).await?;
+        server.write_all(&request).await?;
+    }
+    Ok(!is_refusal)
+}
+
+/// One packet: three bytes of length, one of number, the content.
+async fn mysql_packet(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut packet = vec![0; 4];
+    from.read_exact(&mut packet).await?;
+    let length = u32::from_le_bytes([packet[0], packet[1], packet[2], 0]) as usize;
+    if length > BUFFER {
+        return Err(io::Error::other("the server does not greet as MySQL does"));
+    }
+    packet.resize(4 + length, 0);
+    from.read_exact(&mut packet[4..]).await?;
+    Ok(packet)
+}
+
+/// Behind the version, which ends with a zero, are 4 bytes of a number, 8 of a nonce, a zero,
+/// and the flags.
+fn offers_tls(greeting: &[u8]) -> bool {
+    let version = greeting.iter().skip(5).position(|byte| *byte == 0).unwrap_or(greeting.len());
+    let flags = 5 + version + 1 + 4 + 8 + 1;
+    greeting.get(flags + 1).is_some_and(|byte| byte & MYSQL_TLS != 0)
+}
+
+/// The driver's side of the way: it takes any certificate, so this is one of no account.
+static DRIVERS_SIDE: LazyLock<Result<TlsAcceptor, String>> = LazyLock::new(|| {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
+        .map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .map_err(|error| error.to_string())?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+});
+
+/// Verifies as the other does, but for the names in the certificate.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        // Names are looked at last: who gets there has passed everything else.
+        match self.0.verify_server_cert(certificate, chain, name, ocsp, now) {
+            Err(TlsError::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a server sends it: the version, a number, a nonce, a zero, the lower flags.
+    fn greeting(flags: [u8; 2]) -> Vec<u8> {
+        let mut packet = vec![0, 0, 0, 0, 10];
+        packet.extend(b"8.4.3\0");
+        packet.extend([0x08; 12]);
+        packet.push(0);
+        packet.extend(flags);
+        packet
+    }
+
+    #[test]
+    fn a_mysql_server_says_whether_it_speaks_tls() {
+        assert!(offers_tls(&greeting([0xff, 0xff])));
+        assert!(!offers_tls(&greeting([0xff, 0xf7])));
+        assert!(!offers_tls(b"HTTP/1.1 400 Bad Request"));
+        assert!(!offers_tls(&[]));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_certificate_is_named_by_its_setting() {
+        let error = Verified::new(b"", None, false).err();
+        let Some(ConnectError::Tls { reason, .. }) = error else { panic!("{error:?}") };
+        assert!(reason.starts_with("tls-ca is not usable: it holds no certificate"), "{reason}");
+    }
+}
