@@ -18,6 +18,7 @@ mod hostile;
 mod installing;
 mod interrupted;
 mod plugin_files;
+mod reach;
 mod real_recordings;
 mod record;
 mod recording;

@@ -56,22 +56,11 @@ impl Verified {
         identity: Option<(Vec<u8>, Vec<u8>)>,
         full: bool,
     ) -> Result<Verified, ConnectError> {
-        let provider = Arc::new(ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates("tls-ca", ca)? {
-            roots.add(certificate).map_err(|error| unusable("tls-ca", error))?;
-        }
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                .build()
-                .map_err(|error| unusable("tls-ca", error))?;
-        let verifier: Arc<dyn ServerCertVerifier> =
-            if full { verifier } else { Arc::new(AnyName(verifier)) };
-        let config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable("tls", error))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(verifier(ca, full)?);
         let config = match identity {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
@@ -85,6 +74,18 @@ impl Verified {
         };
         Ok(Verified(Arc::new(config)))
     }
+}
+
+fn verifier(ca: &[u8], full: bool) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("tls-ca", ca)? {
+        roots.add(certificate).map_err(|error| unusable("tls-ca", error))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| unusable("tls-ca", error))?;
+    Ok(if full { verifier } else { Arc::new(AnyName(verifier)) })
 }
 
 fn certificates(setting: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
@@ -328,6 +329,8 @@ impl ServerCertVerifier for AnyName {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
     use super::*;
 
     /// As a server sends it: the version, a number, a nonce, a zero, the lower flags.
@@ -353,5 +356,51 @@ mod tests {
         let error = Verified::new(b"", None, false).err();
         let Some(ConnectError::Tls { reason, .. }) = error else { panic!("{error:?}") };
         assert!(reason.starts_with("tls-ca is not usable: it holds no certificate"), "{reason}");
+    }
+
+    /// An authority, as PEM, and what it has issued to a server.
+    fn issued(params: CertificateParams) -> (String, CertificateDer<'static>) {
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        (authority.pem(), params.signed_by(&key, &authority).unwrap().der().clone())
+    }
+
+    /// As Cloud SQL's: no name but one that no host can have.
+    fn of_cloud_sql() -> CertificateParams {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "project:instance");
+        params
+    }
+
+    fn verify(ca: &str, full: bool, certificate: &CertificateDer<'_>) -> Result<(), TlsError> {
+        let verifier = verifier(ca.as_bytes(), full).unwrap();
+        let name = ServerName::try_from("10.1.2.3").unwrap();
+        verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::now()).map(drop)
+    }
+
+    #[test]
+    fn without_names_the_authority_and_the_time_still_count() {
+        let (ca, certificate) = issued(of_cloud_sql());
+        verify(&ca, false, &certificate).unwrap();
+        let of_another = verify(&issued(of_cloud_sql()).0, false, &certificate);
+        assert!(matches!(of_another, Err(TlsError::InvalidCertificate(_))), "{of_another:?}");
+
+        let mut params = of_cloud_sql();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        let (ca, certificate) = issued(params);
+        let error = verify(&ca, false, &certificate).unwrap_err().to_string();
+        assert!(error.contains("expired"), "{error}");
+    }
+
+    #[test]
+    fn with_names_a_certificate_has_to_be_for_the_host() {
+        let (ca, certificate) = issued(of_cloud_sql());
+        let error = verify(&ca, true, &certificate).unwrap_err().to_string();
+        assert!(error.contains("not valid for name"), "{error}");
+        let (ca, certificate) = issued(CertificateParams::new(["10.1.2.3".into()]).unwrap());
+        verify(&ca, true, &certificate).unwrap();
     }
 }

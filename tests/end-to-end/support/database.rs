@@ -74,6 +74,19 @@ impl Database {
         self.kind
     }
 
+    /// The folder of the server's Unix socket. A server that scripts/test-databases has not
+    /// started has none here, which is said, and is a failure under CI.
+    pub fn socket(&self) -> Option<String> {
+        let engine = if self.kind == Kind::Postgres { "POSTGRES" } else { "MYSQL" };
+        let variable = format!("TEST_{engine}_SOCKET");
+        let socket = std::env::var(&variable).ok();
+        if socket.is_none() {
+            assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
+            eprintln!("NOT RUN over a socket on {:?}: {variable} is not set", self.kind);
+        }
+        socket
+    }
+
     /// Breaks every connection to this database, as a server that restarts does. SQLite has
     /// none.
     pub fn break_connections(&self) {
