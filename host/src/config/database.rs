@@ -58,8 +58,8 @@ impl DatabaseConfig {
         }
         let server = Server {
             engine: engine(&values.wanted("engine", &self.engine)?)?,
-            host: values.wanted("host", &self.host)?,
             port: values.port(&self.port)?,
+            host: values.wanted("host", &self.host)?,
             user: values.wanted("user", &self.user)?,
             password: self.password(&values)?,
             database: values.wanted("name", &self.name)?,
