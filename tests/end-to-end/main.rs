@@ -14,6 +14,7 @@ mod faults;
 mod first_run;
 mod full;
 mod golden;
+mod guide;
 mod hostile;
 mod installing;
 mod interrupted;
