@@ -44,7 +44,7 @@ check-plugins: plugins
 	done
 
 test: plugins guests check-plugins
-	@scripts/test-databases cargo test --workspace --exclude test-dashboard-guests
+	@scripts/test-databases scripts/author-toolchains cargo test --workspace --exclude test-dashboard-guests
 
 lint: setup
 	cargo fmt --all --check

@@ -24,4 +24,5 @@ mod real_recordings;
 mod record;
 mod recording;
 mod restart;
+mod script_plugins;
 mod status;

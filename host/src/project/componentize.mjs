@@ -3,12 +3,15 @@
 // Of what the engine can do with WASI only HTTP is kept. It gives `fetch`; a plugin has its time
 // from the contract, and nobody would read its output.
 
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 
 const [tool, sourcePath, witPath, output] = process.argv.slice(1);
 const { componentize } = await import(pathToFileURL(tool));
 try {
+  // The tool says that the first file cannot be parsed, but not where; Node does.
+  execFileSync(process.execPath, ['--check', sourcePath], { stdio: 'pipe' });
   const { component } = await componentize({
     sourcePath,
     witPath,
