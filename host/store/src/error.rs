@@ -210,10 +210,10 @@ impl StoreError {
         doing: &str,
         error: ConnectError,
     ) -> StoreError {
-        let unreachable = |reason| StoreError::Unreachable {
+        let nobody_listens = |reason: String| StoreError::Unreachable {
             database: database.to_owned(),
             doing: doing.to_owned(),
-            reason,
+            reason: format!("{reason} (where the Cloud SQL auth proxy should be: is it running?)"),
         };
         match error {
             ConnectError::Password(reason) => {
@@ -222,7 +222,12 @@ impl StoreError {
             ConnectError::Tls { reason, advice } => {
                 StoreError::Tls { database: database.to_owned(), reason, advice }
             }
-            ConnectError::Socket(reason) => unreachable(reason),
+            ConnectError::Socket(reason) => nobody_listens(reason),
+            ConnectError::Driver(sqlx::Error::Io(error))
+                if error.kind() == std::io::ErrorKind::ConnectionRefused =>
+            {
+                nobody_listens(error.to_string())
+            }
             ConnectError::Driver(error) => match StoreError::classify(database, doing, error) {
                 StoreError::WrongLogin { database, reason, .. } => {
                     let advice = format!("{advice}{}", about_protection(&reason));

@@ -177,6 +177,8 @@ impl<O: Options> Login<O> {
         let options = options.with_socket(tunnel.socket()).with_tls(TlsMode::Require);
         match options.connect().await {
             Ok(connection) => Ok(connection),
+            // What the server said counts, also when it has hung up since.
+            Err(error @ sqlx::Error::Database(_)) => Err(error.into()),
             // The driver only sees that the tunnel has broken off.
             Err(error) => Err(tunnel.failure().unwrap_or_else(|| error.into())),
         }

@@ -116,6 +116,7 @@ async fn a_server_that_does_not_answer_is_unreachable(db: Arc<Database>) {
     assert!(matches!(error, StoreError::Unreachable { .. }) && error.is_transient(), "{error}");
     let explained = format!("{error} {error:?}");
     assert!(explained.contains("127.0.0.1:1") && !explained.contains("s3cret"), "{explained}");
+    assert!(explained.contains("as u") && explained.contains("auth proxy"), "{explained}");
 }
 
 fn result(outcome: Outcome, number: u64) -> PartitionResult {

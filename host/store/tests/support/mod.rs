@@ -152,23 +152,23 @@ impl Database {
 
     /// The folder of the server's Unix socket.
     pub fn socket(&self) -> Option<PathBuf> {
-        self.extra("SOCKET")
+        self.extra("SOCKET", "a Unix socket")
     }
 
     /// The folder with the certificates that belong to the server's.
     pub fn certificates(&self) -> Option<PathBuf> {
-        self.extra("TLS")
+        self.extra("TLS", "TLS and client certificates")
     }
 
     /// What only a server has that scripts/test-databases has started.
-    fn extra(&self, what: &str) -> Option<PathBuf> {
+    fn extra(&self, name: &str, what: &str) -> Option<PathBuf> {
         let engine = if self.engine == Engine::Postgres { "POSTGRES" } else { "MYSQL" };
-        let variable = format!("TEST_{engine}_{what}");
+        let variable = format!("TEST_{engine}_{name}");
         let found = std::env::var_os(&variable).map(PathBuf::from);
         if found.is_none() {
-            let test = std::thread::current().name().unwrap_or_default().to_owned();
             eprintln!(
-                "not run: part of {test}, because {variable} is not set; scripts/test-databases sets it"
+                "not run: {what} on {}, because {variable} is not set; scripts/test-databases sets it",
+                self.engine
             );
             assert!(std::env::var_os("CI").is_none(), "{variable} has to be set where CI is");
         }
