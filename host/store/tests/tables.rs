@@ -53,7 +53,8 @@ async fn migrations_are_applied_once(db: Arc<Database>) {
     assert!(store.migration_status().await.unwrap().iter().all(|migration| migration.applied));
     assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
     // A newer host was here.
-    db.execute("UPDATE _sqlx_migrations SET version = 9999").await;
+    let last = before.iter().map(|migration| migration.version).max().unwrap();
+    db.execute(&format!("UPDATE _sqlx_migrations SET version = 9999 WHERE version = {last}")).await;
     let error = store.migrate().await.unwrap_err().to_string();
     assert!(error.contains("9999") && error.contains("newer version"), "{error}");
 }
@@ -74,7 +75,8 @@ async fn hosts_that_start_at_once_all_succeed(db: Arc<Database>) {
         });
     }
     let done = tasks.join_all().await;
-    assert_eq!(done.iter().map(|(migrations, _)| migrations.len()).sum::<usize>(), 1);
+    let all = db.connect().await.migration_status().await.unwrap().len();
+    assert_eq!(done.iter().map(|(migrations, _)| migrations.len()).sum::<usize>(), all);
     assert_eq!(done.iter().map(|(_, changes)| changes.len()).sum::<usize>(), 2);
 }
 
