@@ -30,6 +30,8 @@ const SUITES: &str = "suites";
 pub struct CaseCoverage {
     /// The day, in UTC, on which the cases were counted.
     day: Date,
+    /// TestRail's number of the project.
+    project_id: i64,
     /// The suite's number.
     suite_id: i64,
     /// The suite's name on that day.
@@ -60,6 +62,9 @@ pub struct CaseCoverage {
 pub struct Suite {
     /// The suite's number.
     id: i64,
+    /// TestRail's number of the project: the one that was asked for, as old servers do not say.
+    #[serde(skip)]
+    project_id: i64,
     /// Its name.
     name: String,
     /// Its description, in TestRail's markup; null without one.
@@ -125,7 +130,7 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
     let api = Api::new(context);
     let request = api.method("get_cases", project_id).query("suite_id", suite.suite_id);
     let pages = api.list(project_id, request);
-    let count = CaseCount { suite, pages, groups: BTreeMap::new(), deleted: 0 };
+    let count = CaseCount { project_id, suite, pages, groups: BTreeMap::new(), deleted: 0 };
     Ok(Box::new(Buffered::of::<CaseCoverage>(count)))
 }
 
@@ -139,6 +144,7 @@ pub fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
     let api = Api::new(context);
     let mut suites = api.list::<Suite>(project_id, api.method("get_suites", project_id)).all()?;
     suites.sort_by_key(|suite| suite.id);
+    suites.iter_mut().for_each(|suite| suite.project_id = project_id);
     let Some(wanted) = suite_ids else { return Ok(suites) };
     if let Some(missing) = wanted.iter().find(|id| !suites.iter().any(|suite| suite.id == **id)) {
         let known: Vec<String> = suites.iter().map(|suite| suite.id.to_string()).collect();
@@ -188,6 +194,7 @@ impl Listed for Case {
 
 /// Counts the cases of a suite. Only the counts are kept, however many cases there are.
 struct CaseCount {
+    project_id: i64,
     suite: SuiteOfDay,
     pages: Pages<Case>,
     /// By sub-suite, automation status and automation coverage.
@@ -230,6 +237,7 @@ impl CaseCount {
     fn row(&self, (sub_suite, status, coverage): (i64, i64, i64), count: i64) -> CaseCoverage {
         CaseCoverage {
             day: self.suite.day,
+            project_id: self.project_id,
             suite_id: self.suite.suite_id,
             suite_name: self.suite.suite_name.clone(),
             sub_suite_id: sub_suite,

@@ -44,6 +44,8 @@ mod months;
 mod pages;
 mod plans_and_runs;
 #[cfg(test)]
+mod project_tests;
+#[cfg(test)]
 mod recorded;
 mod reference;
 #[cfg(test)]

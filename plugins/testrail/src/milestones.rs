@@ -20,6 +20,8 @@ use crate::pages::{Listed, Pages};
 pub struct Milestone {
     /// The milestone's number.
     id: i64,
+    /// TestRail's number of the project.
+    project_id: i64,
     /// Its name.
     name: Option<String>,
     /// Its description, in TestRail's markup; null without one.
@@ -77,14 +79,15 @@ impl Listed for Answer {
 }
 
 impl Answer {
-    fn push_into(self, batches: &mut Batches) {
+    fn push_into(self, project_id: i64, batches: &mut Batches) {
         let parts = self.milestones.into_iter().flatten();
         parts.for_each(|part| {
             let parent_id = part.parent_id.or(Some(self.id));
-            Answer { parent_id, ..part }.push_into(batches);
+            Answer { parent_id, ..part }.push_into(project_id, batches);
         });
         batches.push(Milestone {
             id: self.id,
+            project_id,
             name: self.name,
             description: self.description,
             parent_id: self.parent_id,
@@ -114,15 +117,18 @@ pub fn open(context: &Context) -> Result<Box<dyn Reader>, Failure> {
     let Settings { project_id, .. } = context.settings()?;
     let api = Api::new(context);
     let pages = api.steady_list(project_id, api.method("get_milestones", project_id));
-    Ok(Box::new(Buffered::of::<Milestone>(Milestones(pages))))
+    Ok(Box::new(Buffered::of::<Milestone>(Milestones { project_id, pages })))
 }
 
-struct Milestones(Pages<Answer>);
+struct Milestones {
+    project_id: i64,
+    pages: Pages<Answer>,
+}
 
 impl Source for Milestones {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
-        let Some(page) = self.0.next_page()? else { return Ok(Progress::Finished) };
-        page.into_iter().for_each(|milestone| milestone.push_into(batches));
+        let Some(page) = self.pages.next_page()? else { return Ok(Progress::Finished) };
+        page.into_iter().for_each(|milestone| milestone.push_into(self.project_id, batches));
         Ok(Progress::More)
     }
 }

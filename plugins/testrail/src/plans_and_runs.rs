@@ -28,6 +28,7 @@ use std::mem;
 
 use test_dashboard_sdk::{Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request};
 
+use crate::Settings;
 use crate::runs::TestRun;
 use crate::units::{Content, Marks, Unit, Units};
 
@@ -41,13 +42,15 @@ pub fn open(
     partition: &Partition,
     checkpoint: Option<&Checkpoint>,
 ) -> Result<Box<dyn Reader>, Failure> {
-    let units = Units::open(request, partition, checkpoint, Rows::default())?;
+    let Settings { project_id, .. } = request.context.settings()?;
+    let rows = Rows { project_id, marks: Marks::default() };
+    let units = Units::open(request, partition, checkpoint, rows)?;
     Ok(Box::new(Buffered::of::<TestRun>(units)))
 }
 
 /// The rows of a unit are in the unit.
-#[derive(Default)]
 struct Rows {
+    project_id: i64,
     marks: Marks,
 }
 
@@ -55,10 +58,10 @@ impl Content for Rows {
     fn begin(&mut self, unit: Unit, marks: Marks, batches: &mut Batches) -> Result<(), Failure> {
         self.marks = marks;
         match unit {
-            Unit::Run(run) => batches.push(run.into_row()),
+            Unit::Run(run) => batches.push(run.into_row(self.project_id)),
             Unit::Plan(plan) => {
-                batches.push(plan.row());
-                plan.into_rows().for_each(|row| batches.push(row));
+                batches.push(plan.row(self.project_id));
+                plan.into_rows(self.project_id).for_each(|row| batches.push(row));
             }
         }
         Ok(())

@@ -49,14 +49,27 @@ pub fn open(
     match partition.id.as_str() {
         RUNS => {
             let pages = api.list(project_id, list("get_runs"));
-            let runs =
-                LooseRuns { step: Step::List(pages), seen: HashSet::new(), api, window, state };
+            let runs = LooseRuns {
+                project_id,
+                step: Step::List(pages),
+                seen: HashSet::new(),
+                api,
+                window,
+                state,
+            };
             Ok(Box::new(Buffered::of::<TestRun>(runs)))
         }
         PLANS => {
             let pages = api.list(project_id, list("get_plans"));
-            let plans =
-                Plans { step: Step::List(pages), listed: Vec::new(), read: 0, api, window, state };
+            let plans = Plans {
+                project_id,
+                step: Step::List(pages),
+                listed: Vec::new(),
+                read: 0,
+                api,
+                window,
+                state,
+            };
             Ok(Box::new(Buffered::of::<TestRun>(plans)))
         }
         other => Err(Failure::internal(format!("there is no partition {other:?}"))),
@@ -114,6 +127,7 @@ fn open_before(state: &State, listed: &HashSet<i64>) -> impl Iterator<Item = Wan
 /// The list begins with the newest run, so the watermark holds only once all of it was read:
 /// there is one commit point, at the end.
 struct LooseRuns {
+    project_id: i64,
     api: Api,
     window: Window,
     state: State,
@@ -131,7 +145,7 @@ impl Source for LooseRuns {
             Step::Single(queue) => match queue.next()? {
                 Some((_, Some(run))) => {
                     self.state.read(run.id, run.is_completed);
-                    batches.push(run.into_row());
+                    batches.push(run.into_row(self.project_id));
                 }
                 Some((Wanted { id, .. }, None)) => {
                     log::info(format!(
@@ -156,7 +170,7 @@ impl LooseRuns {
             self.seen.insert(run.id);
             self.state.read(run.id, run.is_completed);
             self.state.advance(run.created_on);
-            batches.push(run.into_row());
+            batches.push(run.into_row(self.project_id));
         }
     }
 
@@ -171,6 +185,7 @@ impl LooseRuns {
 /// Plans are read from the oldest to the newest, whatever the order of the list, so that the
 /// watermark holds at every commit point.
 struct Plans {
+    project_id: i64,
     api: Api,
     window: Window,
     state: State,
@@ -225,7 +240,7 @@ impl Plans {
         match plan {
             Some(plan) => {
                 self.state.read(plan.id, plan.is_completed);
-                plan.into_rows().for_each(|row| batches.push(row));
+                plan.into_rows(self.project_id).for_each(|row| batches.push(row));
             }
             None => {
                 log::info(format!("plan {id} is gone from TestRail; the rows of its runs stay"));

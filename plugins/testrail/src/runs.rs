@@ -13,6 +13,8 @@ use crate::pages::Listed;
 pub struct TestRun {
     /// The run's number.
     id: i64,
+    /// TestRail's number of the project.
+    project_id: i64,
     /// Its name.
     name: String,
     /// The suite whose cases it runs.
@@ -132,11 +134,12 @@ impl Run {
         self.custom_counts().into_iter().flatten().fold(system, i64::saturating_add)
     }
 
-    /// The row of a run outside of plans.
-    pub fn into_row(self) -> TestRun {
+    /// The row of a run of this project, outside of plans.
+    pub fn into_row(self, project_id: i64) -> TestRun {
         TestRun {
             total_count: self.total(),
             id: self.id,
+            project_id,
             name: self.name,
             suite_id: self.suite_id,
             plan_id: self.plan_id,
@@ -208,6 +211,8 @@ impl Listed for RunSummary {
 pub struct TestPlan {
     /// The plan's number.
     id: i64,
+    /// TestRail's number of the project.
+    project_id: i64,
     /// Its name.
     name: String,
     /// Its description, in TestRail's markup; null without one.
@@ -282,11 +287,12 @@ impl Plan {
         self.entries.iter().flat_map(|entry| &entry.runs)
     }
 
-    /// The plan's own row.
-    pub fn row(&self) -> TestPlan {
+    /// The row of a plan of this project.
+    pub fn row(&self, project_id: i64) -> TestPlan {
         let sum = |count: fn(&Run) -> i64| self.runs().map(count).fold(0, i64::saturating_add);
         TestPlan {
             id: self.id,
+            project_id,
             name: self.name.clone(),
             description: self.description.clone(),
             milestone_id: self.milestone_id,
@@ -308,13 +314,13 @@ impl Plan {
         }
     }
 
-    /// The rows of the plan's runs.
-    pub fn into_rows(self) -> impl Iterator<Item = TestRun> {
+    /// The rows of the runs of a plan of this project.
+    pub fn into_rows(self, project_id: i64) -> impl Iterator<Item = TestRun> {
         let Plan { id, name, milestone_id, entries, .. } = self;
         entries.into_iter().flat_map(move |Entry { id: entry_id, name: entry_name, runs }| {
             let plan_name = name.clone();
             runs.into_iter().map(move |run| {
-                let row = run.into_row();
+                let row = run.into_row(project_id);
                 TestRun {
                     plan_id: Some(id),
                     plan_name: Some(plan_name.clone()),
