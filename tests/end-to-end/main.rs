@@ -26,3 +26,4 @@ mod recording;
 mod restart;
 mod script_plugins;
 mod status;
+mod views;

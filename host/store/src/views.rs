@@ -1,67 +1,25 @@
 //! The views for people and dashboards, in `views/`: made when the tables that they read are
 //! there, and made anew when their text changes.
 //!
-//! A view may have several parts, each over the tables of one datasource; it is the union of
-//! those whose tables exist. What fails here fails nothing else: rows come first.
+//! What a view is made of is in [`list`], and the words that its text has for what differs between
+//! the databases in [`words`]. What fails here fails nothing else: rows come first.
 
-use std::collections::HashSet;
+mod list;
+mod words;
+
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::catalogue::{lock, unlock};
-use crate::connection::{Arg, Session};
+use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, quote};
 use crate::{Store, StoreError};
+use list::{Part, VIEWS, View};
 
-/// One view.
-struct View {
-    name: &'static str,
-    parts: &'static [Part],
-}
-
-/// One SELECT of a view, and the tables that it reads.
-struct Part {
-    tables: &'static [&'static str],
-    select: &'static str,
-}
-
-macro_rules! part {
-    ($file:literal, $($table:literal),+) => {
-        Part { tables: &[$($table),+], select: include_str!(concat!("../../../views/", $file)) }
-    };
-}
-
-const VIEWS: &[View] = &[
-    View {
-        name: "ci_builds",
-        parts: &[
-            part!("ci_builds/github.sql", "github_workflow_jobs"),
-            part!("ci_builds/taskcluster.sql", "taskcluster_task_runs", "taskcluster_tasks"),
-            part!("ci_builds/bitrise.sql", "bitrise_builds"),
-        ],
-    },
-    View {
-        name: "flaky_jobs",
-        parts: &[
-            part!("flaky_jobs/github.sql", "github_workflow_jobs"),
-            part!("flaky_jobs/taskcluster.sql", "taskcluster_task_runs", "taskcluster_tasks"),
-            part!("flaky_jobs/bitrise.sql", "bitrise_builds"),
-        ],
-    },
-    View {
-        name: "test_run_summary",
-        parts: &[part!(
-            "test_run_summary/testrail.sql",
-            "testrail_test_results",
-            "testrail_test_runs"
-        )],
-    },
-    View {
-        name: "coverage_trend",
-        parts: &[part!("coverage_trend/testrail.sql", "testrail_test_case_coverage")],
-    },
-];
+/// The plugins' tables and the names of their columns, without the host's.
+type Schema = HashMap<String, HashSet<String>>;
 
 impl Store {
     /// Makes the views whose tables are there. Returns the names of those that were made now.
@@ -96,47 +54,44 @@ struct Outdated {
 
 async fn outdated(session: &mut Session) -> Result<Vec<Outdated>, StoreError> {
     let doing = "looking which views there are";
-    let tables = names(session, doing, "SELECT table_name FROM catalogue_tables").await?;
-    let made = names(session, doing, "SELECT digest FROM catalogue_views").await?;
+    let schema = schema(session, doing).await?;
+    let digests = session.fetch(doing, "SELECT digest FROM catalogue_views", vec![]).await?;
+    let made = digests.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>();
+    let made = made.map_err(|error| session.failed(doing, error))?;
     let dialect = session.dialect.clone();
     let outdated = VIEWS.iter().filter_map(|view| {
-        let query = query(view, &tables, dialect.as_ref())?;
+        let query = query(view, &schema, dialect.as_ref())?;
         let digest = digest(view.name, &query);
         (!made.contains(&digest)).then_some(Outdated { name: view.name, query, digest })
     });
     Ok(outdated.collect())
 }
 
-async fn names(
-    session: &mut Session,
-    doing: &str,
-    sql: &str,
-) -> Result<HashSet<String>, StoreError> {
+async fn schema(session: &mut Session, doing: &str) -> Result<Schema, StoreError> {
+    let sql = "SELECT table_name, column_name FROM catalogue_columns";
     let rows = session.fetch(doing, sql, vec![]).await?;
-    let names = rows.iter().map(|row| row.text(0)).collect::<Result<_, _>>();
-    names.map_err(|error| session.failed(doing, error))
+    let read = |row: &Fields| Ok((row.text(0)?, row.text(1)?));
+    let columns = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
+    let mut schema = Schema::new();
+    for (table, column) in columns.map_err(|error| session.failed(doing, error))? {
+        schema.entry(table).or_default().insert(column);
+    }
+    Ok(schema)
 }
 
 /// The union of the parts whose tables are there; none when there is no such part.
-fn query(view: &View, tables: &HashSet<String>, dialect: &dyn Dialect) -> Option<String> {
-    let there = |part: &&Part| part.tables.iter().all(|table| tables.contains(*table));
-    let parts: Vec<String> =
-        view.parts.iter().filter(there).map(|part| in_dialect(part.select, dialect)).collect();
-    (!parts.is_empty()).then(|| parts.join("\nUNION ALL\n"))
-}
-
-/// Replaces `{integer}` by the type to cast whole numbers to, and `{day:…}` by the day, in
-/// UTC, of a moment. Everything else in `views/` is the same SQL everywhere.
-fn in_dialect(select: &str, dialect: &dyn Dialect) -> String {
-    let select = select.trim_end().replace("{integer}", dialect.integer_cast());
-    let mut parts = select.split("{day:");
-    let mut sql = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (moment, rest) = part.split_once('}').unwrap_or((part, ""));
-        sql.push_str(&dialect.day_of(moment));
-        sql.push_str(rest);
+fn query(view: &View, schema: &Schema, dialect: &dyn Dialect) -> Option<String> {
+    let there = |part: &&Part| part.tables.iter().all(|table| schema.contains_key(*table));
+    let spell = |part: &Part| words::spell(part, schema, dialect);
+    let parts: Vec<String> = view.parts.iter().filter(there).map(spell).collect();
+    if parts.is_empty() {
+        return None;
     }
-    sql
+    let union = parts.join("\nUNION ALL\n");
+    Some(match view.around {
+        Some(around) => around.trim_end().replace("{parts}", &union),
+        None => union,
+    })
 }
 
 fn digest(name: &str, query: &str) -> String {

@@ -179,6 +179,28 @@ impl Database {
         })
     }
 
+    /// The names of the columns that a query gives, each with its type as the database says it.
+    pub fn columns(&self, sql: &str) -> Vec<(String, String)> {
+        use sqlx::SqlSafeStr as _;
+        let sql = sqlx::AssertSqlSafe(sql.to_string()).into_sql_str();
+        macro_rules! columns {
+            ($connection:expr) => {{
+                let mut c = $connection.await.unwrap();
+                let statement = (&mut c).prepare(sql).await.unwrap();
+                let columns = statement.columns().iter();
+                columns.map(|c| (c.name().into(), c.type_info().name().into())).collect()
+            }};
+        }
+        self.runtime.block_on(async {
+            use sqlx::{Connection as _, Statement as _};
+            match self.kind {
+                Kind::Sqlite => columns!(sqlx::SqliteConnection::connect(&self.url)),
+                Kind::Postgres => columns!(sqlx::PgConnection::connect(&self.url)),
+                Kind::Mysql => columns!(sqlx::MySqlConnection::connect(&self.url)),
+            }
+        })
+    }
+
     /// The one number that a query gives.
     pub fn number(&self, sql: &str) -> i64 {
         self.rows(sql)[0][0].as_i64().unwrap()

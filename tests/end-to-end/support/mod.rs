@@ -3,6 +3,7 @@
 
 pub mod bombs;
 mod database;
+mod demo;
 pub mod github;
 pub mod har;
 mod server;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 pub use database::{Database, Kind};
+pub use demo::Demo;
 pub use server::{Answer, Asked, Server};
 
 /// A file that `make` builds; says what to do when it is not there.

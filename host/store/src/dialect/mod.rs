@@ -66,8 +66,19 @@ pub(crate) trait Dialect: Send + Sync {
     /// The day, in UTC, of a moment, as a column of type date is held.
     fn day_of(&self, moment: &str) -> String;
 
+    /// The moment, in UTC, at which a day begins, as a column of type timestamp is held.
+    fn start_of(&self, day: &str) -> String;
+
     /// The type to CAST to for a 64-bit whole number.
     fn integer_cast(&self) -> &'static str;
+
+    /// The type to CAST to for text.
+    fn text_cast(&self) -> &'static str;
+
+    /// A text of any characters, as views can hold it.
+    fn literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
 
     /// The staging table's name as statements refer to it.
     fn stage_name(&self, table: &str) -> String;

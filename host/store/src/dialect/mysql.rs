@@ -162,6 +162,21 @@ impl Dialect for MysqlDialect {
         format!("CAST({moment} AS date)")
     }
 
+    fn start_of(&self, day: &str) -> String {
+        format!("CAST({day} AS datetime(6))")
+    }
+
+    fn text_cast(&self) -> &'static str {
+        "char"
+    }
+
+    fn literal(&self, text: &str) -> String {
+        // The text of a view is kept in utf8mb3 in some places, which has no character of four
+        // bytes.
+        let bytes = text.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
+        format!("_utf8mb4 X'{bytes}'")
+    }
+
     fn integer_cast(&self) -> &'static str {
         "SIGNED"
     }

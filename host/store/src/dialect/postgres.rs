@@ -122,6 +122,14 @@ impl Dialect for PostgresDialect {
         format!("CAST({moment} AT TIME ZONE 'UTC' AS date)")
     }
 
+    fn start_of(&self, day: &str) -> String {
+        format!("(CAST({day} AS timestamp) AT TIME ZONE 'UTC')")
+    }
+
+    fn text_cast(&self) -> &'static str {
+        "text"
+    }
+
     fn integer_cast(&self) -> &'static str {
         "bigint"
     }

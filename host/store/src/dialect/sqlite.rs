@@ -143,6 +143,14 @@ impl Dialect for SqliteDialect {
         format!("substr({moment}, 1, 10)")
     }
 
+    fn start_of(&self, day: &str) -> String {
+        format!("({day} || 'T00:00:00.000000Z')")
+    }
+
+    fn text_cast(&self) -> &'static str {
+        "TEXT"
+    }
+
     fn integer_cast(&self) -> &'static str {
         "INTEGER"
     }

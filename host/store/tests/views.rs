@@ -1,0 +1,272 @@
+//! The views over tables as a plugin declares them: what they look like, what they make of rows
+//! of an older version, and what is peculiar. `tests/end-to-end` has them over recordings.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use support::{Database, column, key_text, row};
+use test_dashboard_model::ColumnType::{Boolean, Date, Int64, Json, Text, Timestamp};
+use test_dashboard_model::{Column, Table, TableMode, Value};
+use test_dashboard_store::{CommitPoint, Owner, PartitionKey, Reading, Store};
+
+on_every_database![
+    views_are_made_when_their_tables_are_there_and_once,
+    rows_without_a_number_have_that_of_their_project,
+    projects_that_share_a_number_are_one,
+    ids_that_have_no_name_are_in_the_lookups,
+    four_byte_labels_are_told_apart,
+    something_of_the_same_name_is_left_alone,
+];
+
+/// 2026-03-01.
+const DAY: i32 = 20_513;
+const NOON: i64 = 1_772_366_400_000_000;
+
+fn owner(datasource: &str) -> Owner {
+    Owner { datasource: datasource.into(), plugin_version: "0.1.0".into() }
+}
+
+fn declare(name: &str, columns: Vec<Column>, key: &[&str]) -> Arc<Table> {
+    let mut columns = columns;
+    for column in &mut columns {
+        column.nullable &= !key.contains(&column.name.as_str());
+    }
+    let (datasource, _) = name.split_once('_').unwrap();
+    let key = key.iter().map(|name| (*name).to_owned()).collect();
+    let description = String::from("For tests");
+    let table = Table { name: name.into(), description, mode: TableMode::Merge, columns, key };
+    test_dashboard_model::declaration::check_table(datasource, &table).unwrap();
+    Arc::new(table)
+}
+
+/// The coverage, of before there were projects' numbers, or of now.
+fn coverage(has_number: bool) -> Arc<Table> {
+    let mut columns = vec![
+        column("day", Date),
+        column("suite_id", Int64),
+        column("suite_name", Text),
+        column("sub_suite_id", Int64),
+        column("automation_status_id", Int64),
+        column("automation_status", Text),
+        column("automation_coverage_id", Int64),
+        column("automation_coverage", Text),
+        column("case_count", Int64),
+    ];
+    if has_number {
+        columns.push(column("project_id", Int64));
+    }
+    let key = ["day", "suite_id", "sub_suite_id", "automation_status_id", "automation_coverage_id"];
+    declare("testrail_test_case_coverage", columns, &key)
+}
+
+fn covered(suite: i64, sub_suite: i64, status: i64, coverage: i64, count: i64) -> Vec<Value> {
+    vec![
+        Value::Date(DAY),
+        Value::Int64(suite),
+        Value::Text("Suite".into()),
+        Value::Int64(sub_suite),
+        Value::Int64(status),
+        Value::Null,
+        Value::Int64(coverage),
+        Value::Null,
+        Value::Int64(count),
+    ]
+}
+
+fn suites() -> Arc<Table> {
+    let columns = vec![column("id", Int64), column("project_id", Int64), column("name", Text)];
+    declare("testrail_test_suites", columns, &["id"])
+}
+
+fn suite(id: i64, project: i64) -> Vec<Value> {
+    vec![Value::Int64(id), Value::Int64(project), Value::Text("Suite".into())]
+}
+
+fn issues() -> [Arc<Table>; 2] {
+    let issues = vec![
+        column("repository_id", Int64),
+        column("id", Int64),
+        column("title", Text),
+        column("is_pull_request", Boolean),
+        column("labels", Json),
+        column("created_at", Timestamp),
+        column("updated_at", Timestamp),
+        column("closed_at", Timestamp),
+    ];
+    let labels = vec![
+        column("repository_id", Int64),
+        column("issue_id", Int64),
+        column("position", Int64),
+        Column { nullable: true, ..key_text("label", 200) },
+    ];
+    [
+        declare("github_issues", issues, &["repository_id", "id"]),
+        declare("github_issue_labels", labels, &["repository_id", "issue_id", "position"]),
+    ]
+}
+
+/// Makes the table what it is declared as, and writes these rows of a project.
+async fn write(store: &Store, project: &str, table: &Arc<Table>, rows: Vec<Vec<Value>>) {
+    let (datasource, _) = table.name.split_once('_').unwrap();
+    let tables = std::slice::from_ref(table);
+    store.prepare_tables(&owner(datasource), tables).await.unwrap();
+    let key = PartitionKey {
+        project: project.into(),
+        datasource: datasource.into(),
+        report: "items".into(),
+        partition: table.name.clone(),
+    };
+    let run = support::start(store).await;
+    let mut writer = store.open_partition(run, key, tables, Reading::Onwards).await.unwrap();
+    let rows = rows.into_iter().map(|values| row(table, values)).collect();
+    writer.stage(&table.name, rows).await.unwrap();
+    writer.commit(None, CommitPoint::End).await.unwrap();
+}
+
+async fn shown(db: &Database, sql: &str) -> Vec<String> {
+    let rows = db.rows(sql).await;
+    rows.iter().map(|row| row.join(" ")).collect()
+}
+
+const COUNTS: &str = "SELECT CONCAT(r.projects_id, ''), p.project_name_abbrev, CONCAT(r.test_count, '') \
+                      FROM report_test_case_coverage r JOIN projects p ON p.id = r.projects_id \
+                      ORDER BY 1, 2, 3";
+
+async fn views_are_made_when_their_tables_are_there_and_once(db: Arc<Database>) {
+    let store = db.store().await;
+    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    let made = store.refresh_views().await.unwrap();
+    let expected = [
+        "coverage_trend",
+        "projects",
+        "test_automation_status",
+        "test_automation_coverage",
+        "test_sub_suites",
+        "report_test_case_coverage",
+    ];
+    assert_eq!(made, expected);
+    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    // One that knows more: its text changed.
+    write(&store, "fenix", &suites(), vec![]).await;
+    assert_eq!(store.refresh_views().await.unwrap(), ["projects", "report_test_case_coverage"]);
+}
+
+async fn rows_without_a_number_have_that_of_their_project(db: Arc<Database>) {
+    let store = db.store().await;
+    write(&store, "fenix", &coverage(false), vec![covered(1, 7, 0, 0, 3)]).await;
+    write(&store, "focus", &coverage(false), vec![covered(2, 7, 0, 0, 5)]).await;
+    store.refresh_views().await.unwrap();
+    // Nobody knows them: one project of unknown number, and both are in it.
+    assert_eq!(shown(&db, COUNTS).await, ["0 unknown 3", "0 unknown 5"]);
+    // The column is there, and empty.
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    store.refresh_views().await.unwrap();
+    assert_eq!(shown(&db, COUNTS).await, ["0 unknown 3", "0 unknown 5"]);
+    // Another table tells that of one project.
+    write(&store, "fenix", &suites(), vec![suite(1, 59)]).await;
+    store.refresh_views().await.unwrap();
+    assert_eq!(shown(&db, COUNTS).await, ["0 unknown 5", "59 fenix 3"]);
+    // A row that has its own keeps to it.
+    let mut own = covered(9, 1, 1, 1, 8);
+    own.push(Value::Int64(58));
+    write(&store, "fenix", &coverage(true), vec![own]).await;
+    assert_eq!(shown(&db, COUNTS).await, ["0 unknown 5", "58 fenix 8", "59 fenix 3"]);
+}
+
+async fn projects_that_share_a_number_are_one(db: Arc<Database>) {
+    let store = db.store().await;
+    for (project, count) in [("fenix", 3), ("fenix-smoke", 4)] {
+        write(&store, project, &coverage(false), vec![covered(1, 7, 0, 0, count)]).await;
+        write(&store, project, &suites(), vec![suite(1, 59)]).await;
+    }
+    store.refresh_views().await.unwrap();
+    assert_eq!(shown(&db, COUNTS).await, ["59 fenix 3", "59 fenix 4"]);
+}
+
+async fn ids_that_have_no_name_are_in_the_lookups(db: Arc<Database>) {
+    let store = db.store().await;
+    let rows = vec![covered(1, 7, 0, 0, 1), covered(1, 12, 9, 8, 2), covered(2, 12, 9, 8, 4)];
+    write(&store, "fenix", &coverage(false), rows).await;
+    store.refresh_views().await.unwrap();
+    let joined = "SELECT s.status, c.coverage, u.test_sub_suite, CONCAT(r.test_count, '') \
+                  FROM report_test_case_coverage r \
+                  JOIN test_automation_status s ON s.id = r.test_automation_status_id \
+                  JOIN test_automation_coverage c ON c.id = r.test_automation_coverage_id \
+                  JOIN test_sub_suites u ON u.id = r.test_sub_suites_id ORDER BY r.test_count";
+    let expected = [
+        "Not set Not set Other 1",
+        "Unknown 9 Unknown 8 Unknown 12 2",
+        "Unknown 9 Unknown 8 Unknown 12 4",
+    ];
+    assert_eq!(shown(&db, joined).await, expected);
+    let statuses = shown(&db, "SELECT status FROM test_automation_status ORDER BY id").await;
+    let expected =
+        ["Not set", "Untriaged", "Suitable", "Unsuitable", "Completed", "Disabled", "Unknown 9"];
+    assert_eq!(statuses, expected);
+}
+
+async fn four_byte_labels_are_told_apart(db: Arc<Database>) {
+    let store = db.store().await;
+    let [issues, labels] = issues();
+    let issue = |id: i64, is_pull: bool| {
+        vec![
+            Value::Int64(1),
+            Value::Int64(id),
+            Value::Text(format!("Issue {id}")),
+            Value::Boolean(is_pull),
+            Value::Json("[]".into()),
+            Value::Timestamp(NOON),
+            Value::Timestamp(NOON),
+            Value::Null,
+        ]
+    };
+    let label = |issue: i64, position: i64, label: Option<&str>| {
+        let label = label.map_or(Value::Null, |label| Value::Text(label.into()));
+        vec![Value::Int64(1), Value::Int64(issue), Value::Int64(position), label]
+    };
+    let labelled = [
+        (1, &["🐞 bug"][..]),
+        (2, &["Bug 🐞"]),
+        // Another beetle, another case, a blank more: other labels.
+        (3, &["🪲 bug"]),
+        (4, &["bug 🐞"]),
+        (5, &["P1 "]),
+        (6, &["p1"]),
+        (7, &["feature", "P1", "P2", "🐞 bug"]),
+        (8, &["crash"]),
+        (9, &[]),
+    ];
+    let rows = labelled.iter().map(|(id, _)| issue(*id, *id == 8)).collect();
+    write(&store, "fenix", &issues, rows).await;
+    let mut rows: Vec<_> = labelled
+        .iter()
+        .flat_map(|(id, names)| (1..).zip(*names).map(|(at, name)| label(*id, at, Some(name))))
+        .collect();
+    rows.push(label(9, 1, None));
+    write(&store, "fenix", &labels, rows).await;
+    // The same issue under another project, without labels.
+    write(&store, "focus", &issues, vec![issue(1, false)]).await;
+    store.refresh_views().await.unwrap();
+    let bugs = "SELECT CONCAT(id, ''), issue_title, project FROM report_github_bugs ORDER BY id";
+    let expected = ["1 Issue 1 fenix", "2 Issue 2 fenix", "7 Issue 7 fenix"];
+    assert_eq!(shown(&db, bugs).await, expected);
+}
+
+async fn something_of_the_same_name_is_left_alone(db: Arc<Database>) {
+    let store = db.store().await;
+    db.execute("CREATE TABLE projects (id integer, project_name varchar(75))").await;
+    db.execute("INSERT INTO projects VALUES (1, 'The predecessor''s')").await;
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    let made = store.refresh_views().await.unwrap();
+    assert!(!made.contains(&"projects".to_string()), "{made:?}");
+    assert!(made.contains(&"report_test_case_coverage".to_string()), "{made:?}");
+    assert_eq!(shown(&db, "SELECT project_name FROM projects").await, ["The predecessor's"]);
+}
