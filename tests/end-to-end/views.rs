@@ -2,6 +2,7 @@
 //! their numbers are worked out here from the recorded answers, by the rules that the
 //! predecessor went by, and not from any table.
 
+mod bigquery;
 mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -78,6 +78,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DbCommand,
     },
+    /// Make other databases read this one.
+    Views {
+        /// Which.
+        #[command(subcommand)]
+        command: ViewsCommand,
+    },
     /// Work with plugin files.
     Plugin {
         /// What to do with them.
@@ -183,6 +189,38 @@ pub enum DbCommand {
     Migrate,
     /// Show the database and which migrations it has.
     Status,
+}
+
+/// What is to read the database.
+#[derive(Debug, Subcommand)]
+pub enum ViewsCommand {
+    /// Print the statements that make BigQuery read every table and view, for `bq query`.
+    Bigquery(BigqueryArgs),
+}
+
+/// Where BigQuery reads from, and where its views go.
+#[derive(Debug, Args)]
+pub struct BigqueryArgs {
+    /// BigQuery's connection to the Cloud SQL instance.
+    #[arg(long, value_name = "PROJECT.REGION.CONNECTION")]
+    pub connection: String,
+    /// The dataset for the views, of another project as PROJECT.DATASET; by default that of the
+    /// session that runs the statements.
+    #[arg(long, value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// What the instance is, instead of what the configured database is.
+    #[arg(long, value_enum)]
+    pub database_engine: Option<CloudSqlEngine>,
+}
+
+/// What a Cloud SQL instance that BigQuery can read is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CloudSqlEngine {
+    /// PostgreSQL.
+    #[value(alias = "postgresql")]
+    Postgres,
+    /// MySQL.
+    Mysql,
 }
 
 /// What to do with plugin files.

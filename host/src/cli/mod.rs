@@ -13,13 +13,14 @@ mod reports;
 mod run;
 mod runs;
 mod status;
+mod views;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, DbCommand};
+use args::{Cli, Command, DbCommand, ViewsCommand};
 use exit::Exit;
 
 use crate::misuse::Misuse;
@@ -69,6 +70,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Runs(args)) => runs::runs(common, &args).await,
         Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
         Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
+        Some(Command::Views { command: ViewsCommand::Bigquery(args) }) => {
+            views::bigquery(common, &args).await
+        }
         Some(Command::Plugin { command }) => plugin::plugin(common, &command).await,
     }
 }

@@ -51,4 +51,5 @@ pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
 pub use store::Store;
 pub use target::{Engine, Server, Target};
 pub use tls::{Tls, TlsMode};
+pub use views::bigquery;
 pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};

@@ -1,10 +1,13 @@
 //! The views for people and dashboards, in `views/`: made when the tables that they read are
 //! there, and made anew when their text changes.
 //!
-//! What a view is made of is in [`list`], and the words that its text has for what differs between
-//! the databases in [`words`]. What fails here fails nothing else: rows come first.
+//! What a view is made of is in [`list`], what its columns are in [`shapes`], and the words that
+//! its text has for what differs between the databases in [`words`]. `docs/views.md` describes
+//! them to a person. What fails here fails nothing else: rows come first.
 
+pub mod bigquery;
 mod list;
+mod shapes;
 mod words;
 
 use std::collections::{HashMap, HashSet};
