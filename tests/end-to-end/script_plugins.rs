@@ -228,6 +228,40 @@ fn what_is_wrong_in_a_source_is_shown_with_its_place_and_nothing_is_written() {
 }
 
 #[test]
+fn an_exception_that_nobody_caught_is_told() {
+    for (language, plan, raise, said) in [
+        (
+            PYTHON,
+            "        return [Partition(id=",
+            "        raise LookupError('no such colour')\n",
+            "LookupError: no such colour",
+        ),
+        (
+            JAVASCRIPT,
+            "  plan(request) {\n",
+            "    throw new RangeError('no such colour');\n",
+            "no such colour",
+        ),
+    ] {
+        let Some(project) = Project::new(language) else { continue };
+        let source = project.path(language.source);
+        let text = std::fs::read_to_string(&source).unwrap();
+        assert!(text.contains(plan), "{text}");
+        let broken = match language.name {
+            "python" => text.replacen(plan, &format!("{raise}{plan}"), 1),
+            _ => text.replacen(plan, &format!("{plan}{raise}"), 1),
+        };
+        std::fs::write(&source, broken).unwrap();
+        project.build().expect_code(0);
+        project
+            .run(&["plugin", "test"])
+            .expect_code(1)
+            .expect_said("the plugin crashed in plan")
+            .expect_said(said);
+    }
+}
+
+#[test]
 fn a_module_that_is_not_where_the_host_looks_is_told() {
     for language in [PYTHON, JAVASCRIPT] {
         let place = Workplace::new("");

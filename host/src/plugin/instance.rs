@@ -340,7 +340,7 @@ fn judge<T>(
     if let Some(at) = error.chain().find_map(|cause| cause.downcast_ref::<std::str::Utf8Error>()) {
         return Err(broken(during, format!("it handed over text that is not UTF-8: {at}")));
     }
-    let reason = match (error.downcast_ref::<wasmtime::Trap>(), state.last_line()) {
+    let reason = match (error.downcast_ref::<wasmtime::Trap>(), state.last_words()) {
         (Some(trap), Some(line)) => format!("{trap}; the last thing it said: {line}"),
         (Some(trap), None) => trap.to_string(),
         (None, _) => one_line(&error),

@@ -7,6 +7,7 @@
 
 mod budget;
 mod cache;
+mod complaints;
 mod component;
 mod error;
 mod http;

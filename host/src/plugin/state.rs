@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Budget;
+use super::complaints::Complaints;
 use super::http::GateHooks;
 use crate::config::Limits;
 
@@ -38,6 +39,7 @@ pub struct State {
     running_since: Instant,
     log_lines: u64,
     last_line: Option<String>,
+    complaints: Complaints,
     /// The first budget that was used up, if any.
     pub exceeded: Option<Budget>,
 }
@@ -53,9 +55,12 @@ impl State {
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
+        let complaints = Complaints::default();
         State {
-            // Nothing is granted: no files, environment, arguments, sockets or streams.
+            // Nothing is granted: no files, environment, arguments, sockets or input; what goes
+            // to the standard error is heard when the plugin crashes.
             wasi: WasiCtxBuilder::new()
+                .stderr(complaints.clone())
                 .wall_clock(StoppedClock::at(now))
                 .allow_tcp(false)
                 .allow_udp(false)
@@ -70,6 +75,7 @@ impl State {
             running_since: Instant::now(),
             log_lines: 0,
             last_line: None,
+            complaints,
             exceeded: None,
         }
     }
@@ -79,9 +85,10 @@ impl State {
         &self.hooks
     }
 
-    /// What the plugin logged last: after a panic, the panic's message.
-    pub fn last_line(&self) -> Option<&str> {
-        self.last_line.as_deref()
+    /// What the plugin said last, to its standard error or else to the log: after a panic or
+    /// an exception, the message of that.
+    pub fn last_words(&self) -> Option<String> {
+        self.complaints.last_words().or_else(|| self.last_line.clone())
     }
 
     /// Takes note of a crossing between the plugin's code and the host's.

@@ -1,7 +1,7 @@
 // Makes a component of a JavaScript module: run by `test-dashboard plugin build` with Node.
 //
-// Of what the engine can do with WASI only HTTP is kept. It gives `fetch`; a plugin has its time
-// from the contract, and nobody would read its output.
+// Of what the engine can do with WASI, HTTP is kept, which gives `fetch`, and the standard error,
+// where the host hears of an exception that nobody caught. A plugin has its time from the contract.
 
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ try {
     sourcePath,
     witPath,
     worldName: 'plugin',
-    disableFeatures: ['stdio', 'random', 'clocks', 'fetch-event'],
+    disableFeatures: ['random', 'clocks', 'fetch-event'],
   });
   await writeFile(output, component);
 } catch (error) {
