@@ -239,7 +239,8 @@ fn an_exception_that_nobody_caught_is_told() {
         (
             JAVASCRIPT,
             "  plan(request) {\n",
-            "    throw new RangeError('no such colour');\n",
+            // The engine takes what is thrown for a failure, and says that it is none.
+            "    console.error('no such colour'); throw new RangeError('colour');\n",
             "no such colour",
         ),
     ] {

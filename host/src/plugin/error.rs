@@ -15,7 +15,7 @@ use crate::lock::Digest;
 pub enum PluginError {
     /// The file cannot be read.
     #[error(
-        "cannot read the plugin {path}: {error}. `make plugins` builds the ones that are shipped"
+        "cannot read the plugin {path}: {error}. Is the path right, and is it built? `test-dashboard plugin build` builds one from its source, `make plugins` those that are shipped"
     )]
     Unreadable {
         /// The file.
