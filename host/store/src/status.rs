@@ -134,9 +134,11 @@ impl Store {
         let sql = format!(
             "SELECT s.project, s.datasource, s.report, s.run_id, {}, s.outcome, s.error, \
              s.good_run_id, {}, s.good_rows_read, \
-             (SELECT COUNT(*) FROM rejected_rows AS r WHERE r.project = s.project \
-              AND r.datasource = s.datasource AND r.report = s.report) \
-             FROM report_status AS s ORDER BY s.project, s.datasource, s.report",
+             COALESCE(r.waiting, 0) \
+             FROM report_status AS s LEFT JOIN (SELECT project, datasource, report, \
+             COUNT(*) AS waiting FROM rejected_rows GROUP BY project, datasource, report) AS r \
+             ON r.project = s.project AND r.datasource = s.datasource AND r.report = s.report \
+             ORDER BY s.project, s.datasource, s.report",
             self.dialect.time_as_text("s.started_at"),
             self.dialect.time_as_text("s.good_started_at"),
         );

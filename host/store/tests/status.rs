@@ -21,6 +21,7 @@ use test_dashboard_store::{
 on_every_database![
     the_last_good_run_outlives_those_that_failed,
     reports_are_kept_apart,
+    rejected_rows_wait_with_their_report,
     a_run_without_an_end_is_told,
     old_runs_are_forgotten_and_freshness_stays,
 ];
@@ -72,6 +73,23 @@ async fn reports_are_kept_apart(db: Arc<Database>) {
     let told: Vec<_> =
         statuses.iter().map(|s| (s.key.report.as_str(), s.outcome, s.rejected)).collect();
     assert_eq!(told, [("issues", Outcome::Failed, 0), ("releases", Outcome::Succeeded, 0)]);
+}
+
+async fn rejected_rows_wait_with_their_report(db: Arc<Database>) {
+    let store = db.store().await;
+    read(&store, "issues", &end(1, Outcome::Succeeded)).await;
+    read(&store, "releases", &end(2, Outcome::Succeeded)).await;
+    for number in 0..3 {
+        db.execute(&format!(
+            "INSERT INTO rejected_rows (digest, run_id, project, datasource, report, partition_id, \
+             table_name, reason, row_json, rejected_at) VALUES ('{number}', 1, 'fenix', 'probe', \
+             'issues', 'p', 'probe_items', 'bad', '{{}}', '2026-03-01 00:00:00')"
+        ))
+        .await;
+    }
+    let waiting: Vec<u64> =
+        store.statuses().await.unwrap().iter().map(|status| status.rejected).collect();
+    assert_eq!(waiting, [3, 0]);
 }
 
 async fn a_run_without_an_end_is_told(db: Arc<Database>) {
