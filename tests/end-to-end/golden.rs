@@ -112,7 +112,10 @@ fn a_changed_a_missing_and_a_new_row_are_told_apart_and_an_update_mends_them() {
     });
     let ended = folder.test(&[]).expect_code(1);
     let told = differences(&ended);
-    assert!(told[0].starts_with("  - id: 29, name: \"Release 136 🚀\""), "{told:?}");
+    assert!(
+        told[0].starts_with("  - id: 29, project_id: 59, name: \"Release 136 🚀\""),
+        "{told:?}"
+    );
     assert_eq!(
         told[1..5],
         [
@@ -122,7 +125,10 @@ fn a_changed_a_missing_and_a_new_row_are_told_apart_and_an_update_mends_them() {
             "      is_completed: false → true",
         ]
     );
-    assert!(told[5].starts_with("  + id: 31, name: \"Release 136 🚀\""), "{told:?}");
+    assert!(
+        told[5].starts_with("  + id: 31, project_id: 59, name: \"Release 136 🚀\""),
+        "{told:?}"
+    );
     assert_eq!(told.len(), 6);
     let ended = ended
         .expect_said(&format!("{MILESTONES}, rows that differ: 3"))
@@ -211,7 +217,7 @@ fn another_answer_shows_in_the_rows_whatever_text_it_has() {
     let first = golden.lines().next().unwrap();
     assert!(
         first.starts_with(
-            r#"{"id": 30, "name": "Rel\u001b[2Jease\n135\u202e�", "description": null, "#
+            r#"{"id": 30, "project_id": 59, "name": "Rel\u001b[2Jease\n135\u202e�", "#
         ),
         "{first}"
     );
