@@ -7,7 +7,7 @@ use proc_macro::TokenStream;
 
 /// Makes a struct one row of a table.
 ///
-/// ```ignore
+/// ```text
 /// /// One issue of a repository, as it was when it was last read.
 /// #[derive(Row)]
 /// #[row(table = "github_issues", mode = "merge", key("repository_id", "id"))]
