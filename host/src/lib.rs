@@ -19,6 +19,7 @@ pub mod golden;
 pub mod lock;
 pub mod misuse;
 pub mod plugin;
+pub mod prepared;
 pub mod project;
 pub mod pump;
 pub mod record;

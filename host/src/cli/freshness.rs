@@ -8,24 +8,12 @@ use crate::pump::{Job, RunReport};
 
 /// How a job of a run ended.
 pub fn end_of(job: &Job, run: &RunReport, started: Timestamp) -> ReportEnd {
-    let mine = run.partitions.iter().filter(|partition| {
-        partition.project == job.context().project && partition.report == job.request.report
+    let mine = run.of(job);
+    let error = mine.failures().find_map(|failure| {
+        let error = failure.error.as_ref()?;
+        Some(format!("{}: {}", failure.partition, error.message))
     });
-    let error = mine.clone().find_map(|partition| {
-        let error = partition.error.as_ref()?;
-        Some(format!("{}: {}", partition.partition, error.message))
-    });
-    let failed = mine.clone().filter(|partition| partition.error.is_some()).count();
-    let outcome = match failed {
-        0 => Outcome::Succeeded,
-        // What is in parentheses is no partition of a plugin's.
-        _ if mine.clone().any(|p| p.error.is_none() && !p.partition.starts_with('(')) => {
-            Outcome::PartlyFailed
-        }
-        _ => Outcome::Failed,
-    };
-    let rows_read = mine.map(|partition| partition.tally.rows_read).sum();
-    ReportEnd { started, outcome, error, rows_read }
+    ReportEnd { started, outcome: mine.outcome(), error, rows_read: mine.total().rows_read }
 }
 
 /// How every job of a run ended that was stopped.

@@ -96,10 +96,7 @@ impl Config {
 
     /// Parses the text of a file. An error begins with `:LINE: ` or `: `.
     pub(crate) fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|error| {
-            let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-            format!(":{}: {}", before.matches('\n').count() + 1, error.message())
-        })?;
+        let config: Config = toml::from_str(text).map_err(|error| at_line(text, &error))?;
         config.check()?;
         Ok(config)
     }
@@ -198,6 +195,13 @@ impl Config {
             _ => Ok(serde_json::Map::new()),
         }
     }
+}
+
+/// What is wrong with the text of a TOML file, and in which line: `:LINE: …`. The line itself is
+/// not quoted: it may hold a secret.
+pub(crate) fn at_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
+    format!(":{}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 /// The folder that a file is in.

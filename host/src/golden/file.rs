@@ -1,7 +1,7 @@
 //! Golden files: JSON lines, made to be read in a review.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -11,6 +11,7 @@ use test_dashboard_model::Table;
 use super::GoldenRow;
 use crate::fixtures::entries;
 use crate::plugin::is_printable;
+use crate::prepared::Prepared;
 
 /// One line of JSON with room to breathe, in which every character shows: what steers a
 /// terminal or turns the direction of text is written as an escape.
@@ -115,20 +116,8 @@ pub fn write(path: &Path, rows: &[GoldenRow]) -> anyhow::Result<bool> {
     if std::fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
         return Ok(false);
     }
-    write_whole(path, &content).with_context(|| format!("cannot write {}", path.display()))?;
+    Prepared::new(path, content.as_bytes())?.commit()?;
     Ok(true)
-}
-
-fn write_whole(path: &Path, content: &str) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // As open as the user's other files: this one is committed.
-    let mode = std::fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
-    file.write_all(content.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// The golden files of a fixtures' folder that none of `expected` is: of a fixture that is

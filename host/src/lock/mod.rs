@@ -30,11 +30,11 @@ use serde::{Deserialize, Serialize};
 pub use configuration::{Addition, add_datasource, remove_datasource, settings_to_write};
 pub use difference::{Change, Weight, compare};
 pub use digest::{Digest, NoDigest};
-pub use files::{Prepared, is_inside, same};
+pub use files::{is_inside, same};
 pub use site::{Guard, Site};
 pub use survey::{Entry, Standing, digest_of, survey};
 
-use crate::config::Config;
+use crate::config::{Config, at_line};
 use crate::misuse::Misuse;
 use crate::plugin::PluginError;
 
@@ -115,10 +115,7 @@ impl Lock {
 
     /// Parses a lock file's text. An error begins with `:LINE: ` or `: `.
     fn parse(text: &str) -> Result<Lock, String> {
-        let at = |error: toml::de::Error| {
-            let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-            format!(":{}: {}", before.matches('\n').count() + 1, error.message())
-        };
+        let at = |error| at_line(text, &error);
         // The version comes first: what another one has besides is not for us to judge.
         let table: toml::Table = text.parse().map_err(at)?;
         match table.get("version").and_then(toml::Value::as_integer) {

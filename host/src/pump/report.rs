@@ -134,14 +134,16 @@ impl RunReport {
         self.partitions.iter().filter(|partition| partition.error.is_some())
     }
 
-    /// Whether anything of this job failed.
-    pub(super) fn failed(&self, job: &Job) -> bool {
-        self.failures().any(|failure| {
-            failure.project == job.context().project && failure.report == job.request.report
-        })
+    /// The part of it that is about one job.
+    pub fn of(&self, job: &Job) -> RunReport {
+        let is_about = |partition: &&PartitionReport| {
+            partition.project == job.context().project && partition.report == job.request.report
+        };
+        let partitions = self.partitions.iter().filter(is_about).cloned().collect();
+        RunReport { run: self.run, partitions }
     }
 
-    /// How the run ended as a whole.
+    /// How it ended as a whole.
     pub fn outcome(&self) -> Outcome {
         let failed = self.failures().count();
         // What is in parentheses is no partition of a plugin's.

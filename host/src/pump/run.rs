@@ -55,7 +55,7 @@ pub async fn run(
     for (job, partitions) in &planned {
         let tape = close_tape(job, options);
         let full = match &sink {
-            Sink::Store(store, run) if !report.failed(job) => {
+            Sink::Store(store, run) if report.of(job).failures().next().is_none() => {
                 full::finish(job, partitions, store, *run).await
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Fields};
+use crate::connection::{Arg, Fields, Session};
 use crate::full::ReportKey;
 use crate::history::{Outcome, time};
 use crate::{RunId, Store, StoreError};
@@ -76,14 +76,14 @@ impl Store {
         end: &ReportEnd,
     ) -> Result<(), StoreError> {
         let doing = format!("recording how {} {} ended in run {run}", key.project, key.report);
+        let mut session = self.session().await?;
+        session.begin(&doing).await?;
         let good = match end.outcome {
             Outcome::Succeeded => {
                 Some(GoodRun { run, started: end.started, rows_read: end.rows_read })
             }
-            _ => self.last_good(key).await?,
+            _ => last_good(&mut session, &doing, key).await?,
         };
-        let mut session = self.session().await?;
-        session.begin(&doing).await?;
         let delete =
             "DELETE FROM report_status WHERE project = ? AND datasource = ? AND report = ?";
         session.execute(&doing, delete, key.args()).await?;
@@ -111,16 +111,8 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn last_good(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {
-        let doing = "reading when the last good run was";
         let mut session = self.session().await?;
-        let sql = format!(
-            "SELECT good_run_id, {}, good_rows_read FROM report_status \
-             WHERE project = ? AND datasource = ? AND report = ?",
-            self.dialect.time_as_text("good_started_at")
-        );
-        let rows = session.fetch(doing, &sql, key.args()).await?;
-        let good = rows.first().map_or(Ok(None), |row| good(row, 0));
-        good.map_err(|error| session.failed(doing, error))
+        last_good(&mut session, "reading when the last good run was", key).await
     }
 
     /// Every report that was ever run, by project, datasource and report.
@@ -200,6 +192,21 @@ impl Store {
         session.commit(doing).await?;
         Ok(forgotten)
     }
+}
+
+async fn last_good(
+    session: &mut Session,
+    doing: &str,
+    key: &ReportKey,
+) -> Result<Option<GoodRun>, StoreError> {
+    let sql = format!(
+        "SELECT good_run_id, {}, good_rows_read FROM report_status \
+         WHERE project = ? AND datasource = ? AND report = ?",
+        session.dialect.time_as_text("good_started_at")
+    );
+    let rows = session.fetch(doing, &sql, key.args()).await?;
+    let good = rows.first().map_or(Ok(None), |row| good(row, 0));
+    good.map_err(|error| session.failed(doing, error))
 }
 
 fn status(row: &Fields) -> Result<ReportStatus, sqlx::Error> {

@@ -19,11 +19,12 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::{Config, DatasourceConfig, Environment, LimitsConfig};
 use crate::lock::{
-    Addition, Change, Digest, LOCK_FILE, Lock, Pin, Pinned, Prepared, Site, Weight, add_datasource,
-    compare, digest_of, same, settings_to_write,
+    Addition, Change, Digest, LOCK_FILE, Lock, Pin, Pinned, Site, Weight, add_datasource, compare,
+    digest_of, same, settings_to_write,
 };
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
+use crate::prepared::Prepared;
 use crate::pump::Installed;
 
 /// What is to be installed, where, and what changes by it.

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use crate::cli::args::BuildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{remark, say};
-use crate::config::Limits;
+use crate::config::{Limits, folder_of};
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
 use crate::project::{Language, javascript, python, rust};
@@ -34,8 +34,8 @@ pub async fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
         Language::Python => python::build(&args.dir)?,
         Language::JavaScript => javascript::build(&args.dir)?,
     };
-    let folder = args.output.as_deref().map_or(args.dir.as_path(), folder_of);
-    let file = stage(&component, folder)?;
+    let folder = args.output.as_deref().map_or_else(|| args.dir.clone(), folder_of);
+    let file = stage(&component, &folder)?;
     let plugin = load(file.path()).await?;
     let place = match &args.output {
         Some(place) => place.clone(),
@@ -75,13 +75,6 @@ async fn load(file: &Path) -> anyhow::Result<Plugin> {
 /// `acme.wasm` rather than `./acme.wasm`.
 fn in_folder(folder: &Path, name: &str) -> PathBuf {
     if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) }
-}
-
-fn folder_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// Writes a component beside its place, so that it comes there whole or not at all: a run may

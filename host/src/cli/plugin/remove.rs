@@ -7,8 +7,9 @@ use crate::cli::args::{Common, RemoveArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::say;
 use crate::config::Config;
-use crate::lock::{LOCK_FILE, Lock, Prepared, is_inside, remove_datasource};
+use crate::lock::{LOCK_FILE, Lock, is_inside, remove_datasource};
 use crate::misuse::{Misuse, did_you_mean};
+use crate::prepared::Prepared;
 
 /// Asks, then takes away the configuration's sections, the lock file's entry and the file, in
 /// this order: a file that nothing names any more is the least harm when it ends halfway.
