@@ -62,6 +62,20 @@ fn what_is_scheduled_and_was_never_read_is_late() {
 }
 
 #[test]
+fn what_was_read_too_long_ago_is_late() {
+    let database = Database::new(Kind::Sqlite);
+    let github = GitHub::start(github::issues(3));
+    let place = Workplace::new(&format!("{}{SCHEDULE}", github.section()));
+    run(&place, &database, &[]).expect_code(0);
+    let two_days_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(48);
+    let sql = format!("UPDATE report_status SET good_started_at = '{two_days_ago:.6}'");
+    database.execute(&sql);
+    let (told, json) = status(&place, &database);
+    told.expect_code(1).expect_said("late").expect_said("2d");
+    assert_eq!(json["reports"][0]["state"], "late", "{json}");
+}
+
+#[test]
 fn a_run_that_is_not_due_asks_nothing_and_says_so() {
     for kind in Kind::all() {
         let database = Database::new(kind);

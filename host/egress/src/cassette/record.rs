@@ -7,7 +7,7 @@ use bytes::Bytes;
 use har::v1_2::{
     Content, Creator, Entries, Headers, Log, PageTimings, Pages, PostData, QueryString, Timings,
 };
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 use jiff::Timestamp;
 
 use super::file::{self, as_text};
@@ -313,7 +313,6 @@ fn recorded_response(answer: &Recorded) -> har::v1_2::Response {
 fn recorded_headers(headers: &HeaderMap) -> Vec<Headers> {
     headers
         .iter()
-        .filter(|(name, _)| !is_cookie(name))
         .map(|(name, value)| Headers {
             name: name.to_string(),
             // HAR knows text only; a header's bytes beyond ASCII are Latin-1 by tradition.
@@ -321,11 +320,6 @@ fn recorded_headers(headers: &HeaderMap) -> Vec<Headers> {
             comment: None,
         })
         .collect()
-}
-
-/// A cookie may be a session, which is as good as a credential.
-fn is_cookie(name: &HeaderName) -> bool {
-    [header::SET_COOKIE, header::COOKIE].contains(name) || name == "set-cookie2"
 }
 
 fn mime_type(headers: &HeaderMap) -> String {
