@@ -15,7 +15,7 @@ use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::pump::{
-    self, DryRows, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source, Tapes,
+    self, DryRows, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
 };
 
 /// What is recorded.
@@ -218,7 +218,7 @@ impl Recording<'_> {
     ) -> Result<(RunReport, Rows), Misuse> {
         let job = self.job(tape)?;
         let rows = DryRows::default();
-        let options = Options { jobs: 1, tapes: Tapes::Live };
+        let options = Options { jobs: 1, ..Options::default() };
         let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
         let rows = rows.take().into_iter().map(|(table, dry)| (table, dry.rows.len())).collect();
         Ok((run, rows))

@@ -9,9 +9,7 @@ use super::GoldenRow;
 use super::row;
 use crate::fixtures::Fixture;
 use crate::plugin::printable;
-use crate::pump::{
-    self, DryRows, DryTable, Job, Options, ReadOptions, RunReport, Sink, Source, Tapes,
-};
+use crate::pump::{self, DryRows, DryTable, Job, Options, ReadOptions, RunReport, Sink, Source};
 
 /// What came of a recording.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Re
     let rows = DryRows::default();
     // One partition after the other: the rows of two that share a key, and the answers to two
     // that ask alike, then come in the same order every time.
-    let options = Options { jobs: 1, tapes: Tapes::Live };
+    let options = Options { jobs: 1, ..Options::default() };
     let sink = Sink::Dry(rows.clone());
     let run = pump::run(vec![Arc::clone(&job)], sink, &options, async |_| {}).await;
     let mut rows = rows.take();

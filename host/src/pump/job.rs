@@ -7,7 +7,7 @@ use test_dashboard_egress::{
     Cassette, Gate, GateError, Masks, Recorder, RequestBudget, Session, Tape, Window,
 };
 use test_dashboard_model::Table;
-use test_dashboard_store::ReportKey;
+use test_dashboard_store::{PartitionKey, ReportKey};
 
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
 
@@ -115,6 +115,16 @@ impl Job {
             project: self.context().project.clone(),
             datasource: self.datasource.clone(),
             report: self.request.report.clone(),
+        }
+    }
+
+    /// Under which key the database knows one of the report's partitions.
+    pub fn partition_key(&self, partition: &str) -> PartitionKey {
+        PartitionKey {
+            project: self.context().project.clone(),
+            datasource: self.datasource.clone(),
+            report: self.request.report.clone(),
+            partition: partition.into(),
         }
     }
 

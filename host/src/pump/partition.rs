@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use test_dashboard_egress::{Session, Tape};
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{CheckpointText, Partition, Table};
-use test_dashboard_store::{CommitPoint, Counts, PartitionKey, Reading, StoreError};
+use test_dashboard_store::{CommitPoint, Counts, Reading, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -160,12 +160,7 @@ async fn attempt_once(
     tally: &mut Tally,
     cpu: &mut Duration,
 ) -> Result<(), PartitionError> {
-    let key = PartitionKey {
-        project: job.context().project.clone(),
-        datasource: job.datasource.clone(),
-        report: job.request.report.clone(),
-        partition: partition.id.clone(),
-    };
+    let key = job.partition_key(&partition.id);
     let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
     let writer = sink.open(key, &job.tables, reading).await?;
     attempts.begin(writer.checkpoint());

@@ -1,5 +1,6 @@
 //! Plans the jobs of a run and pumps their partitions side by side.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use futures::StreamExt;
 use futures::stream;
 use test_dashboard_egress::Tape;
 use test_dashboard_model::Partition;
+use test_dashboard_store::PartitionKey;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{PartitionFailure, PartitionReport};
@@ -21,11 +23,38 @@ pub const PLAN: &str = "(plan)";
 pub const RECORDING: &str = "(recording)";
 
 /// How a run is done.
+#[derive(Debug, Default)]
 pub struct Options {
-    /// How many partitions are read at the same time.
+    /// How many partitions are read at the same time; one at least.
     pub jobs: usize,
     /// Where requests are recorded to or replayed from.
     pub tapes: Tapes,
+    /// Which of the planned partitions are read.
+    pub selection: Selection,
+}
+
+/// Which of the planned partitions a run reads.
+#[derive(Debug, Clone, Default)]
+pub enum Selection {
+    /// All of them.
+    #[default]
+    All,
+    /// These.
+    Only(HashSet<PartitionKey>),
+}
+
+impl Selection {
+    fn takes(&self, job: &Job, partition: &Partition) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Only(keys) => keys.contains(&job.partition_key(&partition.id)),
+        }
+    }
+
+    /// Whether a run of it has seen all there is, so that what it did not see is gone.
+    fn is_whole(&self) -> bool {
+        matches!(self, Selection::All)
+    }
 }
 
 /// Runs all jobs. `ended` hears of every partition as soon as it has ended.
@@ -37,7 +66,7 @@ pub async fn run(
 ) -> RunReport {
     let mut report = RunReport::default();
     let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
-    let mut planning = stream::iter(jobs.into_iter().map(plan)).buffered(options.jobs);
+    let mut planning = stream::iter(jobs.into_iter().map(plan)).buffered(options.jobs.max(1));
     while let Some((job, partitions, plan_report)) = planning.next().await {
         ended(&plan_report).await;
         report.partitions.push(plan_report);
@@ -46,8 +75,9 @@ pub async fn run(
     let pumping = planned
         .iter()
         .flat_map(|(job, partitions)| partitions.iter().map(move |partition| (job, partition)))
+        .filter(|(job, partition)| options.selection.takes(job, partition))
         .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone()));
-    let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs);
+    let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs.max(1));
     while let Some(partition) = pumping.next().await {
         ended(&partition).await;
         report.partitions.push(partition);
@@ -55,7 +85,9 @@ pub async fn run(
     for (job, partitions) in &planned {
         let tape = close_tape(job, options);
         let full = match &sink {
-            Sink::Store(store, run) if report.of(job).failures().next().is_none() => {
+            Sink::Store(store, run)
+                if options.selection.is_whole() && report.of(job).failures().next().is_none() =>
+            {
                 full::finish(job, partitions, store, *run).await
             }
             _ => None,

@@ -1,0 +1,115 @@
+//! `run`: reads a report and writes it to the database. The main job.
+
+mod write;
+
+use std::sync::Arc;
+
+use test_dashboard_egress::{Cassette, Tape};
+
+use super::args::{Common, RunArgs};
+use super::exit::Exit;
+use super::{context, days, output};
+use crate::config::{Config, Environment};
+use crate::misuse::Misuse;
+use crate::plugin::Runtime;
+use crate::pump::{self, DryRows, Installed, Job, Options, ReadOptions, Sink, Source, Tapes};
+use write::Writing;
+
+/// How many partitions are read at the same time when nothing else is said.
+const DEFAULT_JOBS: usize = 4;
+
+/// Does the run that the arguments ask for.
+///
+/// # Errors
+///
+/// [`Misuse`] for what is wrong before anything was tried; else what made the whole run
+/// impossible. A partition's failure is no error here but an exit code.
+pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+    let (project, report) = asked_for(args)?;
+    let environment = Environment::of_process();
+    let config = Config::load(common.config.as_deref())?;
+    let runtime = Runtime::new(None)?;
+    let installed = Installed::load(&config, &runtime).await?;
+    let options = Options {
+        jobs: args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS),
+        tapes: tapes(args),
+        ..Options::default()
+    };
+    let jobs = jobs(&config, &installed, &environment, project, report, args, &options)?;
+
+    if args.dry_run {
+        let rows = DryRows::default();
+        let jobs = jobs.into_iter().map(Arc::new).collect();
+        let pumping = pump::run(jobs, Sink::Dry(rows.clone()), &options, context::log_partition);
+        let Some(run) = context::until_interrupted(pumping).await? else {
+            return Ok(Exit::Interrupted);
+        };
+        output::dry_run(common.format, &run, rows.take())?;
+        return Ok(run.outcome().into());
+    }
+
+    let target = context::database(common, Some(&config), &environment)?;
+    let store = context::connect(&target, options.jobs as u32 + 2).await?;
+    let writing = Writing {
+        format: common.format,
+        config: &config,
+        store: &store,
+        project,
+        report,
+        every: args.every,
+        options: &options,
+    };
+    let exit = writing.write(jobs).await;
+    store.close().await;
+    exit
+}
+
+fn asked_for(args: &RunArgs) -> Result<(&str, &str), Misuse> {
+    match (&args.project, &args.report_type) {
+        (Some(project), Some(report)) => Ok((project, report)),
+        (None, _) => Err(Misuse::new("--project is missing: name one, or ALL")),
+        (_, None) => Err(Misuse::new(
+            "--report-type is missing: `test-dashboard reports` shows what there is",
+        )),
+    }
+}
+
+fn tapes(args: &RunArgs) -> Tapes {
+    match (&args.record, &args.replay) {
+        (Some(folder), _) => Tapes::Record(folder.clone()),
+        (_, Some(folder)) => Tapes::Replay(folder.clone()),
+        _ => Tapes::Live,
+    }
+}
+
+/// What the arguments ask for, as jobs: one per project.
+fn jobs(
+    config: &Config,
+    installed: &Installed,
+    environment: &Environment,
+    project: &str,
+    report: &str,
+    args: &RunArgs,
+    options: &Options,
+) -> anyhow::Result<Vec<Job>> {
+    let (datasource, plugin, _) = installed.owner_of(report)?;
+    let projects = config.select_projects(project, datasource)?;
+    let source = Source::new(config, environment, datasource, plugin, !options.tapes.is_replay())?;
+    let masks = source.masks(&[])?;
+    let mut jobs = Vec::new();
+    for project in projects {
+        let cassette = options.tapes.cassette(&project, report)?;
+        let now = cassette.as_ref().and_then(Cassette::now).unwrap_or_else(jiff::Timestamp::now);
+        let window = match &cassette {
+            Some(cassette) if !args.days.are_named() && !args.full => cassette.window(),
+            _ => days::window(&args.days, now)?,
+        };
+        let tape = match cassette {
+            Some(cassette) => Tape::Replay(cassette),
+            None => options.tapes.live(&project, report, now, window, &masks),
+        };
+        let reading = ReadOptions { now, window, full: args.full, tape };
+        jobs.push(source.job(&project, report, reading)?);
+    }
+    Ok(jobs)
+}
