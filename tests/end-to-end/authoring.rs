@@ -241,6 +241,24 @@ fn the_example_without_the_sdk_is_a_plugin_like_any_other() {
     site.expect_good(&place, "gitlab.wasm", "pipelines", 10);
 }
 
+/// Each example stands alone, so it has a file of its own with how requests are made.
+#[test]
+fn the_examples_make_requests_as_new_projects_do() {
+    let place = Workplace::new("");
+    for (language, name, file) in
+        [("python", "circleci", "src/client.py"), ("javascript", "jira", "src/http.js")]
+    {
+        place.run(&["plugin", "new", name, "--language", language]).expect_code(0);
+        let written = std::fs::read_to_string(place.path(name).join(file)).unwrap();
+        let example = repository().join("examples").join(language).join(file);
+        assert!(
+            std::fs::read_to_string(&example).unwrap() == written,
+            "{} is not what `plugin new {name} --language {language}` writes: copy it",
+            example.display()
+        );
+    }
+}
+
 /// Programs that the build script uses, and no toolchain.
 const PLAIN_PROGRAMS: &[&str] =
     &["bash", "cat", "dirname", "env", "find", "grep", "mkdir", "sed", "sort", "tail", "tr"];
