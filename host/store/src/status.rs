@@ -7,6 +7,9 @@ use crate::full::ReportKey;
 use crate::history::{Outcome, time};
 use crate::{RunId, Store, StoreError};
 
+/// Which row is a report's.
+const WHICH: &str = "project = ? AND datasource = ? AND report = ?";
+
 /// How a report's part of a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportEnd {
@@ -64,7 +67,8 @@ pub struct OpenRun {
 }
 
 impl Store {
-    /// Records how a report's part of a run ended.
+    /// Records how a report's part of a run ended. Runs are in the order of their numbers: one
+    /// that began earlier and ends later hides nothing of what is known of the later one.
     ///
     /// # Errors
     ///
@@ -75,33 +79,28 @@ impl Store {
         key: &ReportKey,
         end: &ReportEnd,
     ) -> Result<(), StoreError> {
+        match self.record_report_once(run, key, end).await {
+            // The first two of a report that end at once both find nothing to change.
+            Err(error) if error.is_duplicate() => self.record_report_once(run, key, end).await,
+            done => done,
+        }
+    }
+
+    async fn record_report_once(
+        &self,
+        run: RunId,
+        key: &ReportKey,
+        end: &ReportEnd,
+    ) -> Result<(), StoreError> {
         let doing = format!("recording how {} {} ended in run {run}", key.project, key.report);
         let mut session = self.session().await?;
         session.begin(&doing).await?;
-        let good = match end.outcome {
-            Outcome::Succeeded => {
-                Some(GoodRun { run, started: end.started, rows_read: end.rows_read })
-            }
-            _ => last_good(&mut session, &doing, key).await?,
-        };
-        let delete =
-            "DELETE FROM report_status WHERE project = ? AND datasource = ? AND report = ?";
-        session.execute(&doing, delete, key.args()).await?;
-        let time = self.dialect.time_parameter();
-        let good_time = if good.is_some() { time } else { "NULL" };
-        let insert = format!(
-            "INSERT INTO report_status (project, datasource, report, run_id, outcome, error, \
-             good_run_id, good_rows_read, started_at, good_started_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, {time}, {good_time})"
-        );
-        let mut args = key.args();
-        args.extend([run.0.into(), end.outcome.as_str().into()]);
-        args.push(Arg::OptionalText(end.error.clone()));
-        args.push(Arg::OptionalInt(good.as_ref().map(|good| good.run.0)));
-        args.push(Arg::OptionalInt(good.as_ref().map(|good| good.rows_read.cast_signed())));
-        args.push(Arg::Time(end.started));
-        args.extend(good.map(|good| Arg::Time(good.started)));
-        session.execute(&doing, &insert, args).await?;
+        let known = format!("SELECT run_id FROM report_status WHERE {WHICH}");
+        if session.fetch(&doing, &known, key.args()).await?.is_empty() {
+            first_end(&mut session, &doing, run, key, end).await?;
+        } else {
+            later_end(&mut session, &doing, run, key, end).await?;
+        }
         session.commit(&doing).await
     }
 
@@ -194,14 +193,71 @@ impl Store {
     }
 }
 
+/// The first that is known of a report.
+async fn first_end(
+    session: &mut Session,
+    doing: &str,
+    run: RunId,
+    key: &ReportKey,
+    end: &ReportEnd,
+) -> Result<(), StoreError> {
+    let is_good = end.outcome == Outcome::Succeeded;
+    let time = session.dialect.time_parameter();
+    let good_time = if is_good { time } else { "NULL" };
+    let insert = format!(
+        "INSERT INTO report_status (project, datasource, report, run_id, outcome, error, \
+         good_run_id, good_rows_read, started_at, good_started_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, {time}, {good_time})"
+    );
+    let mut args = key.args();
+    args.extend([run.0.into(), end.outcome.as_str().into()]);
+    args.push(Arg::OptionalText(end.error.clone()));
+    args.push(Arg::OptionalInt(is_good.then_some(run.0)));
+    args.push(Arg::OptionalInt(is_good.then_some(end.rows_read.cast_signed())));
+    args.push(Arg::Time(end.started));
+    args.extend(is_good.then_some(Arg::Time(end.started)));
+    session.execute(doing, &insert, args).await.map(drop)
+}
+
+/// What was known stays where it is of a later run. Each is one statement that looks and
+/// writes, so that two runs that end at once leave the later one's, whichever is faster.
+async fn later_end(
+    session: &mut Session,
+    doing: &str,
+    run: RunId,
+    key: &ReportKey,
+    end: &ReportEnd,
+) -> Result<(), StoreError> {
+    let time = session.dialect.time_parameter();
+    let last = format!(
+        "UPDATE report_status SET run_id = ?, outcome = ?, error = ?, started_at = {time} \
+         WHERE {WHICH} AND run_id <= ?"
+    );
+    let mut args = vec![run.0.into(), end.outcome.as_str().into()];
+    args.extend([Arg::OptionalText(end.error.clone()), Arg::Time(end.started)]);
+    args.extend(key.args());
+    args.push(run.0.into());
+    session.execute(doing, &last, args).await?;
+    if end.outcome != Outcome::Succeeded {
+        return Ok(());
+    }
+    let good = format!(
+        "UPDATE report_status SET good_run_id = ?, good_rows_read = ?, good_started_at = {time} \
+         WHERE {WHICH} AND (good_run_id IS NULL OR good_run_id <= ?)"
+    );
+    let mut args = vec![run.0.into(), end.rows_read.cast_signed().into(), Arg::Time(end.started)];
+    args.extend(key.args());
+    args.push(run.0.into());
+    session.execute(doing, &good, args).await.map(drop)
+}
+
 async fn last_good(
     session: &mut Session,
     doing: &str,
     key: &ReportKey,
 ) -> Result<Option<GoodRun>, StoreError> {
     let sql = format!(
-        "SELECT good_run_id, {}, good_rows_read FROM report_status \
-         WHERE project = ? AND datasource = ? AND report = ?",
+        "SELECT good_run_id, {}, good_rows_read FROM report_status WHERE {WHICH}",
         session.dialect.time_as_text("good_started_at")
     );
     let rows = session.fetch(doing, &sql, key.args()).await?;

@@ -20,6 +20,8 @@ use test_dashboard_store::{
 
 on_every_database![
     the_last_good_run_outlives_those_that_failed,
+    a_slow_run_hides_nothing_of_one_that_began_after_it,
+    reports_that_end_at_once_are_all_recorded,
     reports_are_kept_apart,
     rejected_rows_wait_with_their_report,
     a_run_without_an_end_is_told,
@@ -63,6 +65,46 @@ async fn the_last_good_run_outlives_those_that_failed(db: Arc<Database>) {
     let better = read(&store, "issues", &end(6, Outcome::Succeeded)).await;
     let found = store.last_good(&report("issues")).await.unwrap().unwrap();
     assert_eq!((found.run, found.rows_read), (better, 106));
+}
+
+async fn a_slow_run_hides_nothing_of_one_that_began_after_it(db: Arc<Database>) {
+    let store = db.store().await;
+    let [slow, fast] = [start(&store).await, start(&store).await];
+    let issues = report("issues");
+    store.record_report(fast, &issues, &end(5, Outcome::Failed)).await.unwrap();
+    store.record_report(slow, &issues, &end(1, Outcome::Succeeded)).await.unwrap();
+    let [status] = &store.statuses().await.unwrap()[..] else { panic!("one report") };
+    assert_eq!((status.run, status.outcome), (fast, Outcome::Failed));
+    assert_eq!(status.started, end(5, Outcome::Failed).started);
+    assert_eq!(status.error.as_deref(), Some("minute 5: 🐞"));
+    let good = status.good.as_ref().map(|good| (good.run, good.rows_read));
+    assert_eq!(good, Some((slow, 101)), "it did read everything");
+
+    let [slow, fast] = [start(&store).await, start(&store).await];
+    store.record_report(fast, &issues, &end(8, Outcome::Succeeded)).await.unwrap();
+    for outcome in [Outcome::Succeeded, Outcome::Failed] {
+        store.record_report(slow, &issues, &end(7, outcome)).await.unwrap();
+        let [status] = &store.statuses().await.unwrap()[..] else { panic!("one report") };
+        assert_eq!((status.run, status.outcome), (fast, Outcome::Succeeded));
+        assert_eq!(status.good.as_ref().map(|good| good.run), Some(fast));
+        assert_eq!(status.error, None);
+    }
+}
+
+async fn reports_that_end_at_once_are_all_recorded(db: Arc<Database>) {
+    let store = db.store().await;
+    let mut runs = Vec::new();
+    for _ in 0..4 {
+        runs.push(start(&store).await);
+    }
+    let (good, last) = (end(1, Outcome::Succeeded), report("issues"));
+    let ends = runs.iter().map(|run| store.record_report(*run, &last, &good));
+    for recorded in futures::future::join_all(ends).await {
+        recorded.unwrap();
+    }
+    let [status] = &store.statuses().await.unwrap()[..] else { panic!("one report") };
+    let newest = *runs.last().unwrap();
+    assert_eq!((status.run, status.good.as_ref().unwrap().run), (newest, newest));
 }
 
 async fn reports_are_kept_apart(db: Arc<Database>) {
