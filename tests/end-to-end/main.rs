@@ -26,4 +26,5 @@ mod recording;
 mod restart;
 mod script_plugins;
 mod status;
+mod told;
 mod views;

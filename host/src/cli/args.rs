@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
 use crate::config::Every;
@@ -25,6 +25,27 @@ pub struct Cli {
     /// For every command.
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Cli {
+    /// Whether these arguments look like a run's, where they cannot be parsed: they name no
+    /// other command.
+    pub fn looks_like_a_run(arguments: &[String]) -> bool {
+        let command = Cli::command();
+        let other = |argument: &String| {
+            command.get_subcommands().any(|other| other.get_name() == argument) && argument != "run"
+        };
+        !arguments.iter().any(other)
+    }
+}
+
+/// The value of a flag in arguments that cannot be parsed.
+pub fn value_of(arguments: &[String], flag: &str) -> Option<String> {
+    let at = arguments.iter().position(|argument| argument.split('=').next() == Some(flag))?;
+    match arguments.get(at)?.split_once('=') {
+        Some((_, value)) => Some(value.to_string()),
+        None => arguments.get(at + 1).filter(|value| !value.starts_with('-')).cloned(),
+    }
 }
 
 /// Flags of every command.
@@ -123,6 +144,9 @@ pub struct RunArgs {
     /// Record answers to DIR/PROJECT/REPORT.har. Credentials are not in them.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Write what became of the run to a file, as JSON for a notifier; also when it fails.
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
 }
 
 impl RunArgs {
@@ -364,4 +388,27 @@ pub struct RemoveArgs {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_that_makes_no_sense_is_understood_in_part() {
+        let line = "run --project fenix --summary=out.json --num-days soon --every --jobs";
+        let arguments: Vec<String> = line.split(' ').map(String::from).collect();
+        assert!(Cli::looks_like_a_run(&arguments));
+        assert_eq!(value_of(&arguments, "--project").as_deref(), Some("fenix"));
+        assert_eq!(value_of(&arguments, "--summary").as_deref(), Some("out.json"));
+        for missing in ["--every", "--jobs", "--report-type"] {
+            assert_eq!(value_of(&arguments, missing), None, "{missing}");
+        }
+        assert!(!Cli::looks_like_a_run(&["status".into(), "--summary=README.md".into()]));
+    }
+
+    #[test]
+    fn the_command_line_is_declared_without_contradictions() {
+        Cli::command().debug_assert();
+    }
 }

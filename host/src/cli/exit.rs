@@ -28,6 +28,30 @@ impl Exit {
     pub fn of(error: &anyhow::Error) -> Self {
         if error.is::<Misuse>() { Exit::Misused } else { Exit::Failed }
     }
+
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Misused => 2,
+            Exit::PartlyFailed => 3,
+            Exit::NotDue => 4,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// What a summary calls a run that ended like this.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Exit::Done => "succeeded",
+            Exit::Failed => "failed",
+            Exit::Misused => "misused",
+            Exit::PartlyFailed => "partly-failed",
+            Exit::NotDue => "not-due",
+            Exit::Interrupted => "interrupted",
+        }
+    }
 }
 
 impl From<Outcome> for Exit {
@@ -43,13 +67,6 @@ impl From<Outcome> for Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Misused => 2,
-            Exit::PartlyFailed => 3,
-            Exit::NotDue => 4,
-            Exit::Interrupted => 130,
-        })
+        ExitCode::from(exit.code())
     }
 }

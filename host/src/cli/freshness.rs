@@ -8,7 +8,7 @@ use crate::pump::{Job, RunReport};
 
 /// How a job of a run ended.
 pub fn end_of(job: &Job, run: &RunReport, started: Timestamp) -> ReportEnd {
-    let mine = run.of(job);
+    let mine = run.of(&job.context().project, &job.request.report);
     let error = mine.failures().find_map(|failure| {
         let error = failure.error.as_ref()?;
         Some(format!("{}: {}", failure.partition, error.message))

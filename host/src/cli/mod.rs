@@ -27,7 +27,10 @@ use crate::misuse::Misuse;
 
 /// Runs the program and tells how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsable(&error),
+    };
     start_log(cli.common.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -46,6 +49,18 @@ pub fn main() -> ExitCode {
             Exit::of(&error).into()
         }
     }
+}
+
+/// The command line makes no sense, or asks for help.
+fn unparsable(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into()).collect();
+    if error.use_stderr() && Cli::looks_like_a_run(&arguments) {
+        run::misused(&arguments, error);
+    }
+    // Who does not read it needs no other answer.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Misused.into() } else { Exit::Done.into() }
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {

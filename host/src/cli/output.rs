@@ -1,6 +1,6 @@
 //! How a run is told: tables for a person, JSON for a program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -143,10 +143,11 @@ fn escaped(json: &str) -> String {
 
 /// A line per project and report.
 fn summary(run: &RunReport) -> Table {
-    let mut groups: BTreeMap<(&str, &str), Group> = BTreeMap::new();
-    for partition in &run.partitions {
-        groups.entry((&partition.project, &partition.report)).or_default().add(partition);
-    }
+    let keys: BTreeSet<(&str, &str)> = run
+        .partitions
+        .iter()
+        .map(|partition| (partition.project.as_str(), partition.report.as_str()))
+        .collect();
     let mut table = table([
         "project",
         "report",
@@ -159,52 +160,30 @@ fn summary(run: &RunReport) -> Table {
         "requests",
         "time",
     ]);
-    for ((project, report), group) in &groups {
-        let Tally { rows_new, rows_changed, rows_unchanged, rows_removed, .. } = group.tally;
+    for (project, report) in keys {
+        let mine = run.of(project, report);
+        let total = mine.total();
+        let Tally { rows_new, rows_changed, rows_unchanged, rows_removed, .. } = total;
         table.add_row([
-            (*project).to_string(),
-            (*report).to_string(),
-            group.partitions(),
+            project.to_string(),
+            report.to_string(),
+            partitions(mine.done().count(), mine.failures().count()),
             rows_new.to_string(),
             rows_changed.to_string(),
             rows_unchanged.to_string(),
             rows_removed.to_string(),
-            group.tally.rows_rejected.to_string(),
-            group.tally.requests.to_string(),
-            elapsed(group.elapsed),
+            total.rows_rejected.to_string(),
+            total.requests.to_string(),
+            elapsed(mine.elapsed()),
         ]);
     }
     right(&mut table, 2..10);
     table
 }
 
-#[derive(Default)]
-struct Group {
-    done: usize,
-    failed: usize,
-    tally: Tally,
-    elapsed: Duration,
-}
-
-impl Group {
-    fn add(&mut self, partition: &PartitionReport) {
-        // What is in parentheses is no partition of the plugin's, but can fail all the same.
-        if partition.error.is_some() {
-            self.failed += 1;
-        } else if !partition.partition.starts_with('(') {
-            self.done += 1;
-        }
-        self.tally += partition.tally;
-        self.elapsed += partition.elapsed;
-    }
-
-    fn partitions(&self) -> String {
-        if self.failed == 0 {
-            self.done.to_string()
-        } else {
-            format!("{}, {} failed", self.done, self.failed)
-        }
-    }
+/// How many partitions were read, and how many failed if any did.
+pub fn partitions(done: usize, failed: usize) -> String {
+    if failed == 0 { done.to_string() } else { format!("{done}, {failed} failed") }
 }
 
 /// A line per partition that failed.
@@ -231,7 +210,8 @@ fn verdict(run: &RunReport) -> String {
     }
 }
 
-fn elapsed(duration: Duration) -> String {
+/// A time that something took, such as `2.3 s`.
+pub fn elapsed(duration: Duration) -> String {
     if duration < Duration::from_secs(10) {
         format!("{:.1} s", duration.as_secs_f64())
     } else {

@@ -28,9 +28,14 @@ impl Every {
         last.is_none_or(|last| now.duration_since(last) >= self.0 - self.tolerance())
     }
 
+    /// The moment after which it should have been done again; none beyond the end of time.
+    pub fn late_after(self, last: Timestamp) -> Option<Timestamp> {
+        last.checked_add(self.0.checked_add(self.tolerance())?).ok()
+    }
+
     /// Whether it should have been done by now.
     pub fn is_late(self, last: Timestamp, now: Timestamp) -> bool {
-        now.duration_since(last) > self.0 + self.tolerance()
+        self.late_after(last).is_some_and(|moment| now > moment)
     }
 }
 
@@ -102,6 +107,7 @@ mod tests {
         let last = at("2026-03-01T03:00:00Z");
         assert!(!daily.is_late(last, at("2026-03-02T04:00:00Z")));
         assert!(daily.is_late(last, at("2026-03-02T06:00:00Z")));
+        assert_eq!(daily.late_after(last), Some(at("2026-03-02T05:24:00Z")));
     }
 
     #[test]

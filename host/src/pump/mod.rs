@@ -17,7 +17,7 @@ mod source;
 pub use full::make_full_if_due;
 pub use installed::{Installed, base_url_of, gate_options, load_one, settings_of};
 pub use job::{Job, Tapes, recording_file};
-pub use report::{PartitionReport, RunReport, Tally};
+pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
 pub use run::{Options, RECORDING, Selection, run};
 pub use sink::{DryRows, DryTable, Sink};
 pub use source::{ReadOptions, Source};

@@ -15,7 +15,7 @@ use test_dashboard_store::{CommitPoint, Counts, Reading, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::report::{PartitionFailure, PartitionReport};
+use super::report::{PartitionFailure, PartitionReport, RejectedRows};
 use super::sink::PartitionSink;
 use super::{Job, Sink, Tally};
 use crate::plugin::{Batch, PluginError, printable};
@@ -113,27 +113,48 @@ impl Attempts {
     }
 }
 
+/// What all attempts did together.
+#[derive(Default)]
+struct Done {
+    tally: Tally,
+    /// One for each table of which rows were rejected.
+    rejected: Vec<RejectedRows>,
+    cpu: Duration,
+}
+
+impl Done {
+    fn reject(&mut self, table: &str, reason: &str) {
+        self.tally.rows_rejected += 1;
+        match self.rejected.iter_mut().find(|rejected| rejected.table == table) {
+            Some(rejected) => rejected.count += 1,
+            None => self.rejected.push(RejectedRows {
+                table: table.to_string(),
+                reason: printable(reason),
+                count: 1,
+            }),
+        }
+    }
+}
+
 /// Pumps one partition to its end. Whatever happens is in the report.
 pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
-    let mut tally = Tally::default();
-    let mut cpu = Duration::ZERO;
+    let mut done = Done::default();
     let mut attempts = Attempts::default();
     let outcome = loop {
-        let attempt =
-            attempt_once(&job, &partition, &sink, &mut attempts, &mut tally, &mut cpu).await;
+        let attempt = attempt_once(&job, &partition, &sink, &mut attempts, &mut done).await;
         let Err(error) = attempt else { break Ok(()) };
         let Some(pause) = attempts.pause_after(&error) else { break Err(error) };
         tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
         tokio::time::sleep(pause).await;
     };
-    if tally.replaced_nuls > 0 {
+    if done.tally.replaced_nuls > 0 {
         tracing::warn!(
             "{} {}: {} characters U+0000 were replaced by U+FFFD",
             job.label(),
             partition.id,
-            tally.replaced_nuls
+            done.tally.replaced_nuls
         );
     }
     PartitionReport {
@@ -141,10 +162,11 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
         datasource: job.datasource.clone(),
         report: job.request.report.clone(),
         partition: partition.id,
-        tally,
+        tally: done.tally,
+        rejected: done.rejected,
         started,
         elapsed: clock.elapsed(),
-        cpu,
+        cpu: done.cpu,
         error: outcome.err().map(|error| PartitionFailure {
             kind: error.kind().to_string(),
             message: error.to_string(),
@@ -157,8 +179,7 @@ async fn attempt_once(
     partition: &Partition,
     sink: &Sink,
     attempts: &mut Attempts,
-    tally: &mut Tally,
-    cpu: &mut Duration,
+    done: &mut Done,
 ) -> Result<(), PartitionError> {
     let key = job.partition_key(&partition.id);
     let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
@@ -174,7 +195,7 @@ async fn attempt_once(
     // A set, because dropping it stops its task: a cancelled run leaves no plugin running.
     let mut reading = JoinSet::new();
     reading.spawn(read(Arc::clone(job), partition.clone(), checkpoint, session.clone(), sender));
-    let written = Writing::new(job, writer, tally).write_all(receiver).await;
+    let written = Writing::new(job, writer, done).write_all(receiver).await;
     if written.is_err() {
         reading.abort_all();
     }
@@ -184,10 +205,10 @@ async fn attempt_once(
         Some(Err(error)) => return Err(PartitionError::Task(error.to_string())),
         None => None,
     };
-    tally.requests += session.requests();
-    tally.response_bytes += session.response_bytes();
+    done.tally.requests += session.requests();
+    done.tally.response_bytes += session.response_bytes();
     if let Some(read) = read {
-        *cpu += read.cpu;
+        done.cpu += read.cpu;
         // The plugin's failure comes first: that its rows were not committed follows from it.
         read.outcome?;
     }
@@ -238,7 +259,7 @@ async fn read(
 struct Writing<'a> {
     job: &'a Job,
     writer: PartitionSink,
-    tally: &'a mut Tally,
+    done: &'a mut Done,
     validators: HashMap<String, Validator>,
     first_reject: Option<(String, String, String)>,
     /// What this attempt saw; the tally counts all attempts.
@@ -247,13 +268,13 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    fn new(job: &'a Job, writer: PartitionSink, tally: &'a mut Tally) -> Self {
+    fn new(job: &'a Job, writer: PartitionSink, done: &'a mut Done) -> Self {
         let validators = job
             .tables
             .iter()
             .map(|table| (table.name.clone(), Validator::new(Arc::clone(table))))
             .collect();
-        Writing { job, writer, tally, validators, first_reject: None, read: 0, rejected: 0 }
+        Writing { job, writer, done, validators, first_reject: None, read: 0, rejected: 0 }
     }
 
     async fn write_all(
@@ -286,6 +307,7 @@ impl<'a> Writing<'a> {
                 Ok(row) => rows.push(row),
                 Err(reject) => {
                     rejected += 1;
+                    self.done.reject(&reject.table, &reject.reason);
                     if self.first_reject.is_none() {
                         self.first_reject = Some((
                             reject.table.clone(),
@@ -297,9 +319,8 @@ impl<'a> Writing<'a> {
                 }
             }
         }
-        self.tally.replaced_nuls += validator.replaced_nuls() - nuls_before;
-        self.tally.rows_read += read;
-        self.tally.rows_rejected += rejected;
+        self.done.tally.replaced_nuls += validator.replaced_nuls() - nuls_before;
+        self.done.tally.rows_read += read;
         self.read += read;
         self.rejected += rejected;
         if !rows.is_empty() {
@@ -332,10 +353,11 @@ impl<'a> Writing<'a> {
         }
         let Counts { new, changed, unchanged, removed, .. } =
             self.writer.commit(checkpoint, point).await?;
-        self.tally.rows_new += new;
-        self.tally.rows_changed += changed;
-        self.tally.rows_unchanged += unchanged;
-        self.tally.rows_removed += removed;
+        let tally = &mut self.done.tally;
+        tally.rows_new += new;
+        tally.rows_changed += changed;
+        tally.rows_unchanged += unchanged;
+        tally.rows_removed += removed;
         Ok(())
     }
 }

@@ -5,8 +5,6 @@ use std::time::Duration;
 use serde::Serialize;
 use test_dashboard_store::{Outcome, PartitionKey, PartitionResult};
 
-use super::Job;
-
 /// What a partition, or a sum of them, did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -58,6 +56,8 @@ pub struct PartitionReport {
     /// What was read and written.
     #[serde(flatten)]
     pub tally: Tally,
+    /// The rows that broke their declaration, by table.
+    pub rejected: Vec<RejectedRows>,
     /// When it began.
     pub started: jiff::Timestamp,
     /// How long it took, in seconds.
@@ -68,6 +68,18 @@ pub struct PartitionReport {
     pub cpu: Duration,
     /// Why it failed, if it did.
     pub error: Option<PartitionFailure>,
+}
+
+/// Rows of one table that broke their declaration. They are counted in all attempts, as in
+/// the [`Tally`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedRows {
+    /// The table.
+    pub table: String,
+    /// What was wrong with the first of them, fit for a terminal.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// Why a partition failed.
@@ -134,23 +146,35 @@ impl RunReport {
         self.partitions.iter().filter(|partition| partition.error.is_some())
     }
 
-    /// The part of it that is about one job.
-    pub fn of(&self, job: &Job) -> RunReport {
+    /// The part of it that is about one report of one project.
+    pub fn of(&self, project: &str, report: &str) -> RunReport {
         let is_about = |partition: &&PartitionReport| {
-            partition.project == job.context().project && partition.report == job.request.report
+            partition.project == project && partition.report == report
         };
         let partitions = self.partitions.iter().filter(is_about).cloned().collect();
         RunReport { run: self.run, partitions }
     }
 
+    /// The partitions that were read to their end. What is in parentheses is no partition of
+    /// the plugin's.
+    pub fn done(&self) -> impl Iterator<Item = &PartitionReport> {
+        let is_done = |report: &&PartitionReport| {
+            report.error.is_none() && !report.partition.starts_with('(')
+        };
+        self.partitions.iter().filter(is_done)
+    }
+
+    /// The time that was spent on its partitions, one after the other.
+    pub fn elapsed(&self) -> Duration {
+        self.partitions.iter().map(|partition| partition.elapsed).sum()
+    }
+
     /// How it ended as a whole.
     pub fn outcome(&self) -> Outcome {
         let failed = self.failures().count();
-        // What is in parentheses is no partition of a plugin's.
-        let read = self.partitions.iter().filter(|report| !report.partition.starts_with('('));
         if failed == 0 {
             Outcome::Succeeded
-        } else if read.filter(|partition| partition.error.is_none()).count() > 0 {
+        } else if self.done().next().is_some() {
             Outcome::PartlyFailed
         } else {
             Outcome::Failed

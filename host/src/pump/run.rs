@@ -86,7 +86,12 @@ pub async fn run(
         let tape = close_tape(job, options);
         let full = match &sink {
             Sink::Store(store, run)
-                if options.selection.is_whole() && report.of(job).failures().next().is_none() =>
+                if options.selection.is_whole()
+                    && report
+                        .of(&job.context().project, &job.request.report)
+                        .failures()
+                        .next()
+                        .is_none() =>
             {
                 full::finish(job, partitions, store, *run).await
             }
@@ -183,6 +188,7 @@ pub(super) fn about(
         report: job.request.report.clone(),
         partition: partition.into(),
         tally,
+        rejected: Vec::new(),
         started,
         elapsed: Duration::ZERO,
         cpu: Duration::ZERO,

@@ -1,30 +1,65 @@
 //! `run`: reads a report and writes it to the database. The main job.
 
+mod account;
+mod ending;
+mod summary;
 mod write;
 
 use std::sync::Arc;
 
 use test_dashboard_egress::{Cassette, Tape};
 
-use super::args::{Common, RunArgs};
+use super::args::{self, Common, Format, RunArgs};
 use super::exit::Exit;
 use super::{context, days, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{self, DryRows, Installed, Job, Options, ReadOptions, Sink, Source, Tapes};
+use crate::pump::{
+    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Sink, Source, Tapes,
+};
+use account::Account;
+use summary::SummaryFile;
 use write::Writing;
 
 /// How many partitions are read at the same time when nothing else is said.
 const DEFAULT_JOBS: usize = 4;
 
-/// Does the run that the arguments ask for.
+/// Does the run that the arguments ask for, and tells what became of it.
 ///
 /// # Errors
 ///
 /// [`Misuse`] for what is wrong before anything was tried; else what made the whole run
 /// impossible. A partition's failure is no error here but an exit code.
 pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+    let mut account = Account::begin(args.project.clone(), args.report_type.clone());
+    let (file, outcome) = match args.summary.as_deref().map(SummaryFile::claim).transpose() {
+        Ok(file) => (file, pump(common, args, &mut account).await),
+        Err(misuse) => (None, Err(misuse.into())),
+    };
+    ending::tell(&account, file.as_ref(), outcome)
+}
+
+/// Tells of a run whose command line makes no sense, as far as what it says can be made out.
+pub fn misused(arguments: &[String], error: &clap::Error) {
+    let account = Account::begin(
+        args::value_of(arguments, "--project"),
+        args::value_of(arguments, "--report-type"),
+    );
+    let file = args::value_of(arguments, "--summary")
+        .and_then(|path| SummaryFile::claim(path.as_ref()).ok());
+    // What it comes to is told already: it is the error of the command line.
+    let _ = ending::tell(&account, file.as_ref(), Err(Misuse::new(in_short(error)).into()));
+}
+
+/// What is wrong with a command line, without the advice on how it is used.
+fn in_short(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    paragraph.trim_start_matches("error: ").trim_end().to_string()
+}
+
+async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let (project, report) = asked_for(args)?;
     let environment = Environment::of_process();
     let config = Config::load(common.config.as_deref())?;
@@ -36,20 +71,14 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
         ..Options::default()
     };
     let jobs = jobs(&config, &installed, &environment, project, report, args, &options)?;
-
+    account.plan(&jobs);
     if args.dry_run {
-        let rows = DryRows::default();
-        let jobs = jobs.into_iter().map(Arc::new).collect();
-        let pumping = pump::run(jobs, Sink::Dry(rows.clone()), &options, context::log_partition);
-        let Some(run) = context::until_interrupted(pumping).await? else {
-            return Ok(Exit::Interrupted);
-        };
-        output::dry_run(common.format, &run, rows.take())?;
-        return Ok(run.outcome().into());
+        return dry_run(common.format, jobs, &options, account).await;
     }
 
     let target = context::database(common, Some(&config), &environment)?;
     let store = context::connect(&target, options.jobs as u32 + 2).await?;
+    account.database = Some(store.name());
     let writing = Writing {
         format: common.format,
         config: &config,
@@ -59,9 +88,32 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
         every: args.every,
         options: &options,
     };
-    let exit = writing.write(jobs).await;
+    let exit = writing.write(jobs, account).await;
+    account.look_up_freshness(&config, &store).await;
     store.close().await;
     exit
+}
+
+/// Does everything but the writing, and shows the rows.
+async fn dry_run(
+    format: Format,
+    jobs: Vec<Job>,
+    options: &Options,
+    account: &mut Account,
+) -> anyhow::Result<Exit> {
+    let rows = DryRows::default();
+    let jobs = jobs.into_iter().map(Arc::new).collect();
+    let ended = async |partition: &PartitionReport| {
+        context::log_partition(partition).await;
+        account.pumped.partitions.push(partition.clone());
+    };
+    let pumping = pump::run(jobs, Sink::Dry(rows.clone()), options, ended);
+    if context::until_interrupted(pumping).await?.is_none() {
+        return Ok(Exit::Interrupted);
+    }
+    let run = &account.pumped;
+    output::dry_run(format, run, rows.take())?;
+    Ok(run.outcome().into())
 }
 
 fn asked_for(args: &RunArgs) -> Result<(&str, &str), Misuse> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_store::{NewRun, Outcome, Owner, RunEnd, RunId, Store, TableChange};
 
+use super::account::Account;
 use crate::cli::args::Format;
 use crate::cli::exit::Exit;
 use crate::cli::{context, freshness, output};
@@ -40,28 +41,31 @@ impl Writing<'_> {
     /// # Errors
     ///
     /// What made the whole run impossible. A partition's failure is no error but an exit code.
-    pub async fn write(&self, mut jobs: Vec<Job>) -> anyhow::Result<Exit> {
+    pub async fn write(&self, mut jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
         let store = self.store;
         for name in store.migrate().await? {
             tracing::info!("migrated the database: {name}");
         }
         if let Some(every) = self.every {
             jobs = only_due(store, jobs, every).await?;
+            account.leave_due(&jobs);
             if jobs.is_empty() {
                 return Ok(Exit::NotDue);
             }
         }
         self.prepare(&mut jobs).await?;
         let id = self.start().await?;
+        account.pumped.run = Some(id.0);
         let started = Timestamp::now();
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
         let sink = Sink::Store(store.clone(), id);
         let ended = async |partition: &PartitionReport| {
             context::log_partition(partition).await;
+            account.pumped.partitions.push(partition.clone());
             keep(store, id, partition).await;
         };
         let pumping = pump::run(jobs.clone(), sink, self.options, ended);
-        let Some(mut run) = context::until_interrupted(pumping).await? else {
+        if context::until_interrupted(pumping).await?.is_none() {
             for job in &jobs {
                 freshness::keep(store, id, job, &freshness::interrupted(started)).await;
             }
@@ -70,14 +74,14 @@ impl Writing<'_> {
                 "interrupted: what was committed stays, the rest was dropped; the next run goes on from there",
             );
             return Ok(Exit::Interrupted);
-        };
-        run.run = Some(id.0);
+        }
+        let run = &account.pumped;
         for job in &jobs {
-            freshness::keep(store, id, job, &freshness::end_of(job, &run, started)).await;
+            freshness::keep(store, id, job, &freshness::end_of(job, run, started)).await;
         }
         forget_old_runs(store, self.config).await;
         finish(store, id, run.outcome()).await;
-        output::run(self.format, &run, &store.name())?;
+        output::run(self.format, run, &store.name())?;
         Ok(run.outcome().into())
     }
 
