@@ -3,13 +3,14 @@
 HOST := target/debug/test-dashboard
 SOURCE_PLUGINS := bitrise github taskcluster testrail
 
-.PHONY: help demo test check-plugins lint plugins guests host release bench setup clean
+.PHONY: help demo test check-plugins lint lint-workflows plugins guests host release bench setup clean
 
 help:
 	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
 	@echo 'make test     all tests, against SQLite, PostgreSQL and MariaDB'
 	@echo 'make check-plugins  try the shipped plugins with all of their recordings'
 	@echo 'make lint     formatting and clippy, warnings are errors'
+	@echo 'make lint-workflows  the workflows and the scripts'
 	@echo 'make plugins  build the shipped plugins to target/plugins/'
 	@echo 'make release  build target/release/test-dashboard and the plugins'
 	@echo 'make bench    measure the pump against a mock API on loopback'
@@ -21,11 +22,15 @@ host: setup
 	@cargo build --quiet --package test-dashboard
 
 # The host makes the components: compiling is scripts/build-wasm's work.
-plugins: host
+define build-plugins
 	@mkdir -p target/plugins
 	@for plugin in $(SOURCE_PLUGINS); do \
 	    $(HOST) plugin build plugins/$$plugin --output target/plugins/$$plugin.wasm >/dev/null || exit 1; \
 	done
+endef
+
+plugins: host
+	$(build-plugins)
 
 # The plugins that misbehave, for the tests.
 guests: host
@@ -43,15 +48,20 @@ check-plugins: plugins
 	        --fixtures plugins/$$plugin/fixtures || exit 1; \
 	done
 
-test: plugins guests check-plugins
+test: lint-workflows plugins guests check-plugins
 	@scripts/test-databases scripts/author-toolchains cargo test --workspace --exclude test-dashboard-guests
 
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 
-release: plugins
-	cargo build --release --package test-dashboard
+lint-workflows:
+	@scripts/lint-workflows
+
+release: HOST := target/release/test-dashboard
+release: setup
+	cargo build --release --locked --package test-dashboard
+	$(build-plugins)
 
 bench: plugins
 	@scripts/bench

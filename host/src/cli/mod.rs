@@ -5,6 +5,8 @@ mod check;
 mod context;
 mod days;
 mod db;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod freshness;
 mod output;

@@ -1,0 +1,54 @@
+//! What the pages tell people to type is what the program takes.
+
+use clap::Parser as _;
+
+use super::args::Cli;
+
+const PAGES: [(&str, &str); 4] = [
+    ("README.md", include_str!("../../../README.md")),
+    ("docs/operating.md", include_str!("../../../docs/operating.md")),
+    ("docs/plugins.md", include_str!("../../../docs/plugins.md")),
+    ("docs/views.md", include_str!("../../../docs/views.md")),
+];
+
+/// The commands in a page's blocks of code, as words; what a shell would do with the rest of a
+/// line is cut off.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let page = page.replace("\\\n", " ");
+    let mut is_code = false;
+    let mut commands = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if is_code && line.trim_start().starts_with("test-dashboard ") {
+            let words = line.split_whitespace().take_while(|word| !is_of_the_shell(word));
+            commands.push(words.map(|word| word.replace(['\'', '"'], "")).collect());
+        }
+    }
+    commands
+}
+
+fn is_of_the_shell(word: &str) -> bool {
+    matches!(word, "|" | "||" | "&&" | ">" | ">>" | "<" | "2>&1") || word.starts_with('#')
+}
+
+#[test]
+fn every_command_in_the_pages_is_one_that_the_program_takes() {
+    for (page, text) in PAGES {
+        let commands = commands(text);
+        assert!(!commands.is_empty(), "{page} has no command: is it still read as it should be?");
+        for words in commands {
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{page} says `{}`: {error}", words.join(" "));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_command_that_the_program_does_not_take_is_found() {
+    let page = "```sh\ntest-dashboard status --lately \\\n    > status.txt # shows it\n```\n";
+    let commands = commands(page);
+    assert_eq!(commands, [["test-dashboard", "status", "--lately"]]);
+    assert!(Cli::try_parse_from(&commands[0]).is_err());
+}
