@@ -1,4 +1,4 @@
-//! What is told of a run to those who were not there: `--summary`.
+//! What is told of a run to those who were not there: `--summary`, `--log json`.
 
 use std::process::{Command, Stdio};
 
@@ -199,4 +199,47 @@ fn an_interrupted_run_is_summed_up_as_far_as_it_got() {
     assert_eq!((&summary["run"], &summary["exit_code"]), (&1.into(), &130.into()));
     assert_eq!(summary["outcome"], "interrupted");
     assert_eq!(summary["reports"][0]["outcome"], "interrupted", "{summary}");
+}
+
+/// What was logged, each line parsed.
+#[track_caller]
+fn logged(ended: &Ended) -> Vec<Value> {
+    let line = |line: &str| -> Value {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+        assert!(text(&value["timestamp"]).parse::<jiff::Timestamp>().is_ok(), "{line}");
+        assert!(["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text(&value["level"])));
+        assert!(value["message"].is_string(), "{line}");
+        value
+    };
+    ended.err.lines().map(line).collect()
+}
+
+#[test]
+fn a_log_for_a_program_is_json_in_every_line_whatever_happens() {
+    let place = guests("forges_lines", "", "");
+    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    for (code, arguments, level, says) in [
+        (3, &["-v"][..], "WARN", "hostile rows all: well"),
+        (3, &[], "ERROR", "hostile rows all: "),
+        (4, &["--every", "1d", "--project", "good"], "INFO", "not due: good rows"),
+        (1, &["--database", nowhere], "ERROR", "127.0.0.1:1"),
+        (2, &["--config", "none.toml"], "ERROR", "none.toml"),
+        (2, &["--num-days", "soon"], "ERROR", "invalid value 'soon' for '--num-days"),
+    ] {
+        let project: &[&str] = if arguments.contains(&"--project") { &[] } else { &ROWS[..2] };
+        let asked = [project, &ROWS[2..], arguments].concat();
+        for ended in [
+            place.run(&[&asked[..], &["--log", "json"]].concat()),
+            place.run_with(&asked, &[("TEST_DASHBOARD_LOG", "json")]),
+        ] {
+            let ended = ended.expect_code(code);
+            let lines = logged(&ended);
+            let is_told =
+                |line: &Value| line["level"] == level && text(&line["message"]).contains(says);
+            assert!(lines.iter().any(is_told), "{says:?} is not in {}", ended.err);
+        }
+    }
+    let answer = place.run(&["runs", "--log", "json", "--format", "json"]).expect_code(0);
+    assert_eq!(answer.json().as_array().unwrap().len(), 4);
+    assert_eq!(answer.err, "");
 }

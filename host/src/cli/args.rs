@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use super::log::LogFormat;
 use crate::config::Every;
-
 use crate::project::Language;
+
+/// How log lines are written, where the command line does not say it.
+const LOG_VARIABLE: &str = "TEST_DASHBOARD_LOG";
 
 /// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
 #[derive(Debug, Parser)]
@@ -48,6 +51,12 @@ pub fn value_of(arguments: &[String], flag: &str) -> Option<String> {
     }
 }
 
+/// Whether these arguments, which cannot be parsed, ask for a log of JSON lines.
+pub fn wants_json_log(arguments: &[String]) -> bool {
+    let asked = value_of(arguments, "--log").or_else(|| std::env::var(LOG_VARIABLE).ok());
+    asked.as_deref() == Some("json")
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub struct Common {
@@ -66,6 +75,16 @@ pub struct Common {
     /// How answers are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// How log lines and errors are written, on standard error.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "FORMAT",
+        env = LOG_VARIABLE
+    )]
+    pub log: LogFormat,
     /// Say more; twice for what libraries say too.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,

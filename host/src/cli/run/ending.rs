@@ -22,7 +22,7 @@ pub fn tell(
     match (file.map_or(Ok(()), |file| file.write(&summary)), &outcome) {
         (Err(error), Ok(Exit::Done | Exit::NotDue)) => Err(error.context("--summary")),
         (Err(error), _) => {
-            output::remark(format_args!("error: --summary: {error:#}"));
+            output::error(format_args!("--summary: {error:#}"));
             outcome
         }
         (Ok(()), _) => outcome,

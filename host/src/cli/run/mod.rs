@@ -53,7 +53,7 @@ pub fn misused(arguments: &[String], error: &clap::Error) {
 }
 
 /// What is wrong with a command line, without the advice on how it is used.
-fn in_short(error: &clap::Error) -> String {
+pub fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     paragraph.trim_start_matches("error: ").trim_end().to_string()
