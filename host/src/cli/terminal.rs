@@ -54,6 +54,11 @@ pub fn remark(level: Level, text: &str) {
     }
 }
 
+/// Gives GitHub's runner a command, which it reads from standard error as well.
+pub fn command(command: &str) {
+    to_stderr(&without_old_commands(command));
+}
+
 fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
@@ -110,7 +115,7 @@ fn harmless(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let line = |line: &str| {
-        let line = line.replace("##[", "## [");
+        let line = without_old_commands(line);
         let told = line.trim_start();
         match told.strip_prefix("::") {
             Some(rest) => format!("{}: :{rest}", &line[..line.len() - told.len()]),
@@ -118,6 +123,10 @@ fn harmless(text: &str) -> Cow<'_, str> {
         }
     };
     Cow::Owned(text.split_inclusive(['\n', '\r']).map(line).collect())
+}
+
+fn without_old_commands(line: &str) -> String {
+    line.replace("##[", "## [")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod account;
 mod ending;
+mod github;
 mod summary;
 mod write;
 
