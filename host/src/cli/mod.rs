@@ -1,6 +1,7 @@
 //! What a person types. The command line is declared in [`args`]; each command is a file.
 
 mod args;
+mod ask;
 mod check;
 mod context;
 mod days;
@@ -12,6 +13,7 @@ mod freshness;
 mod log;
 mod output;
 mod plugin;
+mod rejects;
 mod reports;
 mod run;
 mod runs;
@@ -91,6 +93,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Check(args)) => check::check(common, &args).await,
         Some(Command::Status(args)) => status::status(common, &args).await,
         Some(Command::Runs(args)) => runs::runs(common, &args).await,
+        Some(Command::Rejects { command }) => rejects::rejects(common, &command).await,
         Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
         Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
         Some(Command::Views { command: ViewsCommand::Bigquery(args) }) => {
