@@ -238,6 +238,8 @@ pub enum RejectsCommand {
     List(RejectsListArgs),
     /// Show one: what is wrong with it, where it came from, and the row itself.
     Show(RejectsShowArgs),
+    /// Read the partitions that they came from again, in full, and no others.
+    Retry(RejectsRetryArgs),
     /// Forget them without reading anything again.
     Discard(RejectsDiscardArgs),
 }
@@ -295,6 +297,17 @@ pub struct RejectsChoice {
     /// All that wait.
     #[arg(long, conflicts_with_all = ["project", "report", "partition", "table"])]
     pub all: bool,
+}
+
+/// Which rejected rows to try again.
+#[derive(Debug, Args)]
+pub struct RejectsRetryArgs {
+    /// Which.
+    #[command(flatten)]
+    pub choice: RejectsChoice,
+    /// How many partitions are read at the same time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
 }
 
 /// Which rejected rows to forget.

@@ -75,19 +75,24 @@ pub fn right(table: &mut Table, columns: std::ops::Range<usize>) {
 /// When standard output cannot be written to.
 pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()> {
     if format == Format::Json {
-        return json(&json!({
-            "run": run.run,
-            "outcome": run.outcome().to_string(),
-            "database": database,
-            "total": run.total(),
-            "partitions": run.partitions,
-        }));
+        return json(&run_json(run, database));
     }
     say!("{}", summary(run))?;
     failures(run)?;
     let number = run.run.map_or_else(String::new, |id| format!("run {id}: "));
     say!("{number}{} in {database}", verdict(run))?;
     Ok(())
+}
+
+/// A run that wrote to the database, for a program.
+pub fn run_json(run: &RunReport, database: &str) -> serde_json::Value {
+    json!({
+        "run": run.run,
+        "outcome": run.outcome().to_string(),
+        "database": database,
+        "total": run.total(),
+        "partitions": run.partitions,
+    })
 }
 
 /// Tells a dry run: its rows, and what would have been written.
@@ -259,9 +264,14 @@ fn cell(value: &Value) -> String {
 
 /// A text for one cell of a table: one line, cut where it is long.
 pub fn cut(text: &str) -> String {
+    cut_at(text, LONGEST_CELL)
+}
+
+/// The same, cut after so many characters.
+pub fn cut_at(text: &str, longest: usize) -> String {
     let mut line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CELL).collect();
-    if text.chars().nth(LONGEST_CELL).is_some() {
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect();
+    if text.chars().nth(longest).is_some() {
         line.push('…');
     }
     line

@@ -1,33 +1,38 @@
 //! `rejects list`: what waits.
 
 use serde_json::json;
-use test_dashboard_store::{Reject, RejectCount, RejectFilter, Store};
+use test_dashboard_store::{Reject, RejectCount, RejectFilter};
 
-use super::{short, to_json};
-use crate::cli::args::{Format, RejectsListArgs};
+use super::{open, short, to_json};
+use crate::cli::args::{Common, Format, RejectsListArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::plugin::printable;
 
 /// How many a person is shown when nothing else is said.
 const DEFAULT_LIMIT: u32 = 50;
+/// Where a reason is cut, in characters.
+const LONGEST_REASON: usize = 80;
 
 /// Shows the newest, and how many there are of each kind.
 ///
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn list(format: Format, store: &Store, args: &RejectsListArgs) -> anyhow::Result<Exit> {
+pub async fn list(common: &Common, args: &RejectsListArgs) -> anyhow::Result<Exit> {
+    let store = open(common).await?;
     let filter = RejectFilter::from(&args.of);
-    let limit = match format {
+    let limit = match common.format {
         Format::Human => Some(args.limit.unwrap_or(DEFAULT_LIMIT)),
         Format::Json => args.limit,
     };
     let rejects = store.rejects(&filter, limit).await?;
     let counts = store.reject_counts(&filter).await?;
-    match format {
+    let database = store.name();
+    store.close().await;
+    match common.format {
         Format::Json => tell_json(&rejects, &counts)?,
-        Format::Human => tell(&rejects, &counts, &store.name())?,
+        Format::Human => tell(&rejects, &counts, &database)?,
     }
     Ok(Exit::Done)
 }
@@ -54,7 +59,7 @@ fn tell(rejects: &[Reject], counts: &[RejectCount], database: &str) -> std::io::
                 &reject.key.report,
                 &reject.key.partition,
                 &reject.table,
-                &output::cut(&printable(&reject.reason)),
+                &output::cut_at(&printable(&reject.reason), LONGEST_REASON),
                 &reject.rejected.strftime("%Y-%m-%d %H:%M").to_string(),
                 &reject.run.to_string(),
             ]);

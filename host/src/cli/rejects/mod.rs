@@ -2,6 +2,7 @@
 
 mod discard;
 mod list;
+mod retry;
 mod show;
 
 use std::collections::BTreeMap;
@@ -26,17 +27,21 @@ const SHORTEST: usize = 4;
 ///
 /// The verb's.
 pub async fn rejects(common: &Common, command: &RejectsCommand) -> anyhow::Result<Exit> {
+    match command {
+        RejectsCommand::List(args) => list::list(common, args).await,
+        RejectsCommand::Show(args) => show::show(common, args).await,
+        RejectsCommand::Retry(args) => retry::retry(common, args).await,
+        RejectsCommand::Discard(args) => discard::discard(common, args).await,
+    }
+}
+
+/// The database, for a verb that needs no plugin.
+async fn open(common: &Common) -> anyhow::Result<Store> {
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
     let store = context::connect_existing(&target, 1).await?;
     store.migrate().await?;
-    let exit = match command {
-        RejectsCommand::List(args) => list::list(common.format, &store, args).await,
-        RejectsCommand::Show(args) => show::show(common.format, &store, args).await,
-        RejectsCommand::Discard(args) => discard::discard(common.format, &store, args).await,
-    };
-    store.close().await;
-    exit
+    Ok(store)
 }
 
 impl From<&RejectsOf> for RejectFilter {

@@ -1,9 +1,9 @@
 //! `rejects show`: all of one.
 
-use test_dashboard_store::{Reject, Store};
+use test_dashboard_store::Reject;
 
-use super::{one, short, to_json};
-use crate::cli::args::{Format, RejectsShowArgs};
+use super::{one, open, short, to_json};
+use crate::cli::args::{Common, Format, RejectsShowArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::cli::terminal;
@@ -15,9 +15,11 @@ use crate::plugin::printable;
 ///
 /// [`Misuse`](crate::misuse::Misuse) for an id that is none or means several; when there is no
 /// such row; when the database cannot be read.
-pub async fn show(format: Format, store: &Store, args: &RejectsShowArgs) -> anyhow::Result<Exit> {
-    let reject = one(store, &args.id).await?;
-    match format {
+pub async fn show(common: &Common, args: &RejectsShowArgs) -> anyhow::Result<Exit> {
+    let store = open(common).await?;
+    let reject = one(&store, &args.id).await?;
+    store.close().await;
+    match common.format {
         Format::Json => output::json(&to_json(&reject))?,
         Format::Human => tell(&reject)?,
     }
