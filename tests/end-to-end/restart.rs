@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::support::github::{GitHub, Issue, Paging, issues};
 use crate::support::tables::{Tables, assert_same, tables};
 use crate::support::testrail::{self, Project, TestRail};
-use crate::support::{Asked, Database, Ended, Kind, Workplace};
+use crate::support::{Asked, Database, Ended, Kind, Workplace, stay_clear_of_midnight};
 
 /// At least this many runs are killed, in each database.
 const KILLS: usize = 12;
@@ -142,15 +142,6 @@ fn many_issues() -> Vec<Issue> {
 
 fn project() -> Project {
     Project::of(&[700, 30, 251, 0, 500], 520, 45)
-}
-
-/// Coverage is counted per day: no test may begin on one and end on the next.
-pub fn stay_clear_of_midnight() {
-    let into_the_day = jiff::Timestamp::now().as_second().rem_euclid(86_400);
-    let left = Duration::from_secs(86_400 - into_the_day.unsigned_abs());
-    if left < Duration::from_secs(300) {
-        std::thread::sleep(left);
-    }
 }
 
 #[test]

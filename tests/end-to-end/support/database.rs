@@ -50,17 +50,24 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl Database {
     /// A fresh, empty database.
     pub fn new(kind: Kind) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("e2e_{}_{number}", std::process::id());
         if kind == Kind::Sqlite {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}", folder.path().join("test.sqlite").display());
             let _folder = Some(folder);
-            return Database { kind, server: String::new(), url, name, runtime, _folder };
+            let (server, name) = (String::new(), String::new());
+            return Database { kind, server, url, name, runtime, _folder };
         }
         let variable = if kind == Kind::Postgres { "TEST_POSTGRES_URL" } else { "TEST_MYSQL_URL" };
-        let server = std::env::var(variable).unwrap();
+        Self::on(kind, std::env::var(variable).unwrap())
+    }
+
+    /// A fresh, empty database on the server with this address.
+    pub fn on(kind: Kind, server: String) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e_{}_{number}", std::process::id());
         let mut url = url::Url::parse(&server).unwrap();
         url.set_path(&name);
         let url = url.to_string();

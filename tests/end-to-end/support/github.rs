@@ -42,7 +42,8 @@ impl Issue {
         }
     }
 
-    fn json(&self, repository: &str) -> Value {
+    /// As GitHub has it in its lists.
+    pub fn json(&self, repository: &str) -> Value {
         let mut json = json!({
             "id": 1_000_000 + self.number,
             "number": self.number,
@@ -226,7 +227,8 @@ fn next_page(asked: &Asked, next: &str) -> String {
     format!("http://{host}/repositories/{REPOSITORY}/issues?{}&{next}", kept.join("&"))
 }
 
-fn decoded(text: &str) -> String {
+/// A parameter of a query as it was meant.
+pub fn decoded(text: &str) -> String {
     let pair = format!("x={text}");
     url::form_urlencoded::parse(pair.as_bytes()).next().unwrap().1.into_owned()
 }
@@ -235,6 +237,7 @@ fn time(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).unwrap().to_string()
 }
 
-fn seconds(text: &str) -> i64 {
+/// Seconds since 1970.
+pub fn seconds(text: &str) -> i64 {
     text.parse::<jiff::Timestamp>().unwrap().as_second()
 }

@@ -6,15 +6,18 @@ mod database;
 mod demo;
 pub mod github;
 pub mod har;
+mod own_server;
 mod server;
 pub mod tables;
 pub mod testrail;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 pub use database::{Database, Kind};
 pub use demo::Demo;
+pub use own_server::OwnServer;
 pub use server::{Answer, Asked, Server};
 
 /// A file that `make` builds; says what to do when it is not there.
@@ -27,6 +30,15 @@ pub fn built(path: &str) -> PathBuf {
 /// The folder of the checkout.
 pub fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Some rows are counted per day: no test of those may begin on one and end on the next.
+pub fn stay_clear_of_midnight() {
+    let into_the_day = jiff::Timestamp::now().as_second().rem_euclid(86_400);
+    let left = Duration::from_secs(86_400 - into_the_day.unsigned_abs());
+    if left < Duration::from_secs(300) {
+        std::thread::sleep(left);
+    }
 }
 
 /// A folder in which the program is run, with its own configuration.

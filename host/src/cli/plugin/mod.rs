@@ -1,6 +1,7 @@
 //! `plugin`: what an author and an operator do with plugin files. A file per verb.
 
 mod add;
+mod ask;
 mod build;
 mod check;
 mod differences;
@@ -10,7 +11,6 @@ mod new;
 mod record;
 mod remove;
 mod shown;
-mod site;
 mod source;
 mod test;
 mod verify;

@@ -2,7 +2,6 @@
 
 mod account;
 mod ending;
-mod github;
 mod summary;
 mod write;
 
@@ -19,12 +18,12 @@ use crate::plugin::Runtime;
 use crate::pump::{
     self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Sink, Source, Tapes,
 };
-pub use account::Account;
+use account::Account;
 use summary::SummaryFile;
-pub use write::Writing;
+use write::Writing;
 
 /// How many partitions are read at the same time when nothing else is said.
-pub const DEFAULT_JOBS: usize = 4;
+const DEFAULT_JOBS: usize = 4;
 
 /// Does the run that the arguments ask for, and tells what became of it.
 ///
@@ -54,7 +53,7 @@ pub fn misused(arguments: &[String], error: &clap::Error) {
 }
 
 /// What is wrong with a command line, without the advice on how it is used.
-pub fn in_short(error: &clap::Error) -> String {
+fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     paragraph.trim_start_matches("error: ").trim_end().to_string()
@@ -81,18 +80,15 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
     let store = context::connect(&target, options.jobs as u32 + 2).await?;
     account.database = Some(store.name());
     let writing = Writing {
+        format: common.format,
         config: &config,
         store: &store,
         project,
         report,
-        command: format!("run --project {project} --report-type {report}"),
         every: args.every,
         options: &options,
     };
     let exit = writing.write(jobs, account).await;
-    if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
-        output::run(common.format, &account.pumped, &store.name())?;
-    }
     account.look_up_freshness(&config, &store).await;
     store.close().await;
     exit
