@@ -238,13 +238,15 @@ fn a_file_in_the_plugin_folder_that_was_not_added_does_not_run() {
         .expect_said("has no [plugins.guest]");
     let verified = place.0.run(&["plugin", "verify"]).expect_code(1);
     verified.expect_said("not pinned guest").expect_said("it was not added, and does not run");
+    place.0.run(&["plugin", "verify", "--allow-built"]).expect_code(1);
     // Elsewhere a file that is built from source runs as it is.
     let elsewhere = place.read("test-dashboard.toml");
     std::fs::copy(place.installed(), place.0.path("guest.wasm")).unwrap();
     place.0.configure(&elsewhere.replace("plugins/guest.wasm", "guest.wasm"));
     place.run().expect_code(0);
     let verified = place.0.run(&["plugin", "verify"]).expect_code(1);
-    verified.expect_said("not pinned guest").expect_said("it runs all the same");
+    verified.expect_said("built      guest").expect_said("runs all the same");
+    place.0.run(&["plugin", "verify", "--allow-built"]).expect_code(0);
 }
 
 #[test]
@@ -290,10 +292,7 @@ fn files_are_compared_without_being_loaded() {
     let told = place.0.run(&["plugin", "verify", "--format", "json"]).expect_code(1).json();
     let states: Vec<_> =
         told.as_array().unwrap().iter().map(|entry| (&entry["name"], &entry["state"])).collect();
-    assert_eq!(
-        serde_json::json!(states),
-        serde_json::json!([["guest", "ok"], ["other", "not-pinned"]])
-    );
+    assert_eq!(serde_json::json!(states), serde_json::json!([["guest", "ok"], ["other", "built"]]));
     let listed = place.0.run(&["plugin", "list", "--format", "json"]).expect_code(0).json();
     assert_eq!(listed, told);
     std::fs::remove_file(place.installed()).unwrap();

@@ -269,7 +269,7 @@ pub enum PluginCommand {
     /// Take an installed plugin away.
     Remove(RemoveArgs),
     /// Compare all installed plugins with the lock file.
-    Verify,
+    Verify(VerifyArgs),
 }
 
 /// What to begin.
@@ -378,6 +378,15 @@ pub struct AddArgs {
     /// Do not ask.
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// What may be there besides.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Take no offence at plugins that are built from source: files outside of the plugin
+    /// folder, which run without having been added.
+    #[arg(long)]
+    pub allow_built: bool,
 }
 
 /// What to take away.

@@ -20,8 +20,11 @@ pub enum Standing {
     Changed,
     /// It is not there.
     Missing,
-    /// The lock file does not know it.
+    /// The lock file does not know it, and it does not run.
     NotPinned,
+    /// The lock file does not know it, and it runs all the same: it is not in the plugin
+    /// folder, as what is built from source.
+    Built,
 }
 
 impl fmt::Display for Standing {
@@ -31,6 +34,7 @@ impl fmt::Display for Standing {
             Standing::Changed => "changed",
             Standing::Missing => "missing",
             Standing::NotPinned => "not pinned",
+            Standing::Built => "built",
         })
     }
 }
@@ -107,8 +111,11 @@ fn stand(
             (Standing::NotPinned, Some("it was not added, and does not run".into()))
         }
         (Ok(_), Some(Ok(_)), None) => (
-            Standing::NotPinned,
-            Some("it runs all the same, because it is not in the plugin folder".into()),
+            Standing::Built,
+            Some(
+                "it was not added, and runs all the same, because it is not in the plugin folder"
+                    .into(),
+            ),
         ),
     }
 }

@@ -34,6 +34,6 @@ pub async fn plugin(common: &Common, command: &PluginCommand) -> anyhow::Result<
         PluginCommand::Add(args) => add::add(common, args).await,
         PluginCommand::List => list::list(common).await,
         PluginCommand::Remove(args) => remove::remove(common, args).await,
-        PluginCommand::Verify => verify::verify(common).await,
+        PluginCommand::Verify(args) => verify::verify(common, args).await,
     }
 }

@@ -2,22 +2,27 @@
 
 use serde_json::json;
 
-use crate::cli::args::{Common, Format};
+use crate::cli::args::{Common, Format, VerifyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::Config;
 use crate::lock::{Entry, Lock, Standing, survey};
 use crate::plugin::printable;
 
-/// Compares the files, a line for each. Ends as failed unless all are what was added.
+/// Compares the files, a line for each. Ends as failed unless all are what was added, or, where
+/// that is allowed, are built from source.
 ///
 /// # Errors
 ///
 /// When the configuration or the lock file cannot be read.
-pub async fn verify(common: &Common) -> anyhow::Result<Exit> {
+pub async fn verify(common: &Common, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let config = Config::load_or_empty(common.config.as_deref())?;
     let entries = survey(&config, &Lock::of(&config)?);
-    let all_ok = entries.iter().all(|entry| entry.state == Standing::Ok);
+    let all_ok = entries.iter().all(|entry| match entry.state {
+        Standing::Ok => true,
+        Standing::Built => args.allow_built,
+        Standing::Changed | Standing::Missing | Standing::NotPinned => false,
+    });
     if common.format == Format::Json {
         output::json(&json!(entries))?;
     } else {
