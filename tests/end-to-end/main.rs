@@ -29,3 +29,4 @@ mod script_plugins;
 mod status;
 mod told;
 mod views;
+mod workflow;

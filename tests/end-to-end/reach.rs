@@ -8,61 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::github::{self, GitHub, Issue, Paging};
 use crate::support::tables::{assert_same, tables};
+use crate::support::user::{User, Way, database_name, quoted};
 use crate::support::{Asked, Database, Kind, Workplace};
 
 /// Nineteen pages, with a commit point after the tenth.
 const ISSUES: i64 = 1_850;
 const RUN: [&str; 4] = ["--project", "fenix", "--report-type", "issues"];
-
-/// A user of one test's own, who may do everything in one database.
-struct User<'a> {
-    database: &'a Database,
-    name: String,
-}
-
-impl<'a> User<'a> {
-    fn new(database: &'a Database, password: &str) -> Self {
-        let user = User { database, name: format!("u_{}", database_name(database)) };
-        let (name, base) = (user.quoted(), database_name(database));
-        match database.kind() {
-            Kind::Postgres => {
-                database.execute(&format!("CREATE USER {name} PASSWORD '{password}'"));
-                database.execute(&format!("ALTER DATABASE {base} OWNER TO {name}"));
-            }
-            _ => {
-                database.execute(&format!("CREATE USER {name} IDENTIFIED BY '{password}'"));
-                database.execute(&format!("GRANT ALL ON {base}.* TO {name}"));
-            }
-        }
-        user
-    }
-
-    fn quoted(&self) -> String {
-        quoted(self.database.kind(), &self.name)
-    }
-}
-
-impl Drop for User<'_> {
-    fn drop(&mut self) {
-        let name = self.quoted();
-        if self.database.kind() == Kind::Postgres {
-            let base = database_name(self.database);
-            self.database.execute(&format!("ALTER DATABASE {base} OWNER TO CURRENT_USER"));
-            self.database.execute(&format!("DROP OWNED BY {name} CASCADE"));
-        }
-        self.database.execute(&format!("DROP USER {name}"));
-    }
-}
-
-/// As statements name the user, who comes over the socket.
-fn quoted(kind: Kind, user: &str) -> String {
-    if kind == Kind::Postgres { user.to_string() } else { format!("{user}@localhost") }
-}
-
-fn database_name(database: &Database) -> String {
-    let url = url::Url::parse(&database.url).unwrap();
-    url.path().trim_start_matches('/').to_string()
-}
 
 /// The section of the configuration, with a program beside it that prints the token.
 fn section(database: &Database, socket: &str, user: &str) -> String {
@@ -92,7 +43,7 @@ fn a_run_outlives_its_token_and_a_connection_that_breaks() {
     for kind in Kind::all().into_iter().filter(|kind| *kind != Kind::Sqlite) {
         let database = Arc::new(Database::new(kind));
         let Some(socket) = database.socket() else { continue };
-        let user = User::new(&database, "first");
+        let user = User::new(&database, "first", Way::Socket);
         let place = Workplace::new("");
         write_program(&place);
         std::fs::write(place.path("token"), "first\n").unwrap();
@@ -132,7 +83,7 @@ fn a_run_outlives_its_token_and_a_connection_that_breaks() {
 fn expire(database: &Arc<Database>, user: String, token: PathBuf) -> impl Fn() + Sync + 'static {
     let database = Arc::clone(database);
     move || {
-        let name = quoted(database.kind(), &user);
+        let name = quoted(database.kind(), &user, Way::Socket);
         database.execute(&match database.kind() {
             Kind::Postgres => format!("ALTER USER {name} PASSWORD 'second'"),
             _ => format!("ALTER USER {name} IDENTIFIED BY 'second'"),

@@ -84,14 +84,23 @@ impl Database {
     /// The folder of the server's Unix socket. A server that scripts/test-databases has not
     /// started has none here, which is said, and is a failure under CI.
     pub fn socket(&self) -> Option<String> {
+        self.extra("SOCKET", "over a socket")
+    }
+
+    /// The folder with ca.pem, client.pem and client-key.pem, for a server as above.
+    pub fn tls(&self) -> Option<String> {
+        self.extra("TLS", "with certificates")
+    }
+
+    fn extra(&self, what: &str, how: &str) -> Option<String> {
         let engine = if self.kind == Kind::Postgres { "POSTGRES" } else { "MYSQL" };
-        let variable = format!("TEST_{engine}_SOCKET");
-        let socket = std::env::var(&variable).ok();
-        if socket.is_none() {
+        let variable = format!("TEST_{engine}_{what}");
+        let folder = std::env::var(&variable).ok();
+        if folder.is_none() {
             assert!(std::env::var_os("CI").is_none(), "{variable} is not set");
-            eprintln!("NOT RUN over a socket on {:?}: {variable} is not set", self.kind);
+            eprintln!("NOT RUN {how} on {:?}: {variable} is not set", self.kind);
         }
-        socket
+        folder
     }
 
     /// Breaks every connection to this database, as a server that restarts does. SQLite has

@@ -1,6 +1,7 @@
 //! What the tests share: a working folder with a configuration, the binary, databases of
 //! their own, and an API on loopback.
 
+pub mod actions;
 pub mod bombs;
 mod database;
 mod demo;
@@ -10,6 +11,7 @@ mod own_server;
 mod server;
 pub mod tables;
 pub mod testrail;
+pub mod user;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -12,6 +12,8 @@ pub struct Asked {
     pub target: String,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The body, which few requests have.
+    pub body: String,
 }
 
 impl Asked {
@@ -53,7 +55,7 @@ impl Server {
         let app = axum::Router::new().fallback(move |request: Request<Body>| {
             let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
             async move {
-                let asked = read(&request);
+                let asked = read(request).await;
                 log.lock().unwrap().push(asked.clone());
                 answer(&asked)
             }
@@ -100,11 +102,14 @@ impl Server {
     }
 }
 
-fn read(request: &Request<Body>) -> Asked {
+async fn read(request: Request<Body>) -> Asked {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     Asked {
-        target: request.uri().to_string(),
-        headers: request
-            .headers()
+        body: String::from_utf8_lossy(&body).into_owned(),
+        target: head.uri.to_string(),
+        headers: head
+            .headers
             .iter()
             .map(|(name, value)| {
                 (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())

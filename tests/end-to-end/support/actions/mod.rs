@@ -1,0 +1,281 @@
+//! Runs a workflow's job as GitHub does: its steps in order, each in a shell of its own, with the
+//! files through which a step tells the next ones something. What `uses:` an action is left out.
+
+mod expression;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+pub use expression::{Context, any, as_text};
+
+use super::{Ended, repository};
+
+/// A workflow, as it is in the repository.
+pub fn workflow(name: &str) -> Value {
+    let path = repository().join(".github/workflows").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The members of an object; none when there is nothing.
+pub fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+/// What a repository and a caller give a job.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    pub inputs: Map<String, Value>,
+    pub secrets: Map<String, Value>,
+    pub vars: Map<String, Value>,
+}
+
+impl Given {
+    /// With these, each as a text.
+    pub fn new(inputs: &[(&str, &str)], vars: &[(&str, &str)], secrets: &[(&str, &str)]) -> Self {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).into(), json!(value))).collect()
+        };
+        Given { inputs: map(inputs), secrets: map(secrets), vars: map(vars) }
+    }
+
+    /// With a further variable of the repository.
+    pub fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.insert(name.into(), json!(value));
+        self
+    }
+
+    /// With a further input.
+    pub fn input(mut self, name: &str, value: &str) -> Self {
+        self.inputs.insert(name.into(), json!(value));
+        self
+    }
+}
+
+/// How a job went.
+pub struct Job {
+    /// The steps that were done, by name.
+    pub steps: Vec<(String, Ended)>,
+    /// What the steps that use an action were given, by the action's name.
+    pub actions: BTreeMap<String, Map<String, Value>>,
+    /// The Markdown that the steps wrote for a person.
+    pub summary: String,
+    /// What the steps wrote for each other.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Job {
+    /// Whether all steps succeeded.
+    pub fn is_green(&self) -> bool {
+        self.steps.iter().all(|(_, ended)| ended.code == Some(0))
+    }
+
+    /// The step with this name.
+    #[track_caller]
+    pub fn step(&self, name: &str) -> &Ended {
+        let found = self.steps.iter().find(|(step, _)| step == name);
+        &found.unwrap_or_else(|| panic!("{name:?} was not done: {}", self.said())).1
+    }
+
+    /// Whether a step was done.
+    pub fn has(&self, name: &str) -> bool {
+        self.steps.iter().any(|(step, _)| step == name)
+    }
+
+    /// All that was said.
+    pub fn said(&self) -> String {
+        let step = |(name, ended): &(String, Ended)| {
+            format!("## {name} {:?}\n{}", ended.code, ended.said())
+        };
+        self.steps.iter().map(step).collect::<Vec<_>>().join("\n")
+    }
+
+    /// That it is green.
+    #[track_caller]
+    pub fn expect_green(self) -> Self {
+        assert!(self.is_green(), "{}", self.said());
+        self
+    }
+}
+
+/// A runner's machine: the checkout, and a folder for what is temporary.
+pub struct Runner {
+    folder: tempfile::TempDir,
+}
+
+impl Runner {
+    pub fn new() -> Self {
+        let runner = Runner { folder: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(runner.workspace()).unwrap();
+        runner
+    }
+
+    /// The checkout.
+    pub fn workspace(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// What lasts as long as a job.
+    pub fn temporary(&self) -> PathBuf {
+        self.folder.path().join("temporary")
+    }
+
+    /// Does the only job of a reusable workflow, for one combination of its matrix.
+    pub fn run(&self, workflow: &Value, given: &Given, matrix: &[(&str, &str)]) -> Job {
+        let _ = std::fs::remove_dir_all(self.temporary());
+        std::fs::create_dir(self.temporary()).unwrap();
+        let mut job = Running::new(self, workflow, given, matrix);
+        for step in job.definition["steps"].as_array().unwrap() {
+            job.step(step);
+        }
+        job.job
+    }
+}
+
+/// A job while it runs.
+struct Running<'a> {
+    runner: &'a Runner,
+    definition: &'a Value,
+    context: Context,
+    /// What the steps put before the `PATH`.
+    path: Vec<String>,
+    job: Job,
+}
+
+impl<'a> Running<'a> {
+    fn new(
+        runner: &'a Runner,
+        workflow: &'a Value,
+        given: &Given,
+        matrix: &[(&str, &str)],
+    ) -> Self {
+        assert_eq!(workflow["defaults"]["run"]["shell"], "bash");
+        let call = &workflow["on"]["workflow_call"];
+        let mut context = Context { values: Map::new(), has_failed: false };
+        let values = &mut context.values;
+        let matrix: Map<_, _> = matrix.iter().map(|(n, v)| ((*n).into(), json!(v))).collect();
+        values.insert("matrix".into(), matrix.into());
+        values.insert("vars".into(), given.vars.clone().into());
+        values.insert("github".into(), json!({"workspace": runner.workspace()}));
+        let mut secrets = Map::new();
+        for (name, _) in members(&call["secrets"]) {
+            secrets.insert(name.clone(), given.secrets.get(name).cloned().unwrap_or_default());
+        }
+        values.insert("secrets".into(), secrets.into());
+        let mut inputs = Map::new();
+        for (name, declared) in members(&call["inputs"]) {
+            let default = || match &declared["default"] {
+                Value::String(text) => any(text, &context),
+                other => other.clone(),
+            };
+            inputs.insert(name.clone(), given.inputs.get(name).cloned().unwrap_or_else(default));
+        }
+        for (name, _) in given.inputs.iter().chain(&given.secrets) {
+            assert!(
+                call["inputs"].get(name).is_some() || call["secrets"].get(name).is_some(),
+                "{name} is not declared"
+            );
+        }
+        context.values.insert("inputs".into(), inputs.into());
+        let (_, definition) = members(&workflow["jobs"]).next().unwrap();
+        let mut environment = Map::new();
+        for (name, value) in members(&definition["env"]) {
+            environment.insert(name.clone(), json!(template(value, &context)));
+        }
+        context.values.insert("env".into(), environment.into());
+        let job = Job {
+            steps: Vec::new(),
+            actions: BTreeMap::new(),
+            summary: String::new(),
+            environment: BTreeMap::new(),
+        };
+        Running { runner, definition, context, path: Vec::new(), job }
+    }
+
+    fn step(&mut self, step: &Value) {
+        if !expression::is_done(step["if"].as_str(), &self.context) {
+            return;
+        }
+        let name = step["name"].as_str().unwrap().to_string();
+        if let Some(action) = step["uses"].as_str() {
+            let with = members(&step["with"])
+                .map(|(name, value)| (name.clone(), json!(template(value, &self.context))));
+            let name = action.split('@').next().unwrap().to_string();
+            self.job.actions.insert(name, with.collect());
+            return;
+        }
+        let ended = self.shell(step);
+        self.context.has_failed |= ended.code != Some(0);
+        self.job.steps.push((name, ended));
+        self.read_files();
+    }
+
+    /// As GitHub runs `shell: bash`.
+    fn shell(&self, step: &Value) -> Ended {
+        let script = self.file("script.sh");
+        let text = step["run"].as_str().unwrap();
+        assert!(!text.contains("${{"), "an expression is a part of the script: {text}");
+        std::fs::write(&script, text).unwrap();
+        let mut shell = Command::new("bash");
+        shell.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(&script);
+        shell.current_dir(self.runner.workspace()).env_clear().env("PATH", self.search_path());
+        shell.envs([("CI", "true"), ("GITHUB_ACTIONS", "true"), ("RUNNER_OS", "Linux")]);
+        shell.envs([("GITHUB_RUN_ID", "4711"), ("GITHUB_REPOSITORY", "my-org/test-dashboard")]);
+        shell.env("HOME", self.runner.folder.path());
+        shell.env("RUNNER_TEMP", self.runner.temporary());
+        shell.env("GITHUB_WORKSPACE", self.runner.workspace());
+        for file in FILES {
+            let path = self.file(file);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            shell.env(file, path);
+        }
+        for (name, value) in members(&self.context.values["env"]) {
+            shell.env(name, as_text(value));
+        }
+        for (name, value) in members(&step["env"]) {
+            shell.env(name, template(value, &self.context));
+        }
+        Ended::new(shell.output().unwrap())
+    }
+
+    fn search_path(&self) -> String {
+        let own = std::env::var("PATH").unwrap();
+        let before = self.path.iter().rev().map(|folder| format!("{folder}:"));
+        before.collect::<String>() + &own
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.runner.folder.path().join(name)
+    }
+
+    /// What the step said to those after it.
+    fn read_files(&mut self) {
+        let [environment, folders, output, summary] =
+            FILES.map(|name| std::fs::read_to_string(self.file(name)).unwrap());
+        for line in environment.lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            self.context.values["env"][name] = json!(value);
+            self.job.environment.insert(name.into(), value.into());
+        }
+        assert!(folders.lines().all(|folder| Path::new(folder).is_absolute()), "{folders}");
+        self.path.extend(folders.lines().map(String::from));
+        assert_eq!(output, "", "outputs are not known here");
+        self.job.summary += &summary;
+    }
+}
+
+/// The files through which a step tells the next ones something.
+const FILES: [&str; 4] = ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"];
+
+/// A scalar of a workflow as text, its expressions replaced.
+fn template(value: &Value, context: &Context) -> String {
+    match value {
+        Value::String(text) => expression::text(text, context),
+        other => as_text(other),
+    }
+}

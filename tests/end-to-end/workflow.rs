@@ -1,0 +1,444 @@
+//! The workflows' own commands, as they stand in .github/workflows: run in their order, on real
+//! servers that are reached as Cloud SQL is, with the services on loopback.
+//!
+//! Left out are the steps that use an action: the checkout (the workspace is made here, with the
+//! configuration of deploy/ whose services are others), the cache (the program and the plugins are
+//! those that were built for the tests), and the login at Google. The auth proxy is downloaded as
+//! the workflow does it, from a server on loopback, and is a script that makes sockets appear where
+//! the real one does. build.yml, which compiles, is linted only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use toml_edit::DocumentMut;
+
+use crate::support::actions::{Given, Job, Runner, members, workflow};
+use crate::support::github::{self, GitHub};
+use crate::support::user::{User, Way, database_name};
+use crate::support::{Database, Demo, Ended, Kind, Server, built, repository};
+
+const INSTANCE: &str = "my-project:europe-west1:dash";
+const PASSWORD: &str = "a password that nobody may see";
+const TOKEN: &str = "ghp_a-token-that-nobody-may-see";
+const ISSUES: i64 = 150;
+const READ: &str = "Read the report";
+
+fn servers() -> impl Iterator<Item = Database> {
+    Kind::all().into_iter().filter(|kind| *kind != Kind::Sqlite).map(Database::new)
+}
+
+/// A checkout on a runner, whose configuration asks GitHub on loopback.
+fn checkout(github: &Server) -> Runner {
+    let runner = Runner::new();
+    let place = runner.workspace();
+    for folder in ["deploy", "target/release"] {
+        std::fs::create_dir_all(place.join(folder)).unwrap();
+    }
+    let program = place.join("target/release/test-dashboard");
+    symlink(env!("CARGO_BIN_EXE_test-dashboard"), program).unwrap();
+    let plugins = built("plugins/github.wasm");
+    symlink(plugins.parent().unwrap(), place.join("target/plugins")).unwrap();
+    symlink(repository().join("examples"), place.join("examples")).unwrap();
+    symlink(compiled_plugins(), place.join("target/cache")).unwrap();
+    let shipped = std::fs::read_to_string(repository().join("deploy/test-dashboard.toml")).unwrap();
+    let mut config: DocumentMut = shipped.parse().unwrap();
+    let datasource = &mut config["datasources"]["github"];
+    datasource["base-url"] = github.url.as_str().into();
+    datasource["allow-addresses"] = ["127.0.0.1"].into_iter().collect::<toml_edit::Array>().into();
+    datasource["requests-per-minute"] = 1_000_000.into();
+    std::fs::write(place.join("deploy/test-dashboard.toml"), config.to_string()).unwrap();
+    runner
+}
+
+/// Where the other tests keep theirs, too.
+fn compiled_plugins() -> std::path::PathBuf {
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(Into::into);
+    folder
+        .unwrap_or_else(|| std::path::PathBuf::from(std::env::var("HOME").unwrap()).join(".cache"))
+}
+
+/// The repository's variables for this database.
+fn variables(database: &Database, user: &User<'_>) -> Given {
+    let engine = if database.kind() == Kind::Postgres { "postgres" } else { "mysql" };
+    let inputs = [("binary", "the-key"), ("reports", "[\"issues\"]"), ("project", "fenix")];
+    let base = database_name(database);
+    let vars = [
+        ("CLOUD_SQL_DATABASE_ENGINE", engine),
+        ("CLOUD_SQL_DATABASE_NAME", &base),
+        ("CLOUD_SQL_DATABASE_USERNAME", &user.name),
+    ];
+    let secrets = [("CLOUD_SQL_DATABASE_PASSWORD", PASSWORD), ("DASHBOARD_GITHUB_TOKEN", TOKEN)];
+    Given::new(&inputs, &vars, &secrets)
+}
+
+/// Runs the job; whatever happened, no secret is in what anybody can read.
+fn pump(runner: &Runner, given: &Given) -> Job {
+    let workflow = workflow("pump.yml");
+    let job = runner.run(&workflow, given, &[("report", "issues"), ("shard", "1/1")]);
+    let summary = std::fs::read_to_string(summary(runner)).unwrap_or_default();
+    let told = format!("{}{}{summary}", job.said(), job.summary);
+    for (name, secret) in &given.secrets {
+        let secret = secret.as_str().unwrap();
+        assert!(!told.contains(secret), "{name} was told:\n{told}");
+    }
+    job
+}
+
+fn summary(runner: &Runner) -> std::path::PathBuf {
+    runner.temporary().join("summary.json")
+}
+
+fn summary_of(runner: &Runner) -> Value {
+    serde_json::from_slice(&std::fs::read(summary(runner)).unwrap()).unwrap()
+}
+
+/// The auth proxy's place: what it is asked for, and the digest of what is delivered.
+struct Proxy {
+    server: Server,
+    digest: String,
+}
+
+impl Proxy {
+    /// One that leads to the socket of this server.
+    fn of(database: &Database, socket: &str) -> Self {
+        let port = url::Url::parse(&database.url).unwrap().port().unwrap();
+        let make = match database.kind() {
+            Kind::Postgres => {
+                format!(
+                    "mkdir \"$place\" && ln -s '{socket}/.s.PGSQL.{port}' \"$place/.s.PGSQL.5432\""
+                )
+            }
+            _ => format!("ln -s '{socket}/mysqld.sock' \"$place\""),
+        };
+        Self::doing(&make)
+    }
+
+    /// One that does this with the place of the socket, and then waits for its end.
+    fn doing(make: &str) -> Self {
+        use sha2::Digest as _;
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --unix-socket ] || exit 2\nfolder=$2\n\
+             shift 2\necho \"the proxy: $*\"\nfor instance; do :; done\nplace=$folder/$instance\n\
+             sleep 0.3\n{make}\nexec sleep 600\n"
+        );
+        let digest = sha2::Sha256::digest(&script);
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let server = Server::start(move |_| Server::answer(200, &[], script.clone()));
+        Proxy { server, digest }
+    }
+
+    fn given(&self, given: Given) -> Given {
+        given
+            .var("CLOUD_SQL_INSTANCE", INSTANCE)
+            .var("CLOUD_SQL_PROXY_URL", &format!("{}/cloud-sql-proxy", self.server.url))
+            .var("CLOUD_SQL_PROXY_SHA256", &self.digest)
+    }
+}
+
+/// A process that has ended and that nobody has waited for yet does not run either.
+fn is_running(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
+#[test]
+fn through_the_proxy_rows_arrive_and_a_fortnightly_run_waits_for_its_time() {
+    for database in servers() {
+        let Some(socket) = database.socket() else { continue };
+        let user = User::new(&database, PASSWORD, Way::Socket);
+        let github = GitHub::start(github::issues(ISSUES));
+        let runner = checkout(&github.server);
+        let proxy = Proxy::of(&database, &socket);
+        let given = proxy.given(variables(&database, &user)).input("every", "14d");
+
+        let job = pump(&runner, &given).expect_green();
+        assert_eq!(issues_in(&database), ISSUES);
+        assert!(
+            github
+                .server
+                .asked()
+                .iter()
+                .all(|asked| { asked.header("authorization") == Some(&format!("Bearer {TOKEN}")) })
+        );
+        assert_eq!(summary_of(&runner)["outcome"], "succeeded");
+        assert!(job.step("Say how fresh it is").out.contains("fresh"), "{}", job.said());
+        assert!(!is_running(&job.environment["CLOUD_SQL_PROXY_PID"]), "the proxy still runs");
+        let actions: Vec<&String> = job.actions.keys().collect();
+        assert_eq!(
+            actions,
+            ["actions/cache/restore", "actions/checkout", "google-github-actions/auth"]
+        );
+        assert_eq!(job.actions["actions/cache/restore"]["key"], "the-key");
+
+        let asked = github.server.count();
+        let job = pump(&runner, &given).expect_green();
+        assert!(job.step(READ).out.contains("::notice title=Not due::"), "{}", job.said());
+        assert_eq!(summary_of(&runner)["outcome"], "not-due");
+        assert_eq!(github.server.count(), asked);
+    }
+}
+
+#[test]
+fn over_tls_a_failing_project_makes_the_job_red_and_leaves_the_others_rows() {
+    for database in servers() {
+        let Some(certificates) = database.tls() else { continue };
+        let user = User::new(&database, PASSWORD, Way::Certificate);
+        let github = GitHub::start(github::issues(ISSUES));
+        let slack = Server::start(|_| Server::answer(200, &[], "ok"));
+        let runner = checkout(&github.server);
+        let mut given = variables(&database, &user)
+            .input("project", "ALL")
+            .input("connection", "direct")
+            .var("CLOUD_SQL_DATABASE_HOST", "127.0.0.1");
+        let port = url::Url::parse(&database.url).unwrap().port().unwrap();
+        given = given.var("CLOUD_SQL_DATABASE_PORT", &port.to_string());
+        for (name, file) in [
+            ("CLOUD_SQL_SERVER_CA", "ca.pem"),
+            ("CLOUD_SQL_CLIENT_CERT", "client.pem"),
+            ("CLOUD_SQL_CLIENT_KEY", "client-key.pem"),
+        ] {
+            let text = std::fs::read_to_string(format!("{certificates}/{file}")).unwrap();
+            given.secrets.insert(name.into(), json!(text.trim_end()));
+        }
+        given.secrets.insert("SLACK_WEBHOOK_URL".into(), json!(format!("{}/hook", slack.url)));
+
+        // Of the five projects the service knows only the first.
+        let job = pump(&runner, &given);
+        assert_eq!(job.step(READ).code, Some(3), "{}", job.said());
+        assert_eq!(job.step("Say how fresh it is").code, Some(1), "{}", job.said());
+        assert_eq!(job.step("Tell Slack").code, Some(0), "{}", job.said());
+        assert_eq!(slack.asked()[0].target, "/hook");
+        assert_eq!(summary_of(&runner)["outcome"], "partly-failed");
+        assert_eq!(issues_in(&database), ISSUES);
+        assert!(!job.actions.contains_key("google-github-actions/auth"));
+        let key = &job.environment["CLOUD_SQL_DATABASE_TLS_KEY"];
+        assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+
+        // Without the certificate the server lets nobody in.
+        given.secrets.remove("CLOUD_SQL_CLIENT_CERT");
+        given.secrets.remove("CLOUD_SQL_CLIENT_KEY");
+        let job = pump(&runner, &given);
+        assert_eq!(job.step(READ).code, Some(1), "{}", job.said());
+        assert_eq!(summary_of(&runner)["outcome"], "failed");
+
+        // And nobody asks a server that need not prove who it is.
+        given.secrets.remove("CLOUD_SQL_SERVER_CA");
+        let job = pump(&runner, &given);
+        assert_eq!(job.step("Write the certificates").code, Some(1), "{}", job.said());
+        assert!(!job.has(READ) && !job.has("Say how fresh it is"));
+    }
+}
+
+#[test]
+fn a_plugin_that_was_not_added_ends_the_job_before_the_first_secret() {
+    let github = GitHub::start(Vec::new());
+    let runner = checkout(&github.server);
+    let place = runner.workspace().join("deploy");
+    std::fs::create_dir(place.join("plugins")).unwrap();
+    std::fs::copy(built("plugins/github.wasm"), place.join("plugins/github.wasm")).unwrap();
+    let config = std::fs::read_to_string(place.join("test-dashboard.toml")).unwrap();
+    let config = config.replace("../target/plugins/github.wasm", "plugins/github.wasm");
+    std::fs::write(place.join("test-dashboard.toml"), config).unwrap();
+    let workflow = workflow("pump.yml");
+    let job = runner.run(&workflow, &Given::default(), &[("report", "issues"), ("shard", "1/1")]);
+    assert_eq!(job.step("Verify the plugins").code, Some(1), "{}", job.said());
+    let done: Vec<&str> = job.steps.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(done, ["Verify the plugins", "Tell Slack"]);
+    assert_eq!(github.server.count(), 0);
+}
+
+#[test]
+fn a_proxy_that_is_another_file_or_makes_no_socket_ends_the_job() {
+    let github = GitHub::start(Vec::new());
+    let workflow = workflow("pump.yml");
+    let matrix = [("report", "issues"), ("shard", "1/1")];
+    let runner = checkout(&github.server);
+
+    let proxy = Proxy::doing("touch \"$HOME/ran\"");
+    let zeros = "0".repeat(64);
+    let given = proxy.given(Given::default()).var("CLOUD_SQL_PROXY_SHA256", &zeros);
+    let job = runner.run(&workflow, &given, &matrix);
+    assert_eq!(job.step("Fetch the auth proxy").code, Some(1), "{}", job.said());
+    assert!(!job.has("Start the auth proxy") && !job.has(READ));
+
+    let proxy = Proxy::doing("echo 'no permission: cloudsql.instances.get'; exit 1");
+    let given = proxy.given(Given::default()).var("CLOUD_SQL_LOGIN", "iam");
+    let given = given.var("CLOUD_SQL_ADDRESS", "private");
+    let job = runner.run(&workflow, &given, &matrix);
+    let start = job.step("Start the auth proxy");
+    assert_eq!(start.code, Some(1), "{}", job.said());
+    assert!(start.out.contains("no permission: cloudsql.instances.get"), "{}", start.said());
+    let asked = format!("the proxy: --auto-iam-authn --private-ip {INSTANCE}");
+    assert!(start.out.contains(&asked), "{}", start.said());
+    assert!(!job.has(READ));
+}
+
+fn issues_in(database: &Database) -> i64 {
+    let sql = match database.kind() {
+        Kind::Postgres => "SELECT COUNT(*) FROM github_issues",
+        _ => "SELECT CAST(COUNT(*) AS SIGNED) FROM github_issues",
+    };
+    database.number(sql)
+}
+
+/// What the schedules' workflows ask for: of each job the workflow, its inputs and its secrets.
+fn callers() -> Vec<(&'static str, Value)> {
+    let mut jobs = Vec::new();
+    for name in ["daily", "weekly", "fortnightly", "monthly", "manual"] {
+        let workflow = workflow(&format!("{name}.yml"));
+        for (_, job) in members(&workflow["jobs"]) {
+            if job["uses"] == "./.github/workflows/pump.yml" {
+                jobs.push((name, job.clone()));
+            }
+        }
+    }
+    jobs
+}
+
+fn deployed() -> DocumentMut {
+    let text = std::fs::read_to_string(repository().join("deploy/test-dashboard.toml")).unwrap();
+    text.parse().unwrap()
+}
+
+fn reports(job: &Value) -> Vec<String> {
+    serde_json::from_str(job["with"]["reports"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn every_report_has_a_schedule_and_status_knows_it() {
+    let config = deployed();
+    let mut scheduled: Vec<(String, &str)> = Vec::new();
+    for (name, job) in callers().into_iter().filter(|(name, _)| *name != "manual") {
+        let interval = match name {
+            "daily" => "1d",
+            "weekly" => "7d",
+            "fortnightly" => "14d",
+            _ => "31d",
+        };
+        let every = job["with"]["every"].as_str();
+        assert_eq!(every, (name == "fortnightly").then_some("14d"), "{name}");
+        scheduled.extend(reports(&job).into_iter().map(|report| (report, interval)));
+    }
+    let schedule = config["schedule"].as_table().unwrap();
+    let mut told: Vec<(String, &str)> =
+        schedule.iter().map(|(report, every)| (report.into(), every.as_str().unwrap())).collect();
+    scheduled.sort();
+    told.sort();
+    assert_eq!(scheduled, told);
+
+    let shipped: BTreeSet<String> = Demo::new().reports().into_iter().map(|(_, r)| r).collect();
+    let scheduled: BTreeSet<String> = scheduled.into_iter().map(|(report, _)| report).collect();
+    assert_eq!(scheduled, shipped);
+}
+
+/// The variables that a datasource of deploy/test-dashboard.toml wants, as secrets are called.
+fn secrets_of(datasource: &str) -> BTreeSet<String> {
+    let section = deployed()["datasources"][datasource].to_string();
+    let names = section.split("${").skip(1).map(|rest| rest.split(['}', ':']).next().unwrap());
+    // A secret's name cannot begin with GITHUB_.
+    names.map(|name| name.replace("GITHUB_", "DASHBOARD_GITHUB_")).collect()
+}
+
+#[test]
+fn a_job_is_given_the_secrets_of_its_own_service_only() {
+    let owner: BTreeMap<String, String> =
+        Demo::new().reports().into_iter().map(|(plugin, report)| (report, plugin)).collect();
+    for (name, job) in callers() {
+        let expected: BTreeSet<String> = if name == "manual" {
+            owner.values().flat_map(|plugin| secrets_of(plugin)).collect()
+        } else {
+            reports(&job).iter().flat_map(|report| secrets_of(&owner[report])).collect()
+        };
+        let is_common =
+            |secret: &str| secret.starts_with("CLOUD_SQL_") || secret.starts_with("SLACK_");
+        let given = members(&job["secrets"]).map(|(secret, _)| secret.clone());
+        let given: BTreeSet<String> = given.filter(|secret| !is_common(secret)).collect();
+        assert_eq!(given, expected, "{name}: {}", job["with"]["reports"]);
+    }
+}
+
+#[test]
+fn secrets_are_in_the_environment_of_the_steps_that_need_them_only() {
+    let workflow = workflow("pump.yml");
+    let (_, job) = members(&workflow["jobs"]).next().unwrap();
+    assert!(!job["env"].to_string().contains("secrets."), "{}", job["env"]);
+    let with_secrets: Vec<&str> = job["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step.to_string().contains("secrets."))
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    let expected = ["Write the certificates", READ, "Say how fresh it is", "Tell Slack"];
+    assert_eq!(with_secrets, expected);
+    assert!(!workflow_text("build.yml").contains("secrets."));
+}
+
+fn workflow_text(name: &str) -> String {
+    std::fs::read_to_string(repository().join(".github/workflows").join(name)).unwrap()
+}
+
+/// A Slack that keeps what it is told, and the script beside it.
+struct Slack {
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Slack {
+    fn new() -> Self {
+        let server = Server::start(|_| Server::answer(200, &[], "ok"));
+        Slack { server, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Runs the script over a summary; what was posted, if anything.
+    fn tell(&self, summary: Option<&Value>, notify: &str) -> Option<String> {
+        let file = self.folder.path().join("summary.json");
+        let _ = std::fs::remove_file(&file);
+        if let Some(summary) = summary {
+            std::fs::write(&file, summary.to_string()).unwrap();
+        }
+        let before = self.server.count();
+        let mut script = Command::new(repository().join("examples/notify/slack"));
+        script.arg(&file).env("SLACK_WEBHOOK_URL", format!("{}/secret", self.server.url));
+        script.env("NOTIFY", notify).env_remove("GITHUB_RUN_ID");
+        Ended::new(script.output().unwrap()).expect_code(0);
+        let asked = self.server.asked();
+        asked.get(before).map(|asked| {
+            let message: Value = serde_json::from_str(&asked.body).unwrap();
+            message["text"].as_str().unwrap().to_string()
+        })
+    }
+}
+
+#[test]
+fn slack_is_told_what_somebody_has_to_look_at() {
+    let slack = Slack::new();
+    let good = json!({
+        "run": 17, "project": "ALL", "report": "issues", "outcome": "succeeded", "error": null,
+        "reports": [{"project": "fenix", "failures": [], "rejected": []}],
+    });
+    assert_eq!(slack.tell(Some(&good), ""), None);
+    assert_eq!(
+        slack.tell(Some(&good), "always").as_deref(),
+        Some("issues of ALL: succeeded (run 17)")
+    );
+    let failure = |number| json!({"partition": format!("p{number}"), "kind": "auth", "message": "<!channel> & \"x\""});
+    let mut bad = good.clone();
+    bad["outcome"] = json!("partly-failed");
+    bad["reports"][0]["failures"] = (1..=11).map(failure).collect();
+    bad["reports"][0]["rejected"] =
+        json!([{"table": "github_issues", "reason": "too long", "count": 3}]);
+    let text = slack.tell(Some(&bad), "").unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "issues of ALL: partly-failed (run 17)");
+    assert_eq!(lines[1], "• fenix p1 (auth): &lt;!channel&gt; &amp; \"x\"");
+    assert_eq!((lines.len(), *lines.last().unwrap()), (12, "… and 2 more"));
+    let early = json!({"run": null, "project": "ALL", "report": "issues", "outcome": "misused",
+        "error": "there is no project", "reports": []});
+    let text = slack.tell(Some(&early), "").unwrap();
+    assert_eq!(text, "issues of ALL: misused\nthere is no project");
+    let text = slack.tell(None, "").unwrap();
+    assert_eq!(text, "A run of test-dashboard ended before it could say how.");
+}
