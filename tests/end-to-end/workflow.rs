@@ -163,6 +163,7 @@ fn through_the_proxy_rows_arrive_and_a_fortnightly_run_waits_for_its_time() {
                 .all(|asked| { asked.header("authorization") == Some(&format!("Bearer {TOKEN}")) })
         );
         assert_eq!(summary_of(&runner)["outcome"], "succeeded");
+        assert!(job.summary.contains("| fenix | "), "{}", job.summary);
         assert!(job.step("Say how fresh it is").out.contains("fresh"), "{}", job.said());
         assert!(!is_running(&job.environment["CLOUD_SQL_PROXY_PID"]), "the proxy still runs");
         let actions: Vec<&String> = job.actions.keys().collect();
@@ -211,6 +212,7 @@ fn over_tls_a_failing_project_makes_the_job_red_and_leaves_the_others_rows() {
         assert_eq!(job.step("Tell Slack").code, Some(0), "{}", job.said());
         assert_eq!(slack.asked()[0].target, "/hook");
         assert_eq!(summary_of(&runner)["outcome"], "partly-failed");
+        assert!(job.step(READ).said().contains("::error "), "{}", job.said());
         assert_eq!(issues_in(&database), ISSUES);
         assert!(!job.actions.contains_key("google-github-actions/auth"));
         let key = &job.environment["CLOUD_SQL_DATABASE_TLS_KEY"];
