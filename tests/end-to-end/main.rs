@@ -24,6 +24,7 @@ mod reach;
 mod real_recordings;
 mod record;
 mod recording;
+mod rejects;
 mod restart;
 mod script_plugins;
 mod status;

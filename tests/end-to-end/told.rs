@@ -1,4 +1,5 @@
-//! What is told of a run to those who were not there: `--summary`.
+//! What is told of a run to those who were not there: `--summary`, `--log json`, and what
+//! GitHub Actions shows of it.
 
 use std::process::{Command, Stdio};
 
@@ -199,4 +200,155 @@ fn an_interrupted_run_is_summed_up_as_far_as_it_got() {
     assert_eq!((&summary["run"], &summary["exit_code"]), (&1.into(), &130.into()));
     assert_eq!(summary["outcome"], "interrupted");
     assert_eq!(summary["reports"][0]["outcome"], "interrupted", "{summary}");
+}
+
+/// What was logged, each line parsed.
+#[track_caller]
+fn logged(ended: &Ended) -> Vec<Value> {
+    let line = |line: &str| -> Value {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+        assert!(text(&value["timestamp"]).parse::<jiff::Timestamp>().is_ok(), "{line}");
+        assert!(["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&text(&value["level"])));
+        assert!(value["message"].is_string(), "{line}");
+        value
+    };
+    ended.err.lines().map(line).collect()
+}
+
+#[test]
+fn a_log_for_a_program_is_json_in_every_line_whatever_happens() {
+    let place = guests("forges_lines", "", "");
+    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    for (code, arguments, level, says) in [
+        (3, &["-v"][..], "WARN", "hostile rows all: ::stop-commands::well"),
+        (3, &[], "ERROR", "hostile rows all: "),
+        (4, &["--every", "1d", "--project", "good"], "INFO", "not due: good rows"),
+        (1, &["--database", nowhere], "ERROR", "127.0.0.1:1"),
+        (2, &["--config", "none.toml"], "ERROR", "none.toml"),
+        (2, &["--num-days", "soon"], "ERROR", "invalid value 'soon' for '--num-days"),
+    ] {
+        let project: &[&str] = if arguments.contains(&"--project") { &[] } else { &ROWS[..2] };
+        let asked = [project, &ROWS[2..], arguments].concat();
+        for ended in [
+            place.run(&[&asked[..], &["--log", "json"]].concat()),
+            place.run_with(&asked, &[("TEST_DASHBOARD_LOG", "json")]),
+        ] {
+            let ended = ended.expect_code(code);
+            let lines = logged(&ended);
+            let is_told =
+                |line: &Value| line["level"] == level && text(&line["message"]).contains(says);
+            assert!(lines.iter().any(is_told), "{says:?} is not in {}", ended.err);
+        }
+    }
+    let answer = place.run(&["runs", "--log", "json", "--format", "json"]).expect_code(0);
+    assert_eq!(answer.json().as_array().unwrap().len(), 4);
+    assert_eq!(answer.err, "");
+}
+
+/// Runs it as a step of GitHub's: how it ended, and the step's summary.
+fn in_a_step(place: &Workplace, arguments: &[&str]) -> (Ended, String) {
+    let page = place.path("page.md");
+    std::fs::write(&page, "").unwrap();
+    let variables = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", page.to_str().unwrap())];
+    let ended = place.run_with(arguments, &variables);
+    (ended, std::fs::read_to_string(page).unwrap())
+}
+
+/// What GitHub's runner takes for a command.
+fn commands(ended: &Ended) -> Vec<String> {
+    assert!(!ended.said().contains("##["), "{}", ended.said());
+    let lines = ended.out.split(['\n', '\r']).chain(ended.err.split(['\n', '\r']));
+    lines.filter(|line| line.trim_start().starts_with("::")).map(String::from).collect()
+}
+
+#[test]
+fn failures_and_rejected_rows_are_annotations_and_a_page_of_the_step() {
+    let place = guests("fails_every_kind", "kind = \"auth\", at = \"plan\"", "");
+    let (ended, page) = in_a_step(&place, &ROWS);
+    assert_eq!(
+        commands(&ended.expect_code(3)),
+        ["::error title=hostile rows (plan)%3A auth::failing on purpose in plan: auth"]
+    );
+    for line in [
+        "### rows of ALL: **partly-failed**\n",
+        "| good | rows | succeeded | 1 | 3 | 0 | 0 | 0 | 0 | 0 |",
+        "| hostile | rows | **failed** | 0, 1 failed | 0 |",
+        "- **hostile rows** ` (plan) `, auth: ` failing on purpose in plan: auth `\n  Renew the",
+    ] {
+        assert!(page.contains(line), "{line:?} is not in {page}");
+    }
+
+    let place = guests("wrong_values", "", "max-rejected-share = 1.0");
+    let (ended, page) = in_a_step(&place, &ROWS);
+    let told = commands(&ended.expect_code(0));
+    let warning = "::warning title=hostile rows%3A rejected rows of guest_values::7 rows broke";
+    assert!(told.len() == 1 && told[0].starts_with(warning), "{told:?}");
+    assert!(page.contains("- **hostile rows**: 7 rows of ` guest_values ` broke"), "{page}");
+}
+
+#[test]
+fn an_error_of_the_whole_run_is_an_annotation_and_on_the_page() {
+    let place = guests("well_behaved", "behave = true", "");
+    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    for (arguments, code) in
+        [(&[&ROWS[..], &["--database", nowhere]].concat()[..], 1), (&["--project", "good"], 2)]
+    {
+        let (ended, page) = in_a_step(&place, arguments);
+        let ended = ended.expect_code(code);
+        let told = commands(&ended);
+        assert!(told.len() == 1 && told[0].starts_with("::error title="), "{told:?}");
+        assert!(page.contains(&format!("exit code {code}")), "{page}");
+        let error = ended.err.lines().find_map(|line| line.strip_prefix("error: ")).unwrap();
+        assert!(page.contains(&error[..30]) && told[0].contains(&error[..30]), "{page} {told:?}");
+    }
+}
+
+#[test]
+fn a_plugin_can_neither_give_the_runner_commands_nor_mark_up_the_page() {
+    for settings in ["", "at = \"row\"", "at = \"table\"", "kind = \"partition\""] {
+        let place = guests("forges_lines", settings, "");
+        for more in [&[][..], &["--dry-run"], &["--format", "json"]] {
+            let (ended, page) = in_a_step(&place, &[&ROWS[..], more].concat());
+            let told = commands(&ended);
+            let ours = ["::error title=hostile rows ", "::warning title=hostile rows%3A rejected"];
+            let is_ours = |command: &String| ours.iter().any(|ours| command.starts_with(ours));
+            assert!(told.iter().all(is_ours), "{told:?}");
+            assert_eq!(told.len(), if settings.contains("row") { 2 } else { 1 }, "{told:?}");
+            assert!(told[0].contains("forged line") && !told[0].contains(" %0A"), "{told:?}");
+            let line = page.lines().find(|line| line.contains("forged line")).unwrap();
+            // As code, which ends at as many backticks as it began with.
+            let fence = if line.contains("`<b>`") { " ``" } else { " `" };
+            let (before, _) = line.split_once("forged line").unwrap();
+            assert!(
+                line.ends_with(fence) && before.contains(&format!(": {}", fence.trim())),
+                "{line}"
+            );
+            assert!(!page.contains("\n::") && !page.contains("\n|  |"), "{page}");
+        }
+        for ended in [
+            place.run(&["reports"]),
+            place.run(&["runs", "1"]),
+            place.run(&["plugin", "inspect", built("guests/forges_lines.wasm").to_str().unwrap()]),
+        ] {
+            assert_eq!(commands(&ended), [] as [&str; 0], "{}", ended.said());
+        }
+    }
+}
+
+#[test]
+fn nobody_but_githubs_runner_is_told_in_its_language() {
+    let place = guests("forges_lines", "", "");
+    let page = place.path("page.md");
+    for variables in [
+        &[("GITHUB_STEP_SUMMARY", page.to_str().unwrap())][..],
+        &[("GITHUB_STEP_SUMMARY", page.to_str().unwrap()), ("GITHUB_ACTIONS", "false")],
+    ] {
+        let ended = place.run_with(&ROWS, variables);
+        assert_eq!(commands(&ended), [] as [&str; 0], "{}", ended.said());
+        assert!(!page.exists());
+    }
+    // Lines of JSON stay that; the page is another file.
+    let (ended, page) = in_a_step(&place, &[&ROWS[..], &["--log", "json"]].concat());
+    logged(&ended);
+    assert!(page.contains("**hostile rows**"), "{page}");
 }

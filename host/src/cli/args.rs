@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use super::log::LogFormat;
 use crate::config::Every;
-
 use crate::project::Language;
+
+/// How log lines are written, where the command line does not say it.
+const LOG_VARIABLE: &str = "TEST_DASHBOARD_LOG";
 
 /// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
 #[derive(Debug, Parser)]
@@ -48,6 +51,12 @@ pub fn value_of(arguments: &[String], flag: &str) -> Option<String> {
     }
 }
 
+/// Whether these arguments, which cannot be parsed, ask for a log of JSON lines.
+pub fn wants_json_log(arguments: &[String]) -> bool {
+    let asked = value_of(arguments, "--log").or_else(|| std::env::var(LOG_VARIABLE).ok());
+    asked.as_deref() == Some("json")
+}
+
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub struct Common {
@@ -66,6 +75,16 @@ pub struct Common {
     /// How answers are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// How log lines and errors are written, on standard error.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "FORMAT",
+        env = LOG_VARIABLE
+    )]
+    pub log: LogFormat,
     /// Say more; twice for what libraries say too.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -93,6 +112,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the history of runs, or one of them.
     Runs(RunsArgs),
+    /// Look at the rows that broke their declaration.
+    Rejects {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: RejectsCommand,
+    },
     /// Look after the database.
     Db {
         /// What to do with it.
@@ -204,6 +229,96 @@ pub struct RunsArgs {
     /// How many of the newest runs to show.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub limit: u32,
+}
+
+/// What to do with rejected rows.
+#[derive(Debug, Subcommand)]
+pub enum RejectsCommand {
+    /// Show those that wait, the newest first.
+    List(RejectsListArgs),
+    /// Show one: what is wrong with it, where it came from, and the row itself.
+    Show(RejectsShowArgs),
+    /// Read the partitions that they came from again, in full, and no others.
+    Retry(RejectsRetryArgs),
+    /// Forget them without reading anything again.
+    Discard(RejectsDiscardArgs),
+}
+
+/// Which rejected rows are meant.
+#[derive(Debug, Args)]
+pub struct RejectsOf {
+    /// Only those of this project.
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only those of this report.
+    #[arg(long, value_name = "REPORT", alias = "report-type")]
+    pub report: Option<String>,
+    /// Only those of this partition.
+    #[arg(long, value_name = "PARTITION")]
+    pub partition: Option<String>,
+    /// Only those that were meant for this table.
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+}
+
+/// Which rejected rows to show.
+#[derive(Debug, Args)]
+pub struct RejectsListArgs {
+    /// Which.
+    #[command(flatten)]
+    pub of: RejectsOf,
+    /// How many of the newest to show: 50 to a person and all to a program unless told.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+}
+
+/// Which rejected row to show.
+#[derive(Debug, Args)]
+pub struct RejectsShowArgs {
+    /// Its id, as `rejects list` shows it, or its beginning.
+    pub id: String,
+}
+
+/// Some rejected rows: by their ids, by what they are, or all.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(
+    ["ids", "project", "report", "partition", "table", "all"],
+))]
+pub struct RejectsChoice {
+    /// Their ids, as `rejects list` shows them, or their beginnings.
+    #[arg(
+        value_name = "ID",
+        conflicts_with_all = ["project", "report", "partition", "table", "all"]
+    )]
+    pub ids: Vec<String>,
+    /// Those that are all of this.
+    #[command(flatten)]
+    pub of: RejectsOf,
+    /// All that wait.
+    #[arg(long, conflicts_with_all = ["project", "report", "partition", "table"])]
+    pub all: bool,
+}
+
+/// Which rejected rows to try again.
+#[derive(Debug, Args)]
+pub struct RejectsRetryArgs {
+    /// Which.
+    #[command(flatten)]
+    pub choice: RejectsChoice,
+    /// How many partitions are read at the same time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+}
+
+/// Which rejected rows to forget.
+#[derive(Debug, Args)]
+pub struct RejectsDiscardArgs {
+    /// Which.
+    #[command(flatten)]
+    pub choice: RejectsChoice,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// What to do with the database.

@@ -1,6 +1,7 @@
 //! What a person types. The command line is declared in [`args`]; each command is a file.
 
 mod args;
+mod ask;
 mod check;
 mod context;
 mod days;
@@ -9,15 +10,17 @@ mod db;
 mod documented;
 mod exit;
 mod freshness;
+mod log;
 mod output;
 mod plugin;
+mod rejects;
 mod reports;
 mod run;
 mod runs;
 mod status;
+mod terminal;
 mod views;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -33,11 +36,11 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return unparsable(&error),
     };
-    start_log(cli.common.verbose);
+    log::start(cli.common.log, cli.common.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output::remark(format_args!("error: cannot start: {error}"));
+            output::error(format_args!("cannot start: {error}"));
             return Exit::Failed.into();
         }
     };
@@ -47,7 +50,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output::remark(format_args!("error: {error:#}"));
+            output::error(format_args!("{error:#}"));
             Exit::of(&error).into()
         }
     }
@@ -60,8 +63,13 @@ fn unparsable(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && Cli::looks_like_a_run(&arguments) {
         run::misused(&arguments, error);
     }
-    // Who does not read it needs no other answer.
-    let _ = error.print();
+    if error.use_stderr() && args::wants_json_log(&arguments) {
+        terminal::log_json();
+        output::error(run::in_short(error));
+    } else {
+        // Who does not read it needs no other answer.
+        let _ = error.print();
+    }
     if error.use_stderr() { Exit::Misused.into() } else { Exit::Done.into() }
 }
 
@@ -85,6 +93,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Check(args)) => check::check(common, &args).await,
         Some(Command::Status(args)) => status::status(common, &args).await,
         Some(Command::Runs(args)) => runs::runs(common, &args).await,
+        Some(Command::Rejects { command }) => rejects::rejects(common, &command).await,
         Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
         Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
         Some(Command::Views { command: ViewsCommand::Bigquery(args) }) => {
@@ -92,30 +101,4 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         }
         Some(Command::Plugin { command }) => plugin::plugin(common, &command).await,
     }
-}
-
-/// Log lines go to standard error; what a command answers goes to standard output.
-/// `RUST_LOG` wins over `-v`.
-fn start_log(verbose: u8) {
-    use tracing_subscriber::EnvFilter;
-    let default = match verbose {
-        // A merge of many rows may take a second; sqlx would warn of it with the whole SQL.
-        0 => {
-            "warn,sqlx=error,test_dashboard=info,test_dashboard_store=info,test_dashboard_egress=info"
-        }
-        1 => {
-            "info,sqlx=error,test_dashboard=debug,test_dashboard_store=debug,test_dashboard_egress=debug"
-        }
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .without_time()
-        // A line that cannot be written is told nobody: telling it would panic.
-        .log_internal_errors(false)
-        .init();
 }

@@ -1,15 +1,16 @@
 //! How a run is told: tables for a person, JSON for a program.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde_json::json;
 use test_dashboard_model::Value;
+use tracing::Level;
 
 use super::args::Format;
-use crate::plugin::{is_printable, printable};
+use super::terminal;
+use crate::plugin::printable;
 use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
 
 /// How many rows of each table a dry run shows a person.
@@ -30,7 +31,7 @@ pub(super) use say;
 ///
 /// When standard output cannot be written to, unless nobody reads it any more.
 pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
+    match terminal::answer(text) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -39,7 +40,12 @@ pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
 /// Prints a line on standard error. When that fails there is nobody left to tell;
 /// `eprintln!` would panic.
 pub fn remark(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    terminal::remark(Level::INFO, &text.to_string());
+}
+
+/// Prints what went wrong on standard error.
+pub fn error(text: impl std::fmt::Display) {
+    terminal::remark(Level::ERROR, &text.to_string());
 }
 
 /// One line below the header, and nothing else.
@@ -69,19 +75,24 @@ pub fn right(table: &mut Table, columns: std::ops::Range<usize>) {
 /// When standard output cannot be written to.
 pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()> {
     if format == Format::Json {
-        return json(&json!({
-            "run": run.run,
-            "outcome": run.outcome().to_string(),
-            "database": database,
-            "total": run.total(),
-            "partitions": run.partitions,
-        }));
+        return json(&run_json(run, database));
     }
     say!("{}", summary(run))?;
     failures(run)?;
     let number = run.run.map_or_else(String::new, |id| format!("run {id}: "));
     say!("{number}{} in {database}", verdict(run))?;
     Ok(())
+}
+
+/// A run that wrote to the database, for a program.
+pub fn run_json(run: &RunReport, database: &str) -> serde_json::Value {
+    json!({
+        "run": run.run,
+        "outcome": run.outcome().to_string(),
+        "database": database,
+        "total": run.total(),
+        "partitions": run.partitions,
+    })
 }
 
 /// Tells a dry run: its rows, and what would have been written.
@@ -123,22 +134,8 @@ pub fn dry_run(
 ///
 /// When standard output cannot be written to.
 pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
-    say!("{}", escaped(&serde_json::to_string_pretty(value)?))?;
+    say!("{}", terminal::escaped(&serde_json::to_string_pretty(value)?))?;
     Ok(())
-}
-
-/// JSON that a terminal can be shown: what would steer it is escaped, which within a string
-/// means the same, and beside strings there is nothing of that kind.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && !is_printable(c) {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }
 
 /// A line per project and report.
@@ -267,23 +264,15 @@ fn cell(value: &Value) -> String {
 
 /// A text for one cell of a table: one line, cut where it is long.
 pub fn cut(text: &str) -> String {
+    cut_at(text, LONGEST_CELL)
+}
+
+/// The same, cut after so many characters.
+pub fn cut_at(text: &str, longest: usize) -> String {
     let mut line: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_CELL).collect();
-    if text.chars().nth(LONGEST_CELL).is_some() {
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect();
+    if text.chars().nth(longest).is_some() {
         line.push('…');
     }
     line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_cannot_steer_the_terminal_and_means_the_same() {
-        let value = json!({ "a\u{9b}": "x\u{202e}y\u{1b}[2J\nz\u{7f} 🐞" });
-        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!text.chars().any(|c| c != '\n' && !is_printable(c)), "{text:?}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-    }
 }

@@ -26,7 +26,7 @@ pub async fn reports(common: &Common) -> anyhow::Result<Exit> {
         let plugin = match plugin {
             Ok(plugin) => plugin,
             Err(error) => {
-                output::remark(format_args!("error: {name}: {error}"));
+                output::error(format_args!("{name}: {error}"));
                 exit = Exit::Failed;
                 continue;
             }

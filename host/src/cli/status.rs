@@ -138,6 +138,10 @@ fn tell(
         let error = error.as_deref().unwrap_or("");
         say!("{outcome} {} {} in run {run}: {error}", key.project, key.report)?;
     }
+    let rejected: u64 = lines.iter().map(|line| line.status.rejected).sum();
+    if rejected > 0 {
+        say!("rejected rows wait: {rejected}; `test-dashboard rejects list` shows them")?;
+    }
     for report in never {
         say!("late {report}: it is scheduled, and no project was ever read")?;
     }

@@ -18,6 +18,6 @@ pub use full::make_full_if_due;
 pub use installed::{Installed, base_url_of, gate_options, load_one, settings_of};
 pub use job::{Job, Tapes, recording_file};
 pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
-pub use run::{Options, RECORDING, Selection, run};
+pub use run::{Options, PLAN, RECORDING, Selection, run};
 pub use sink::{DryRows, DryTable, Sink};
 pub use source::{ReadOptions, Source};

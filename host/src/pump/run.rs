@@ -52,7 +52,7 @@ impl Selection {
     }
 
     /// Whether a run of it has seen all there is, so that what it did not see is gone.
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         matches!(self, Selection::All)
     }
 }

@@ -10,6 +10,7 @@ use crate::connection::{Arg, Session};
 use crate::dialect::quote;
 use crate::history::time;
 use crate::merge::PARTITION;
+use crate::rejected::delete;
 use crate::{RunId, Store, StoreError};
 
 /// A report of a project, across its partitions.
@@ -49,8 +50,9 @@ impl Store {
 
     /// Ends a full reading of a report, in one transaction: it is on record, and with
     /// `planned`, the ids of all the partitions there are, the rows of other partitions of the
-    /// report are removed from its merge tables, together with their checkpoints. Snapshot
-    /// tables keep them: there they are the history. Returns how many rows were removed.
+    /// report are removed from its merge tables, together with their checkpoints and rejected
+    /// rows. Snapshot tables keep them, and what was rejected for them stays: there they are
+    /// the history. Returns how many rows were removed.
     ///
     /// # Errors
     ///
@@ -107,6 +109,7 @@ async fn end(
             removed += remove_unplanned(session, doing, key, &table.name, planned).await?;
         }
         forget_unplanned(session, doing, key, planned).await?;
+        forget_unplanned_rejects(session, doing, key, tables, planned).await?;
     }
     let delete = "DELETE FROM full_runs WHERE project = ? AND datasource = ? AND report = ?";
     session.execute(doing, delete, key.args()).await?;
@@ -163,4 +166,25 @@ async fn forget_unplanned(
         }
     }
     Ok(())
+}
+
+async fn forget_unplanned_rejects(
+    session: &mut Session,
+    doing: &str,
+    key: &ReportKey,
+    tables: &[Arc<Table>],
+    planned: &[String],
+) -> Result<(), StoreError> {
+    let sql = "SELECT digest, partition_id, table_name FROM rejected_rows \
+               WHERE project = ? AND datasource = ? AND report = ? ORDER BY digest";
+    let mut digests = Vec::new();
+    for row in session.fetch(doing, sql, key.args()).await? {
+        let read = row.text(0).and_then(|digest| Ok((digest, row.text(1)?, row.text(2)?)));
+        let (digest, partition, table) = read.map_err(|error| session.failed(doing, error))?;
+        let is_history = tables.iter().any(|t| t.name == table && t.mode == TableMode::Snapshot);
+        if !is_history && !planned.contains(&partition) {
+            digests.push(digest);
+        }
+    }
+    delete(session, doing, &digests).await.map(drop)
 }

@@ -36,6 +36,7 @@ mod target;
 mod tls;
 mod tunnel;
 mod views;
+mod waiting;
 mod writer;
 
 pub use catalogue::{Owner, TableChange, TableStatus};
@@ -52,4 +53,5 @@ pub use store::Store;
 pub use target::{Engine, Server, Target};
 pub use tls::{Tls, TlsMode};
 pub use views::bigquery;
+pub use waiting::{Reject, RejectCount, RejectFilter};
 pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};

@@ -14,7 +14,7 @@ const MAX_ROWS: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
 /// The greatest part of one rejected row that is kept, in bytes.
 const MAX_ROW: usize = 64 << 10;
-/// Rows in one INSERT.
+/// Rows in one statement.
 const CHUNK: usize = 200;
 
 /// The rejected rows since the last commit.
@@ -47,14 +47,20 @@ impl Rejected {
         self.count
     }
 
-    /// Writes them, within a transaction. A reject that is there already is replaced, so that
-    /// it tells the run that saw it last.
+    /// Whether all of them were kept.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.count == self.rows.len() as u64
+    }
+
+    /// Writes them, within a transaction, and forgets the `outdated`. A reject that is there
+    /// already is replaced, so that it tells the run that saw it last.
     pub(crate) async fn write(
         &self,
         session: &mut Session,
         run: RunId,
         key: &PartitionKey,
         now: Timestamp,
+        mut outdated: Vec<String>,
     ) -> Result<(), StoreError> {
         let doing = format!("writing the rejected rows of {key}");
         let by_digest: HashMap<String, &RejectedRow> =
@@ -62,11 +68,11 @@ impl Rejected {
         let mut rows: Vec<_> = by_digest.into_iter().collect();
         // One order for all hosts, so that two of them wait for each other rather than lock up.
         rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        outdated.extend(rows.iter().map(|(digest, _)| digest.clone()));
+        outdated.sort_unstable();
+        outdated.dedup();
+        delete(session, &doing, &outdated).await?;
         for chunk in rows.chunks(CHUNK) {
-            let places = vec!["?"; chunk.len()].join(", ");
-            let delete = format!("DELETE FROM rejected_rows WHERE digest IN ({places})");
-            let digests = chunk.iter().map(|(digest, _)| digest.as_str().into()).collect();
-            session.execute(&doing, &delete, digests).await?;
             let place =
                 format!("(?, ?, ?, ?, ?, ?, ?, ?, ?, {})", session.dialect.time_parameter());
             let insert = format!(
@@ -79,6 +85,45 @@ impl Rejected {
         }
         Ok(())
     }
+}
+
+/// The digests of what waits of a partition and `is_outdated` by its table.
+pub(crate) async fn outdated(
+    session: &mut Session,
+    key: &PartitionKey,
+    is_outdated: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, StoreError> {
+    let doing = format!("looking for the older rejected rows of {key}");
+    let sql = "SELECT digest, table_name FROM rejected_rows \
+               WHERE project = ? AND datasource = ? AND report = ? AND partition_id = ?";
+    let args = [&key.project, &key.datasource, &key.report, &key.partition];
+    let args = args.map(|text| text.as_str().into()).into();
+    let mut digests = Vec::new();
+    for row in session.fetch(&doing, sql, args).await? {
+        let read = row.text(0).and_then(|digest| Ok((digest, row.text(1)?)));
+        let (digest, table) = read.map_err(|error| session.failed(&doing, error))?;
+        if is_outdated(&table) {
+            digests.push(digest);
+        }
+    }
+    Ok(digests)
+}
+
+/// Forgets the rejects with these digests, which are in one order for all hosts; how many
+/// there were.
+pub(crate) async fn delete(
+    session: &mut Session,
+    doing: &str,
+    digests: &[String],
+) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    for chunk in digests.chunks(CHUNK) {
+        let places = vec!["?"; chunk.len()].join(", ");
+        let sql = format!("DELETE FROM rejected_rows WHERE digest IN ({places})");
+        let args = chunk.iter().map(|digest| digest.as_str().into()).collect();
+        deleted += session.execute(doing, &sql, args).await?;
+    }
+    Ok(deleted)
 }
 
 fn args(
@@ -150,7 +195,7 @@ mod tests {
         for _ in 0..200 {
             rejected.push(reject("🐞".repeat(MAX_ROW)));
         }
-        assert_eq!(rejected.count(), 200);
+        assert_eq!((rejected.count(), rejected.is_whole()), (200, false));
         let bytes: usize = rejected.rows.iter().map(|row| row.row.len()).sum();
         assert!(bytes <= MAX_BYTES, "{bytes}");
         assert!(rejected.rows[0].row.ends_with("more bytes)"));

@@ -10,7 +10,7 @@ use test_dashboard_model::{CheckpointText, Table, TableMode};
 
 use crate::connection::{Arg, Session};
 use crate::merge::Merge;
-use crate::rejected::Rejected;
+use crate::rejected::{Rejected, outdated};
 use crate::{PartitionKey, RunId, Store, StoreError};
 
 /// How often a commit that met a lock or a deadlock is tried.
@@ -311,9 +311,28 @@ impl PartitionWriter {
             let name = self.order[index].clone();
             counts += self.merge(&name, point, now).await?;
         }
-        self.rejected.write(&mut self.session, self.run, &self.key, now).await?;
+        let outdated = self.outdated_rejects(point).await?;
+        self.rejected.write(&mut self.session, self.run, &self.key, now, outdated).await?;
         self.session.commit(&doing).await?;
         Ok(counts)
+    }
+
+    /// Where all rows of a table were delivered again, so were those that break it: what was
+    /// rejected before goes, as its row would. What this commit rejects is all of that, because
+    /// such a partition commits only once; unless it was more than could be kept, and then
+    /// nobody can tell what still breaks.
+    async fn outdated_rejects(&mut self, point: CommitPoint) -> Result<Vec<String>, StoreError> {
+        if point == CommitPoint::Intermediate || !self.commits_once() || !self.rejected.is_whole() {
+            return Ok(Vec::new());
+        }
+        let (reading, tables) = (self.reading, &self.tables);
+        let is_outdated = |table: &str| match reading {
+            Reading::Full => true,
+            Reading::Onwards => {
+                tables.get(table).is_some_and(|staged| staged.table.mode == TableMode::Snapshot)
+            }
+        };
+        outdated(&mut self.session, &self.key, is_outdated).await
     }
 
     /// Compare-and-set: only when the version is still the one that was read.

@@ -8,8 +8,10 @@ use test_dashboard_guests::{
     declared, failure, guest,
 };
 
-/// A line of its own, an escape sequence in both encodings, and text that runs backwards.
-const FORGED: &str = "well\r\nERROR forged line\u{1b}[2J\u{9b}2J\u{202e}\u{2028}drawkcab";
+/// A line of its own, commands of a runner, an escape sequence in both encodings, text that
+/// runs backwards, and markup.
+const FORGED: &str = "::stop-commands::well\r\n::error::forged\nERROR forged line ##[error]x \
+                      \u{1b}[2J\u{9b}2J\u{202e}\u{2028}drawkcab %0A `<b>` | x";
 
 struct ForgesLines;
 

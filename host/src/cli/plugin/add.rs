@@ -13,8 +13,9 @@ use test_dashboard_egress::AllowList;
 use test_dashboard_model::{CredentialKind, Description};
 
 use super::source::Source;
-use super::{ask, shown};
+use super::{shown, site};
 use crate::cli::args::{AddArgs, Common, Format};
+use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::{Config, DatasourceConfig, Environment, LimitsConfig};
@@ -48,7 +49,7 @@ struct Plan {
 /// instead of a plugin; what cannot be written. Nothing is changed then.
 pub async fn add(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
     let source = Source::of(args)?;
-    let (site, _guard) = ask::site(common)?;
+    let (site, _guard) = site::site(common)?;
     let config = Config::load_or_empty(common.config.as_deref())?;
     let lock = Lock::of(&config)?;
     let plan = plan(&config, &lock, &site, &source).await?;
@@ -103,7 +104,7 @@ async fn plan(config: &Config, lock: &Lock, site: &Site, source: &Source) -> any
     refuse_shared_reports(&plugin.description, &installed)?;
     let old = installed_before(config, lock, &runtime, &installed, &plugin).await;
     let before = old.map(|old| Ok(compare(&old?, &plugin.description)));
-    let text = ask::read_or_empty(&site.configuration)?;
+    let text = site::read_or_empty(&site.configuration)?;
     let configuration = add_datasource(&text, &addition)
         .map_err(|problem| anyhow!("{}: {problem}", site.configuration.display()))?;
     let is_there = configuration == text && stands(config, lock, name, &pin);

@@ -1,7 +1,6 @@
 //! `plugin`: what an author and an operator do with plugin files. A file per verb.
 
 mod add;
-mod ask;
 mod build;
 mod check;
 mod differences;
@@ -11,6 +10,7 @@ mod new;
 mod record;
 mod remove;
 mod shown;
+mod site;
 mod source;
 mod test;
 mod verify;

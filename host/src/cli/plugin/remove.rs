@@ -2,8 +2,9 @@
 
 use anyhow::Context as _;
 
-use super::ask;
+use super::site;
 use crate::cli::args::{Common, RemoveArgs};
+use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::say;
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::prepared::Prepared;
 ///
 /// [`Misuse`] for a plugin that is not there, with the nearest name; what could not be written.
 pub async fn remove(common: &Common, args: &RemoveArgs) -> anyhow::Result<Exit> {
-    let (site, _guard) = ask::site(common)?;
+    let (site, _guard) = site::site(common)?;
     let config = Config::load_or_empty(common.config.as_deref())?;
     let mut lock = Lock::of(&config)?;
     let name = &args.name;
@@ -33,7 +34,7 @@ pub async fn remove(common: &Common, args: &RemoveArgs) -> anyhow::Result<Exit> 
         let problem = format!("no plugin {name:?} was added{near}{built}");
         return Err(Misuse::new(problem).into());
     };
-    let text = ask::read_or_empty(&site.configuration)?;
+    let text = site::read_or_empty(&site.configuration)?;
     let (edited, removed) = remove_datasource(&text, name)
         .map_err(|problem| anyhow::anyhow!("{}: {problem}", site.configuration.display()))?;
 

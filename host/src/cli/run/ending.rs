@@ -1,6 +1,7 @@
 //! How the end of a run is told to those who were not there.
 
 use super::account::Account;
+use super::github::Runner;
 use super::summary::{Summary, SummaryFile};
 use crate::cli::exit::Exit;
 use crate::cli::output;
@@ -19,10 +20,13 @@ pub fn tell(
     let exit = outcome.as_ref().copied().unwrap_or_else(Exit::of);
     let error = outcome.as_ref().err().map(|error| format!("{error:#}"));
     let summary = Summary::new(account, exit, error);
+    if let Some(runner) = Runner::of_process() {
+        runner.tell(&summary);
+    }
     match (file.map_or(Ok(()), |file| file.write(&summary)), &outcome) {
         (Err(error), Ok(Exit::Done | Exit::NotDue)) => Err(error.context("--summary")),
         (Err(error), _) => {
-            output::remark(format_args!("error: --summary: {error:#}"));
+            output::error(format_args!("--summary: {error:#}"));
             outcome
         }
         (Ok(()), _) => outcome,

@@ -2,6 +2,7 @@
 
 mod account;
 mod ending;
+mod github;
 mod summary;
 mod write;
 
@@ -18,12 +19,12 @@ use crate::plugin::Runtime;
 use crate::pump::{
     self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Sink, Source, Tapes,
 };
-use account::Account;
+pub use account::Account;
 use summary::SummaryFile;
-use write::Writing;
+pub use write::Writing;
 
 /// How many partitions are read at the same time when nothing else is said.
-const DEFAULT_JOBS: usize = 4;
+pub const DEFAULT_JOBS: usize = 4;
 
 /// Does the run that the arguments ask for, and tells what became of it.
 ///
@@ -53,7 +54,7 @@ pub fn misused(arguments: &[String], error: &clap::Error) {
 }
 
 /// What is wrong with a command line, without the advice on how it is used.
-fn in_short(error: &clap::Error) -> String {
+pub fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     paragraph.trim_start_matches("error: ").trim_end().to_string()
@@ -80,15 +81,18 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
     let store = context::connect(&target, options.jobs as u32 + 2).await?;
     account.database = Some(store.name());
     let writing = Writing {
-        format: common.format,
         config: &config,
         store: &store,
         project,
         report,
+        command: format!("run --project {project} --report-type {report}"),
         every: args.every,
         options: &options,
     };
     let exit = writing.write(jobs, account).await;
+    if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
+        output::run(common.format, &account.pumped, &store.name())?;
+    }
     account.look_up_freshness(&config, &store).await;
     store.close().await;
     exit

@@ -126,6 +126,15 @@ impl Summary {
             reports: account.jobs.iter().map(report).collect(),
         }
     }
+
+    /// What was asked for, in words.
+    pub fn title(&self) -> String {
+        match (&self.report, &self.project) {
+            (Some(report), Some(project)) => format!("{report} of {project}"),
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (None, None) => "test-dashboard".into(),
+        }
+    }
 }
 
 impl ReportSummary {

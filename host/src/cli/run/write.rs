@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_store::{NewRun, Outcome, Owner, RunEnd, RunId, Store, TableChange};
+use test_dashboard_store::{NewRun, Outcome, Owner, ReportEnd, RunEnd, RunId, Store, TableChange};
 
 use super::account::Account;
-use crate::cli::args::Format;
 use crate::cli::exit::Exit;
 use crate::cli::{context, freshness, output};
 use crate::config::{Config, Every, approximate};
@@ -19,8 +18,6 @@ const DEFAULT_FULL_EVERY_DAYS: u32 = 28;
 
 /// A run that writes to the database.
 pub struct Writing<'a> {
-    /// How it is told.
-    pub format: Format,
     /// The configuration.
     pub config: &'a Config,
     /// The database.
@@ -29,6 +26,8 @@ pub struct Writing<'a> {
     pub project: &'a str,
     /// The report asked for.
     pub report: &'a str,
+    /// What the history calls the command line.
+    pub command: String,
     /// Only what was last read this long ago.
     pub every: Option<Every>,
     /// How it is done.
@@ -66,9 +65,7 @@ impl Writing<'_> {
         };
         let pumping = pump::run(jobs.clone(), sink, self.options, ended);
         if context::until_interrupted(pumping).await?.is_none() {
-            for job in &jobs {
-                freshness::keep(store, id, job, &freshness::interrupted(started)).await;
-            }
+            self.keep_freshness(id, &jobs, |_| freshness::interrupted(started)).await;
             finish(store, id, Outcome::Interrupted).await;
             output::remark(
                 "interrupted: what was committed stays, the rest was dropped; the next run goes on from there",
@@ -76,13 +73,21 @@ impl Writing<'_> {
             return Ok(Exit::Interrupted);
         }
         let run = &account.pumped;
-        for job in &jobs {
-            freshness::keep(store, id, job, &freshness::end_of(job, run, started)).await;
-        }
+        self.keep_freshness(id, &jobs, |job| freshness::end_of(job, run, started)).await;
         forget_old_runs(store, self.config).await;
         finish(store, id, run.outcome()).await;
-        output::run(self.format, run, &store.name())?;
         Ok(run.outcome().into())
+    }
+
+    /// Puts on record how fresh the jobs' reports are. A run of some of their partitions says
+    /// nothing of a report as a whole: it neither makes it fresh nor hides why it is not.
+    async fn keep_freshness(&self, run: RunId, jobs: &[Arc<Job>], end: impl Fn(&Job) -> ReportEnd) {
+        if !self.options.selection.is_whole() {
+            return;
+        }
+        for job in jobs {
+            freshness::keep(self.store, run, job, &end(job)).await;
+        }
     }
 
     /// Makes the tables and views what the jobs need, and jobs full ones when it is time.
@@ -119,7 +124,7 @@ impl Writing<'_> {
         let run = NewRun {
             project: self.project.to_string(),
             report: self.report.to_string(),
-            command: format!("run --project {} --report-type {}", self.project, self.report),
+            command: self.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
         };
         Ok(self.store.start_run(&run).await?)

@@ -1,0 +1,128 @@
+//! `rejects`: the rows that broke their declaration and wait for a person. A file per verb.
+
+mod discard;
+mod list;
+mod retry;
+mod show;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use test_dashboard_store::{PartitionKey, Reject, RejectFilter, Store};
+
+use super::args::{Common, RejectsChoice, RejectsCommand, RejectsOf};
+use super::context;
+use super::exit::Exit;
+use crate::config::Environment;
+use crate::misuse::Misuse;
+
+/// How many digits of an id a person is shown.
+const SHORT: usize = 10;
+/// How many digits tell at least which one is meant.
+const SHORTEST: usize = 4;
+
+/// Does what is to be done with rejected rows.
+///
+/// # Errors
+///
+/// The verb's.
+pub async fn rejects(common: &Common, command: &RejectsCommand) -> anyhow::Result<Exit> {
+    match command {
+        RejectsCommand::List(args) => list::list(common, args).await,
+        RejectsCommand::Show(args) => show::show(common, args).await,
+        RejectsCommand::Retry(args) => retry::retry(common, args).await,
+        RejectsCommand::Discard(args) => discard::discard(common, args).await,
+    }
+}
+
+/// The database, for a verb that needs no plugin.
+async fn open(common: &Common) -> anyhow::Result<Store> {
+    let config = context::config_for_database(common)?;
+    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
+    let store = context::connect_existing(&target, 1).await?;
+    store.migrate().await?;
+    Ok(store)
+}
+
+impl From<&RejectsOf> for RejectFilter {
+    fn from(of: &RejectsOf) -> Self {
+        RejectFilter {
+            project: of.project.clone(),
+            report: of.report.clone(),
+            partition: of.partition.clone(),
+            table: of.table.clone(),
+        }
+    }
+}
+
+/// Rejected rows by their digests, each with the partition that it came from.
+type Chosen = BTreeMap<String, PartitionKey>;
+
+/// Those that a person has chosen. Ids have to be there; what is chosen otherwise may be none.
+async fn chosen(store: &Store, choice: &RejectsChoice) -> anyhow::Result<Chosen> {
+    if choice.ids.is_empty() {
+        return Ok(store
+            .reject_places(&RejectFilter::from(&choice.of))
+            .await?
+            .into_iter()
+            .collect());
+    }
+    let mut chosen = Chosen::new();
+    for id in &choice.ids {
+        let reject = one(store, id).await?;
+        chosen.insert(reject.digest, reject.key);
+    }
+    Ok(chosen)
+}
+
+/// The one whose id begins like this.
+async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
+    if id.len() < SHORTEST || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Misuse::new(format!(
+            "{id:?} is no id of a rejected row, nor the beginning of one: {SHORTEST} hexadecimal digits at least, as `test-dashboard rejects list` shows them"
+        ))
+        .into());
+    }
+    let mut found = store.rejects_that_begin(id, 4).await?;
+    match (found.pop(), found.as_slice()) {
+        (Some(reject), []) => Ok(reject),
+        (None, _) => anyhow::bail!(
+            "no rejected row that begins with {id} waits in {}; `test-dashboard rejects list` shows what there is",
+            store.name()
+        ),
+        (Some(last), others) => {
+            let ids: Vec<&str> =
+                others.iter().chain([&last]).map(|reject| &reject.digest[..16]).collect();
+            Err(Misuse::new(format!(
+                "{id} is the beginning of several rejected rows: give more digits of {}",
+                ids.join(", ")
+            ))
+            .into())
+        }
+    }
+}
+
+/// `1 rejected row`, `2 rejected rows`.
+fn rows(count: u64) -> String {
+    format!("{count} rejected row{}", if count == 1 { "" } else { "s" })
+}
+
+/// Its id for a person.
+fn short(digest: &str) -> &str {
+    digest.get(..SHORT).unwrap_or(digest)
+}
+
+fn to_json(reject: &Reject) -> serde_json::Value {
+    json!({
+        "id": reject.digest,
+        "project": reject.key.project,
+        "datasource": reject.key.datasource,
+        "report": reject.key.report,
+        "partition": reject.key.partition,
+        "table": reject.table,
+        "reason": reject.reason,
+        "row": reject.row,
+        "rejected": reject.rejected.to_string(),
+        "run": reject.run.0,
+    })
+}

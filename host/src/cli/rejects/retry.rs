@@ -1,0 +1,286 @@
+//! `rejects retry`: reads the partitions that rejected rows came from again, in full.
+//!
+//! A rejected row cannot be written as it is: what mends it is a newer plugin or a newer answer,
+//! so its partition is asked for again. What a partition delivers whole replaces its rejected
+//! rows, in one commit; until that comes they wait.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::json;
+use test_dashboard_egress::{Tape, Window};
+use test_dashboard_store::{PartitionKey, RejectFilter, Store};
+
+use super::{chosen, rows};
+use crate::cli::args::{Common, Format, RejectsRetryArgs};
+use crate::cli::context;
+use crate::cli::exit::Exit;
+use crate::cli::output::{self, say};
+use crate::cli::run::{Account, DEFAULT_JOBS, Writing};
+use crate::config::{Config, Environment};
+use crate::misuse::Misuse;
+use crate::plugin::Runtime;
+use crate::pump::{
+    Installed, Job, Options, PLAN, ReadOptions, RunReport, Selection, Source, Tapes,
+};
+
+type Partitions = HashSet<PartitionKey>;
+
+/// Reads the partitions of the chosen rows again, a run in the history for each report.
+///
+/// # Errors
+///
+/// [`Misuse`] for ids and configurations that make no sense; when the database cannot be read.
+/// What goes wrong with a report or a partition is told, and is no error but an exit code.
+pub async fn retry(common: &Common, args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
+    let environment = Environment::of_process();
+    let config = Config::load(common.config.as_deref())?;
+    let jobs = args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS);
+    let target = context::database(common, Some(&config), &environment)?;
+    let store = context::connect_existing(&target, jobs as u32 + 2).await?;
+    store.migrate().await?;
+    let partitions: Partitions = chosen(&store, &args.choice).await?.into_values().collect();
+    let before = waiting(&store, &partitions).await?;
+    let installed = match partitions.is_empty() {
+        true => None,
+        false => Some(Installed::load(&config, &Runtime::new(None)?).await?),
+    };
+    let mut retried = Vec::new();
+    if let Some(installed) = &installed {
+        let reading =
+            Reading { config: &config, environment: &environment, installed, store: &store, jobs };
+        for ((datasource, report), partitions) in by_report(partitions.clone()) {
+            let one = reading.retry(&datasource, &report, partitions).await;
+            let is_interrupted = one.exit == Exit::Interrupted;
+            tell(common.format, &one, &store.name())?;
+            retried.push(one);
+            if is_interrupted {
+                break;
+            }
+        }
+    }
+    let after = waiting(&store, &partitions).await?;
+    tell_all(common.format, &retried, [before, after], &store.name())?;
+    store.close().await;
+    Ok(together(retried.iter().map(|one| one.exit)))
+}
+
+/// How many rejected rows of these partitions wait.
+async fn waiting(store: &Store, partitions: &Partitions) -> anyhow::Result<u64> {
+    let places = store.reject_places(&RejectFilter::default()).await?;
+    Ok(places.iter().filter(|(_, partition)| partitions.contains(partition)).count() as u64)
+}
+
+/// By datasource and report.
+fn by_report(partitions: Partitions) -> BTreeMap<(String, String), Partitions> {
+    let mut reports: BTreeMap<(String, String), Partitions> = BTreeMap::new();
+    for key in partitions {
+        let report = (key.datasource.clone(), key.report.clone());
+        reports.entry(report).or_default().insert(key);
+    }
+    reports
+}
+
+/// What became of the partitions of one report.
+struct Retried {
+    /// What was read; nothing when the report is no more.
+    run: RunReport,
+    /// The partitions that their plugin does not plan any more.
+    gone: Vec<PartitionKey>,
+    /// Why projects, or the whole report, could not be read.
+    errors: Vec<anyhow::Error>,
+    exit: Exit,
+}
+
+/// What all runs of a retry share.
+struct Reading<'a> {
+    config: &'a Config,
+    environment: &'a Environment,
+    installed: &'a Installed,
+    store: &'a Store,
+    jobs: usize,
+}
+
+impl Reading<'_> {
+    async fn retry(&self, datasource: &str, report: &str, partitions: Partitions) -> Retried {
+        let projects: BTreeSet<String> = partitions.iter().map(|key| key.project.clone()).collect();
+        let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+        for project in &projects {
+            match self.job(datasource, report, project) {
+                Ok(job) => jobs.push(job),
+                Err(error) => errors.push(error),
+            }
+        }
+        let asked: BTreeSet<String> =
+            jobs.iter().map(|job| job.context().project.clone()).collect();
+        let projects = asked.iter().cloned().collect::<Vec<_>>().join(", ");
+        let mut account = Account::begin(Some(projects.clone()), Some(report.to_string()));
+        let mut exits: Vec<Exit> = errors.iter().map(Exit::of).collect();
+        let mut is_over = false;
+        if !jobs.is_empty() {
+            match self.write(jobs, &projects, report, &partitions, &mut account).await {
+                Ok(exit) => {
+                    is_over = exit != Exit::Interrupted;
+                    exits.push(exit);
+                }
+                Err(error) => {
+                    exits.push(Exit::of(&error));
+                    errors.push(error);
+                }
+            }
+        }
+        let run = account.pumped;
+        let gone = if is_over { gone(&run, &asked, partitions) } else { Vec::new() };
+        if !gone.is_empty() {
+            // That the others were planned is no success of a run that read none of them.
+            exits.retain(|exit| *exit != Exit::Done || run.done().next().is_some());
+            exits.push(Exit::Failed);
+        }
+        Retried { run, gone, errors, exit: together(exits.into_iter()) }
+    }
+
+    fn job(&self, datasource: &str, report: &str, project: &str) -> anyhow::Result<Job> {
+        let (owner, plugin, _) = self.installed.owner_of(report)?;
+        if owner != datasource {
+            return Err(Misuse::new(format!(
+                "the report {report} was {datasource}'s when its rows were rejected, and is {owner}'s now"
+            ))
+            .into());
+        }
+        self.config.select_projects(project, datasource)?;
+        let source = Source::new(self.config, self.environment, datasource, plugin, true)?;
+        let now = jiff::Timestamp::now();
+        let whole = ReadOptions { now, window: Window::default(), full: true, tape: Tape::Live };
+        Ok(source.job(project, report, whole)?)
+    }
+
+    async fn write(
+        &self,
+        jobs: Vec<Job>,
+        projects: &str,
+        report: &str,
+        partitions: &Partitions,
+        account: &mut Account,
+    ) -> anyhow::Result<Exit> {
+        let options = Options {
+            jobs: self.jobs,
+            tapes: Tapes::Live,
+            selection: Selection::Only(partitions.clone()),
+        };
+        let writing = Writing {
+            config: self.config,
+            store: self.store,
+            project: projects,
+            report,
+            command: "rejects retry".into(),
+            every: None,
+            options: &options,
+        };
+        writing.write(jobs, account).await
+    }
+}
+
+/// The partitions of the projects that were `asked`, and planned well, that were not planned.
+fn gone(run: &RunReport, asked: &BTreeSet<String>, partitions: Partitions) -> Vec<PartitionKey> {
+    let is_planned = |project: &str| {
+        let mut plans = run.partitions.iter().filter(|report| report.partition == PLAN);
+        plans.any(|plan| plan.project == project && plan.error.is_none())
+    };
+    let read: HashSet<PartitionKey> = run.partitions.iter().map(|report| report.key()).collect();
+    let mut gone: Vec<PartitionKey> = partitions
+        .into_iter()
+        .filter(|key| asked.contains(&key.project) && is_planned(&key.project))
+        .filter(|key| !read.contains(key))
+        .collect();
+    gone.sort_by_key(PartitionKey::to_string);
+    gone
+}
+
+/// How the program ends that did several things.
+fn together(exits: impl Iterator<Item = Exit>) -> Exit {
+    exits
+        .reduce(|all, exit| match (all, exit) {
+            (Exit::Interrupted, _) | (_, Exit::Interrupted) => Exit::Interrupted,
+            (all, exit) if all == exit => all,
+            (Exit::Done | Exit::PartlyFailed, _) | (_, Exit::Done | Exit::PartlyFailed) => {
+                Exit::PartlyFailed
+            }
+            _ => Exit::Failed,
+        })
+        .unwrap_or(Exit::Done)
+}
+
+/// Tells a person of one report as soon as it is done.
+fn tell(format: Format, retried: &Retried, database: &str) -> anyhow::Result<()> {
+    for error in &retried.errors {
+        output::error(format_args!("{error:#}"));
+    }
+    if format == Format::Json {
+        return Ok(());
+    }
+    if !retried.run.partitions.is_empty() && retried.exit != Exit::Interrupted {
+        output::run(format, &retried.run, database)?;
+    }
+    for PartitionKey { project, report, partition, .. } in &retried.gone {
+        say!(
+            "NOT READ {project} {report} {partition}: it is not planned any more, so its rejected rows stay; to forget them: test-dashboard rejects discard --project {project} --report {report} --partition {partition}"
+        )?;
+    }
+    Ok(())
+}
+
+fn tell_all(
+    format: Format,
+    retried: &[Retried],
+    [before, after]: [u64; 2],
+    database: &str,
+) -> anyhow::Result<()> {
+    if format == Format::Json {
+        let runs = retried.iter().filter(|one| one.run.run.is_some());
+        let errors = retried.iter().flat_map(|one| &one.errors);
+        let gone = retried.iter().flat_map(|one| &one.gone);
+        return output::json(&json!({
+            "waited": before,
+            "wait": after,
+            "runs": runs.map(|one| output::run_json(&one.run, database)).collect::<Vec<_>>(),
+            "not_planned": gone.map(|key| json!({
+                "project": key.project,
+                "datasource": key.datasource,
+                "report": key.report,
+                "partition": key.partition,
+            })).collect::<Vec<_>>(),
+            "errors": errors.map(|error| format!("{error:#}")).collect::<Vec<_>>(),
+        }));
+    }
+    match (before, after) {
+        (0, _) => say!("no rejected rows wait of what was asked for in {database}")?,
+        (_, 0) => say!("{} waited there, and none does now", rows(before))?,
+        _ => say!(
+            "{} waited there, and {after} wait now; `test-dashboard rejects list` shows them",
+            rows(before)
+        )?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_partly_done_is_partly_failed() {
+        use Exit::{Done, Failed, Interrupted, Misused, PartlyFailed};
+        for (exits, all) in [
+            (&[][..], Done),
+            (&[Done, Done], Done),
+            (&[Done, Failed], PartlyFailed),
+            (&[Misused, Done, Done], PartlyFailed),
+            (&[Failed, Failed], Failed),
+            (&[Failed, PartlyFailed], PartlyFailed),
+            (&[Misused, Misused], Misused),
+            (&[Misused, Failed], Failed),
+            (&[Done, Interrupted], Interrupted),
+        ] {
+            assert_eq!(together(exits.iter().copied()), all, "{exits:?}");
+        }
+    }
+}

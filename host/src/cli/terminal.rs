@@ -1,0 +1,169 @@
+//! The way to standard output and standard error: every line that the program says passes here.
+//!
+//! Much of what it says are a plugin's words. Two readers of these streams take commands from
+//! them: a terminal, which [`printable`](crate::plugin::printable) texts cannot steer, and
+//! GitHub's runner, whose commands are made harmless here.
+
+use std::borrow::Cow;
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tracing::Level;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::plugin::is_printable;
+
+/// Whether everything on standard error is a line of JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on everything on standard error is a line of JSON.
+pub fn log_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+/// Whether everything on standard error is a line of JSON.
+pub fn logs_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Writes a line of the answer to standard output.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn answer(text: Arguments<'_>) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", harmless(&text.to_string()))
+}
+
+/// Writes a line to standard error. When that fails there is nobody left to tell.
+pub fn remark(level: Level, text: &str) {
+    if logs_json() {
+        let line = json!({
+            "timestamp": format!("{:.6}", Timestamp::now()),
+            "level": level.as_str(),
+            "message": text,
+        });
+        to_stderr(&escaped(&line.to_string()));
+    } else if level == Level::ERROR {
+        to_stderr(&harmless(&format!("error: {text}")));
+    } else {
+        to_stderr(&harmless(text));
+    }
+}
+
+/// Gives GitHub's runner a command, which it reads from standard error as well.
+pub fn command(command: &str) {
+    to_stderr(&without_old_commands(command));
+}
+
+fn to_stderr(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Where log lines go. Each is written at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LogWriter;
+
+impl MakeWriter<'_> for LogWriter {
+    type Writer = LogWriter;
+
+    fn make_writer(&self) -> LogWriter {
+        LogWriter
+    }
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = text.trim_end_matches('\n');
+        if logs_json() {
+            to_stderr(&escaped(line))
+        } else {
+            to_stderr(&harmless(line))
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// JSON that a terminal and a runner can be shown: what would steer them is escaped, which
+/// within a string means the same, and beside strings there is nothing of that kind.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        let is_command = c == '[' && text.ends_with("##");
+        if is_command || (c != '\n' && !is_printable(c)) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// A text in which GitHub's runner finds no command. It takes `::command::` for one where a
+/// line begins with it, blanks aside, and `##[command]` anywhere in a line
+/// (`ActionCommand.cs` of the repository actions/runner).
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| {
+        let line = without_old_commands(line);
+        let told = line.trim_start();
+        match told.strip_prefix("::") {
+            Some(rest) => format!("{}: :{rest}", &line[..line.len() - told.len()]),
+            None => line,
+        }
+    };
+    Cow::Owned(text.split_inclusive(['\n', '\r']).map(line).collect())
+}
+
+fn without_old_commands(line: &str) -> String {
+    line.replace("##[", "## [")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_cannot_steer_the_terminal_or_the_runner_and_means_the_same() {
+        let value = json!({
+            "a\u{9b}": "x\u{202e}y\u{1b}[2J\nz\u{7f} 🐞 ###[error]x",
+            "::error::": [["#[", "##["]],
+        });
+        for text in [serde_json::to_string_pretty(&value).unwrap(), value.to_string()] {
+            let text = escaped(&text);
+            assert!(!text.chars().any(|c| c != '\n' && !is_printable(c)), "{text:?}");
+            assert!(!text.contains("##["), "{text}");
+            assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn a_line_is_no_command_of_the_runner() {
+        for (text, shown) in [
+            ("::stop-commands::x", ": :stop-commands::x"),
+            ("ok\n \t::error::x\nok", "ok\n \t: :error::x\nok"),
+            ("ok\r\u{a0}\u{3000}::add-mask::x", "ok\r\u{a0}\u{3000}: :add-mask::x"),
+            ("::::error::x", ": :::error::x"),
+            ("in a line ###[set-output name=a]b", "in a line ### [set-output name=a]b"),
+            (" ##[::##[debug]", " ## [::## [debug]"),
+        ] {
+            assert_eq!(harmless(text), shown);
+        }
+        for untouched in ["a::b", "WARN x: ::error::", "# [x]", "", "\n"] {
+            assert!(
+                matches!(harmless(untouched), Cow::Borrowed(_)) || harmless(untouched) == untouched
+            );
+        }
+    }
+}
