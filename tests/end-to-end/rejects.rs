@@ -1,7 +1,9 @@
 //! `rejects`: the rows that broke their declaration are shown, tried again and discarded.
 
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -187,7 +189,11 @@ fn a_row_that_is_mended_arrives_and_one_that_still_breaks_waits() {
 
         github.change(|issues| label(issues, BROKEN[1], "mended"));
         let retried = desk.json(&["rejects", "retry", id(&left[0])]);
-        assert_eq!((&retried["waited"], &retried["wait"]), (&json!(1), &json!(0)), "{retried}");
+        assert_eq!(
+            (&retried["waiting_before"], &retried["waiting"]),
+            (&json!(1), &json!(0)),
+            "{retried}"
+        );
         assert_eq!(retried["runs"][0]["run"], 4, "{retried}");
         assert_eq!(retried["runs"][0]["total"]["rows_rejected"], 0, "{retried}");
         assert_eq!((labels("mended"), desk.waiting()), (2, vec![]), "{kind:?}");
@@ -205,32 +211,94 @@ fn a_row_that_is_mended_arrives_and_one_that_still_breaks_waits() {
     }
 }
 
+/// A GitHub that refuses what has this in its path.
+fn refusing(refused: &Arc<Mutex<&'static str>>) -> GitHub {
+    let refused = Arc::clone(refused);
+    GitHub::behind(broken_issues(), Paging::Cursor, move |asked, _, _| {
+        let part = *refused.lock().unwrap();
+        let refuses = !part.is_empty() && asked.target.contains(part);
+        refuses.then(|| Server::json(401, r#"{"message": "Bad credentials"}"#))
+    })
+}
+
 #[test]
 fn a_retry_without_an_api_loses_nothing() {
     for kind in Kind::all() {
-        let is_down = Arc::new(AtomicBool::new(false));
-        let down = Arc::clone(&is_down);
-        let github = GitHub::behind(broken_issues(), Paging::Cursor, move |asked, _, _| {
-            let refuses = down.load(Ordering::SeqCst) && asked.target.contains("/issues");
-            refuses.then(|| Server::json(401, r#"{"message": "Bad credentials"}"#))
-        });
+        let refused = Arc::new(Mutex::new(""));
+        let github = refusing(&refused);
         let testrail = TestRail::start(Project::of(&[10, 20], 0, 0));
         let desk = Desk::new(kind, &(github.section() + &testrail.section()));
         desk.pump("issues").expect_code(0);
-        is_down.store(true, Ordering::SeqCst);
         let (before, waiting) = (tables(&desk.database), desk.waiting());
         let freshness = desk.freshness();
-        desk.run(&["rejects", "retry", "--report", "issues"])
-            .expect_code(1)
-            .expect_said("FAILED fenix issues repository/515")
-            .expect_said("2 rejected rows waited there, and 2 wait now");
-        assert_same(&tables(&desk.database), &before, &format!("{kind:?}"));
-        assert_eq!((desk.waiting(), desk.freshness()), (waiting, freshness), "{kind:?}");
-
+        for (part, partition) in [("/issues", "repository/515"), ("/repos", "(plan)")] {
+            *refused.lock().unwrap() = part;
+            let told = desk.run(&["rejects", "retry", "--report", "issues"]).expect_code(1);
+            let told = told.expect_said(&format!("FAILED fenix issues {partition}"));
+            let told = told.expect_said("2 rejected rows waited there, and 2 wait now");
+            assert!(!told.out.contains("not planned"), "{}", told.out);
+            assert_same(&tables(&desk.database), &before, &format!("{kind:?}"));
+            assert_eq!(desk.waiting(), waiting, "{kind:?}");
+            assert_eq!(desk.freshness(), freshness, "{kind:?}");
+        }
         desk.reject("abcd", "test-case-coverage", "suites", "bad");
         desk.run(&["rejects", "retry", "--all"])
             .expect_code(3)
             .expect_said("3 rejected rows waited there, and 2 wait now");
+    }
+}
+
+#[test]
+fn a_retry_that_is_interrupted_begins_nothing_more() {
+    let (tell, asked) = channel();
+    let (release, released) = channel::<()>();
+    let hold = Arc::new(Mutex::new(Some((tell, released))));
+    let is_held = Arc::new(AtomicBool::new(false));
+    let holds = Arc::clone(&is_held);
+    let github = GitHub::behind(broken_issues(), Paging::Cursor, move |asked, _, _| {
+        if holds.load(Ordering::SeqCst)
+            && asked.target.contains("/issues")
+            && let Some((tell, released)) = hold.lock().unwrap().take()
+        {
+            tell.send(()).unwrap();
+            // Until the test is over.
+            let _ = tokio::task::block_in_place(|| released.recv());
+        }
+        None
+    });
+    let testrail = TestRail::start(Project::of(&[10], 0, 0));
+    let desk = Desk::new(Kind::Sqlite, &(github.section() + &testrail.section()));
+    desk.pump("issues").expect_code(0);
+    desk.reject("abcd", "test-case-coverage", "suites", "bad");
+    let (before, freshness) = (tables(&desk.database), desk.freshness());
+    is_held.store(true, Ordering::SeqCst);
+    let mut command =
+        desk.place.command(&["rejects", "retry", "--all", "--database", &desk.database.url]);
+    let command = command.envs(VARIABLES).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    asked.recv().unwrap();
+    let signal = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let ended = Ended::new(child.wait_with_output().unwrap()).expect_code(130);
+    ended.expect_said("3 rejected rows waited there, and 3 wait now");
+    drop(release);
+    assert_same(&tables(&desk.database), &before, "nothing was committed");
+    assert_eq!(desk.freshness(), freshness);
+    assert_eq!(testrail.server.count(), 0);
+    assert_eq!(desk.json(&["runs"])[0]["outcome"], "interrupted");
+}
+
+#[test]
+fn a_full_run_leaves_what_still_breaks() {
+    for kind in Kind::all() {
+        let github = GitHub::start(broken_issues());
+        let desk = Desk::new(kind, &github.section());
+        desk.pump("issues").expect_code(0);
+        github.change(|issues| label(issues, BROKEN[0], "mended"));
+        desk.run(&["--project", "fenix", "--report-type", "issues", "--full"]).expect_code(0);
+        let left = desk.waiting();
+        assert_eq!(left.len(), 1, "{kind:?}: {left:?}");
+        assert_eq!(left[0]["run"], 2, "{kind:?}");
     }
 }
 

@@ -239,8 +239,8 @@ fn tell_all(
         let errors = retried.iter().flat_map(|one| &one.errors);
         let gone = retried.iter().flat_map(|one| &one.gone);
         return output::json(&json!({
-            "waited": before,
-            "wait": after,
+            "waiting_before": before,
+            "waiting": after,
             "runs": runs.map(|one| output::run_json(&one.run, database)).collect::<Vec<_>>(),
             "not_planned": gone.map(|key| json!({
                 "project": key.project,
