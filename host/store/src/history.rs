@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::connection::{Arg, Fields, Session};
-use crate::{PartitionKey, Store, StoreError};
+use crate::{PartitionKey, ShardSummary, Store, StoreError};
 
 /// Names a run; given out by the database, rising.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,6 +155,8 @@ pub struct RunSummary {
     pub outcome: Option<Outcome>,
     /// What a person should know when it did not succeed.
     pub error: Option<String>,
+    /// Of how many shards it is; none for one that no shards share.
+    pub shards: Option<u16>,
     /// What its partitions come to.
     pub sums: Sums,
 }
@@ -175,6 +177,8 @@ pub struct RunDetail {
     pub summary: RunSummary,
     /// Its partitions.
     pub partitions: Vec<PartitionSummary>,
+    /// Those of its shards that were started, by number.
+    pub shards: Vec<ShardSummary>,
 }
 
 /// The columns of `run_partitions` that are counted, in the order of [`Sums`] and
@@ -198,6 +202,15 @@ impl Store {
     /// When the database cannot be written.
     pub async fn start_run(&self, run: &NewRun) -> Result<RunId, StoreError> {
         let mut session = self.session().await?;
+        self.insert_run(&mut session, run, Timestamp::now()).await
+    }
+
+    pub(crate) async fn insert_run(
+        &self,
+        session: &mut Session,
+        run: &NewRun,
+        started: Timestamp,
+    ) -> Result<RunId, StoreError> {
         let sql = format!(
             "INSERT INTO runs (project, report, command, version, started_at) VALUES (?, ?, ?, ?, {})",
             self.dialect.time_parameter()
@@ -207,7 +220,7 @@ impl Store {
             run.report.as_str().into(),
             run.command.as_str().into(),
             run.version.as_str().into(),
-            Arg::Time(Timestamp::now()),
+            Arg::Time(started),
         ];
         session.insert("recording that a run begins", &sql, args).await.map(RunId)
     }
@@ -227,6 +240,16 @@ impl Store {
 
     async fn finish_run_once(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
         let mut session = self.session().await?;
+        self.record_run_end(&mut session, &format!("recording how run {run} ended"), run, end).await
+    }
+
+    pub(crate) async fn record_run_end(
+        &self,
+        session: &mut Session,
+        doing: &str,
+        run: RunId,
+        end: &RunEnd,
+    ) -> Result<(), StoreError> {
         let sql = format!(
             "UPDATE runs SET finished_at = {}, outcome = ?, error = ? WHERE id = ?",
             self.dialect.time_parameter()
@@ -237,8 +260,7 @@ impl Store {
             Arg::OptionalText(end.error.clone()),
             run.0.into(),
         ];
-        session.execute(&format!("recording how run {run} ended"), &sql, args).await?;
-        Ok(())
+        session.execute(doing, &sql, args).await.map(drop)
     }
 
     /// Records what became of a partition. Recorded again it replaces what was recorded.
@@ -265,11 +287,6 @@ impl Store {
         result: &PartitionResult,
     ) -> Result<(), StoreError> {
         let doing = format!("recording what became of {key} in run {run}");
-        let mut session = self.session().await?;
-        session.begin(&doing).await?;
-        let delete = "DELETE FROM run_partitions WHERE run_id = ? AND project = ? AND datasource = ? \
-                      AND report = ? AND partition_id = ?";
-        session.execute(&doing, delete, partition_args(run, key)).await?;
         let insert = format!(
             "INSERT INTO run_partitions (run_id, project, datasource, report, partition_id, outcome, \
              error, failure_kind, {}, elapsed_ms, started_at) VALUES ({}, {})",
@@ -277,8 +294,30 @@ impl Store {
             ["?"; 9 + COUNTED.len()].join(", "),
             self.dialect.time_parameter()
         );
+        let mut session = self.session().await?;
+        // Not deleted without need: in MySQL, deleting what is not there locks the gap, and of
+        // two shards that insert into the same gap one is given up.
+        match session.execute(&doing, &insert, result_args(run, key, result)).await {
+            Err(error) if error.is_duplicate() => {}
+            done => return done.map(drop),
+        }
+        session.begin(&doing).await?;
+        self.forget_partition(&mut session, &doing, run, key).await?;
         session.execute(&doing, &insert, result_args(run, key, result)).await?;
         session.commit(&doing).await
+    }
+
+    /// Takes a partition out of a run, within a transaction.
+    pub(crate) async fn forget_partition(
+        &self,
+        session: &mut Session,
+        doing: &str,
+        run: RunId,
+        key: &PartitionKey,
+    ) -> Result<(), StoreError> {
+        let delete = "DELETE FROM run_partitions WHERE run_id = ? AND project = ? AND datasource = ? \
+                      AND report = ? AND partition_id = ?";
+        session.execute(doing, delete, partition_args(run, key)).await.map(drop)
     }
 
     /// The newest runs first, at most `limit` of them.
@@ -308,10 +347,14 @@ impl Store {
         let Some(row) = rows.first() else { return Ok(None) };
         let summary = summary(row).map_err(|error| session.failed(&doing, error))?;
         let partitions = self.partitions(&mut session, &doing, id).await?;
-        Ok(Some(RunDetail { summary, partitions }))
+        let shards = match summary.shards {
+            Some(_) => self.shards(&mut session, &doing, id).await?,
+            None => Vec::new(),
+        };
+        Ok(Some(RunDetail { summary, partitions, shards }))
     }
 
-    async fn partitions(
+    pub(crate) async fn partitions(
         &self,
         session: &mut Session,
         doing: &str,
@@ -339,7 +382,7 @@ impl Store {
             "SELECT r.id, r.project, r.report, r.command, r.version, {}, {}, r.outcome, r.error, \
              (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id), \
              (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id AND p.outcome <> 'succeeded'), \
-             {} FROM runs AS r {which}",
+             {}, (SELECT s.shards FROM shared_runs AS s WHERE s.run_id = r.id) FROM runs AS r {which}",
             time("r.started_at"),
             time("r.finished_at"),
             sums.join(", "),
@@ -390,6 +433,7 @@ fn summary(row: &Fields) -> Result<RunSummary, sqlx::Error> {
         finished: row.optional_text(6)?.as_deref().map(time).transpose()?,
         outcome: row.optional_text(7)?.as_deref().map(Outcome::parse).transpose()?,
         error: row.optional_text(8)?,
+        shards: row.optional_int(19)?.and_then(|shards| u16::try_from(shards).ok()),
         sums: Sums {
             partitions: count(row, 9)?,
             partitions_failed: count(row, 10)?,

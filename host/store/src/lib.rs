@@ -18,6 +18,7 @@
 mod catalogue;
 mod connection;
 mod dialect;
+mod digest;
 mod error;
 mod full;
 mod history;
@@ -29,6 +30,8 @@ mod password;
 mod pool;
 mod rejected;
 mod rights;
+mod shard;
+mod shared;
 mod socket;
 mod status;
 mod store;
@@ -48,6 +51,8 @@ pub use history::{
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
 pub use password::Password;
+pub use shard::{MOST_SHARDS, Shard};
+pub use shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};
 pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
 pub use store::Store;
 pub use target::{Engine, Server, Target};

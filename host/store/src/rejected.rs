@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use test_dashboard_model::validate::RejectedRow;
 
 use crate::connection::{Arg, Session};
-use crate::{PartitionKey, RunId, StoreError};
+use crate::{PartitionKey, RunId, StoreError, digest};
 
 /// What is kept in memory between two commits at most; what is past it is counted only.
 const MAX_ROWS: usize = 10_000;
@@ -147,11 +146,9 @@ fn args(
     ]
 }
 
-/// Tells a reject from every other; each part goes in with its length, so that no two lists of
-/// parts are alike.
+/// Tells a reject from every other.
 fn digest(key: &PartitionKey, row: &RejectedRow) -> String {
-    let mut hasher = Sha256::new();
-    let parts = [
+    digest::hex(&[
         &key.project,
         &key.datasource,
         &key.report,
@@ -159,12 +156,7 @@ fn digest(key: &PartitionKey, row: &RejectedRow) -> String {
         &row.table,
         &row.reason,
         &row.row,
-    ];
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    format!("{:x}", hasher.finalize())
+    ])
 }
 
 /// Cuts a text that is too long between two characters, and says so. U+0000, which a plugin

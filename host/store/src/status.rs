@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::connection::{Arg, Fields, Session};
 use crate::full::ReportKey;
 use crate::history::{Outcome, time};
+use crate::shared::missing;
 use crate::{RunId, Store, StoreError};
 
 /// Which row is a report's.
@@ -64,6 +65,10 @@ pub struct OpenRun {
     pub report: String,
     /// When it began.
     pub started: Timestamp,
+    /// Of how many shards it is; none for one that no shards share.
+    pub shards: Option<u16>,
+    /// Those among them that have no end, by number.
+    pub shards_missing: Vec<u16>,
 }
 
 impl Store {
@@ -147,9 +152,10 @@ impl Store {
         let doing = "reading which runs have no end";
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT id, project, report, {} FROM runs WHERE outcome IS NULL AND started_at >= {} \
-             ORDER BY id DESC",
-            self.dialect.time_as_text("started_at"),
+            "SELECT r.id, r.project, r.report, {}, s.shards FROM runs AS r \
+             LEFT JOIN shared_runs AS s ON s.run_id = r.id \
+             WHERE r.outcome IS NULL AND r.started_at >= {} ORDER BY r.id DESC",
+            self.dialect.time_as_text("r.started_at"),
             self.dialect.time_parameter()
         );
         let rows = session.fetch(doing, &sql, vec![Arg::Time(since)]).await?;
@@ -159,10 +165,19 @@ impl Store {
                 project: row.text(1)?,
                 report: row.text(2)?,
                 started: time(&row.text(3)?)?,
+                shards: row.optional_int(4)?.and_then(|shards| u16::try_from(shards).ok()),
+                shards_missing: Vec::new(),
             })
         };
-        let runs = rows.iter().map(open).collect::<Result<_, _>>();
-        runs.map_err(|error| session.failed(doing, error))
+        let runs = rows.iter().map(open).collect::<Result<Vec<_>, _>>();
+        let mut runs = runs.map_err(|error| session.failed(doing, error))?;
+        for run in &mut runs {
+            if let Some(count) = run.shards {
+                run.shards_missing =
+                    missing(&self.shards(&mut session, doing, run.run).await?, count);
+            }
+        }
+        Ok(runs)
     }
 
     /// Forgets the runs that began before `before`, with their partitions: how many. What is
@@ -186,6 +201,10 @@ impl Store {
         session.begin(doing).await?;
         let partitions = format!("DELETE FROM run_partitions WHERE run_id IN ({old})");
         session.execute(doing, &partitions, vec![Arg::Time(before)]).await?;
+        for table in ["run_shards", "shared_runs"] {
+            let shards = format!("DELETE FROM {table} WHERE run_id IN ({old})");
+            session.execute(doing, &shards, vec![Arg::Time(before)]).await?;
+        }
         let runs = format!("DELETE FROM runs WHERE started_at < {}", self.dialect.time_parameter());
         let forgotten = session.execute(doing, &runs, vec![Arg::Time(before)]).await?;
         session.commit(doing).await?;
