@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 
+use test_dashboard_store::Shard;
+
 use super::log::LogFormat;
 use crate::config::Every;
 use crate::project::Language;
@@ -157,6 +159,14 @@ pub struct RunArgs {
     /// Read everything again, without checkpoints, and remove what is gone upstream.
     #[arg(long, conflicts_with_all = ["num_days", "since", "until"])]
     pub full: bool,
+    /// Read only part I of N, from 1/N to N/N; other processes read the others into the same
+    /// run. By default as Cloud Run, an indexed Job of Kubernetes or TEST_DASHBOARD_SHARD says.
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["dry_run", "record", "replay"])]
+    pub shard: Option<Shard>,
+    /// What names the run that shards share, the same for all of them and for no other run. By
+    /// default Cloud Run's execution, GitHub's workflow run, or TEST_DASHBOARD_RUN_KEY.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["dry_run", "record", "replay"])]
+    pub run_key: Option<String>,
     /// How many partitions are read at the same time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
@@ -196,6 +206,20 @@ pub struct Days {
 }
 
 impl Days {
+    /// The flags that name them, as they were given.
+    pub fn flags(&self) -> String {
+        let mut flags = String::new();
+        if let Some(days) = self.num_days {
+            flags += &format!(" --num-days {days}");
+        }
+        for (name, day) in [("since", self.since), ("until", self.until)] {
+            if let Some(day) = day {
+                flags += &format!(" --{name} {day}");
+            }
+        }
+        flags
+    }
+
     /// Whether any were named.
     pub fn are_named(&self) -> bool {
         self.num_days.is_some() || self.since.is_some() || self.until.is_some()

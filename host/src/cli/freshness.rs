@@ -9,11 +9,12 @@ use crate::pump::{Job, RunReport};
 /// How a job of a run ended.
 pub fn end_of(job: &Job, run: &RunReport, started: Timestamp) -> ReportEnd {
     let mine = run.of(&job.context().project, &job.request.report);
-    let error = mine.failures().find_map(|failure| {
-        let error = failure.error.as_ref()?;
-        Some(format!("{}: {}", failure.partition, error.message))
-    });
-    ReportEnd { started, outcome: mine.outcome(), error, rows_read: mine.total().rows_read }
+    ReportEnd {
+        started,
+        outcome: mine.outcome(),
+        error: mine.first_failure(),
+        rows_read: mine.total().rows_read,
+    }
 }
 
 /// How every job of a run ended that was stopped.

@@ -77,9 +77,12 @@ pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()
     if format == Format::Json {
         return json(&run_json(run, database));
     }
-    say!("{}", summary(run))?;
+    if !run.partitions.is_empty() {
+        say!("{}", summary(run))?;
+    }
     failures(run)?;
-    let number = run.run.map_or_else(String::new, |id| format!("run {id}: "));
+    let shard = run.shard.map_or_else(String::new, |shard| format!(", shard {shard}"));
+    let number = run.run.map_or_else(String::new, |id| format!("run {id}{shard}: "));
     say!("{number}{} in {database}", verdict(run))?;
     Ok(())
 }
@@ -88,6 +91,7 @@ pub fn run(format: Format, run: &RunReport, database: &str) -> anyhow::Result<()
 pub fn run_json(run: &RunReport, database: &str) -> serde_json::Value {
     json!({
         "run": run.run,
+        "shard": run.shard.map(|shard| shard.to_string()),
         "outcome": run.outcome().to_string(),
         "database": database,
         "total": run.total(),
@@ -181,6 +185,16 @@ fn summary(run: &RunReport) -> Table {
 /// How many partitions were read, and how many failed if any did.
 pub fn partitions(done: usize, failed: usize) -> String {
     if failed == 0 { done.to_string() } else { format!("{done}, {failed} failed") }
+}
+
+/// Shards by their numbers: `2`, `2 and 4`, `1, 2 and 4`.
+pub fn shards(numbers: &[u16]) -> String {
+    let texts: Vec<String> = numbers.iter().map(u16::to_string).collect();
+    match texts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// A line per partition that failed.

@@ -1,7 +1,7 @@
 //! `runs`: the history.
 
 use serde_json::json;
-use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, Store};
+use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, ShardSummary, Store};
 
 use super::args::{Common, Format, RunsArgs};
 use super::exit::Exit;
@@ -62,7 +62,7 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
             run.sums.rows_rejected.to_string(),
             run.sums.requests.to_string(),
             elapsed(run),
-            outcome(run.outcome),
+            outcome(run.outcome) + &of_shards(run),
         ]);
     }
     output::right(&mut table, 4..10);
@@ -87,11 +87,14 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
         run.id,
         run.report,
         run.project,
-        outcome(run.outcome),
+        outcome(run.outcome) + &of_shards(run),
         run.started.strftime("%Y-%m-%d %H:%M:%S"),
         elapsed(run),
         run.version
     )?;
+    if let Some(count) = run.shards {
+        say!("{}", shards(&detail, count))?;
+    }
     let mut table = output::table([
         "project",
         "partition",
@@ -133,6 +136,45 @@ fn outcome(outcome: Option<Outcome>) -> String {
     outcome.map_or_else(|| "unfinished".into(), |outcome| outcome.to_string())
 }
 
+/// `, 4 shards` of a run that shards share.
+fn of_shards(run: &RunSummary) -> String {
+    run.shards.map_or_else(String::new, |count| format!(", {count} shards"))
+}
+
+/// What became of each shard.
+fn shards(detail: &RunDetail, count: u16) -> comfy_table::Table {
+    let mut table = output::table(["shard", "started (UTC)", "time", "outcome", "error"]);
+    for number in 1..=count {
+        let name = format!("{number}/{count}");
+        let Some(shard) = detail.shards.iter().find(|shard| shard.number == number) else {
+            table.add_row([&name, "", "", "not started", ""]);
+            continue;
+        };
+        let time = shard.finished.map(|finished| finished.duration_since(shard.started));
+        table.add_row([
+            name,
+            shard.started.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            time.map_or_else(String::new, |time| format!("{:.1} s", time.as_secs_f64())),
+            outcome(shard.outcome),
+            shard.error.as_deref().map_or_else(String::new, output::cut),
+        ]);
+    }
+    table
+}
+
+fn shards_json(detail: &RunDetail) -> Vec<serde_json::Value> {
+    let shard = |shard: &ShardSummary| {
+        json!({
+            "shard": shard.number,
+            "started": shard.started.to_string(),
+            "finished": shard.finished.map(|time| time.to_string()),
+            "outcome": outcome(shard.outcome),
+            "error": shard.error,
+        })
+    };
+    detail.shards.iter().map(shard).collect()
+}
+
 fn elapsed(run: &RunSummary) -> String {
     match run.finished {
         Some(finished) => {
@@ -152,6 +194,7 @@ fn summary_json(run: &RunSummary) -> serde_json::Value {
         "outcome": outcome(run.outcome),
         "error": run.error,
         "version": run.version,
+        "shards": run.shards,
         "rows_read": run.sums.rows_read,
         "rows_new": run.sums.rows_new,
         "rows_changed": run.sums.rows_changed,
@@ -192,5 +235,8 @@ fn detail_json(detail: &RunDetail) -> serde_json::Value {
         .collect();
     let mut json = summary_json(&detail.summary);
     json["partitions"] = json!(partitions);
+    if detail.summary.shards.is_some() {
+        json["shard_states"] = json!(shards_json(detail));
+    }
     json
 }

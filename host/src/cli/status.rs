@@ -145,13 +145,29 @@ fn tell(
     for report in never {
         say!("late {report}: it is scheduled, and no project was ever read")?;
     }
-    for OpenRun { run, project, report, started } in open {
-        say!(
-            "run {run} of {project} {report}, started {}, has no end: it is running now, or was killed; running it again is safe",
-            minutes(*started)
-        )?;
+    for run in open {
+        say!("{}", without_end(run))?;
     }
     Ok(())
+}
+
+fn without_end(open: &OpenRun) -> String {
+    let OpenRun { run, project, report, started, shards, shards_missing } = open;
+    let began =
+        format!("run {run} of {project} {report}, started {}, has no end", minutes(*started));
+    match (shards, shards_missing.as_slice()) {
+        (None, _) => {
+            format!("{began}: it is running now, or was killed; running it again is safe")
+        }
+        (Some(count), []) => format!(
+            "{began}: all {count} shards have ended, and the last was killed before it ended the run; starting any of them again does that"
+        ),
+        (Some(count), missing) => format!(
+            "{began}: of its {count} shards {} {} missing, which run now, were never started, or were killed; starting them again is safe",
+            output::shards(missing),
+            if missing.len() == 1 { "is" } else { "are" },
+        ),
+    }
 }
 
 fn minutes(moment: Timestamp) -> String {
@@ -184,8 +200,15 @@ fn tell_json(
         .collect();
     let open: Vec<_> = open
         .iter()
-        .map(|OpenRun { run, project, report, started }| {
-            json!({ "run": run.0, "project": project, "report": report, "started": started.to_string() })
+        .map(|open| {
+            json!({
+                "run": open.run.0,
+                "project": open.project,
+                "report": open.report,
+                "started": open.started.to_string(),
+                "shards": open.shards,
+                "shards_missing": open.shards_missing,
+            })
         })
         .collect();
     output::json(&json!({ "reports": reports, "never_run": never, "open_runs": open }))

@@ -17,6 +17,11 @@ impl Environment {
         Environment(std::env::vars_os().filter_map(unicode).collect())
     }
 
+    /// A variable's value, unless it is empty: a workflow passes what it lacks as an empty one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
     /// Exactly these variables.
     pub fn of<const N: usize>(variables: [(&str, &str); N]) -> Self {
         Environment(variables.map(|(name, value)| (name.to_string(), value.to_string())).into())
@@ -97,7 +102,7 @@ fn replace(text: &str, environment: &Environment) -> Result<String, VariableErro
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(malformed());
         }
-        let value = environment.0.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let value = environment.get(name);
         result.push_str(value.or(default).ok_or_else(|| VariableError::NotSet(name.to_string()))?);
         rest = after;
     }

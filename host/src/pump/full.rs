@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::Tape;
-use test_dashboard_model::{Partition, TableMode};
+use test_dashboard_model::TableMode;
 use test_dashboard_store::{RunId, Store, StoreError};
 
 use super::report::{PartitionFailure, PartitionReport};
@@ -49,10 +49,11 @@ pub async fn make_full_if_due(
 
 /// Ends a job whose partitions all succeeded: puts a full run on record, and removes what no
 /// partition holds any more. The first run of a report counts as a full one: there was
-/// nothing yet that could have gone. Tells what was done, when there is something to tell.
+/// nothing yet that could have gone. `planned` are the ids of all partitions that there are.
+/// Tells what was done, when there is something to tell.
 pub async fn finish(
     job: &Job,
-    planned: &[Partition],
+    planned: Vec<String>,
     store: &Store,
     run: RunId,
 ) -> Option<PartitionReport> {
@@ -64,8 +65,7 @@ pub async fn finish(
             return Ok(None);
         }
         let exhaustive = job.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);
-        let ids: Vec<String> = planned.iter().map(|partition| partition.id.clone()).collect();
-        let all = (job.request.full && exhaustive).then_some(ids.as_slice());
+        let all = (job.request.full && exhaustive).then_some(planned.as_slice());
         store.finish_full(run, &key, &job.tables, all).await.map(Some)
     }
     .await;

@@ -14,7 +14,7 @@ mod run;
 mod sink;
 mod source;
 
-pub use full::make_full_if_due;
+pub use full::{finish as finish_full, make_full_if_due};
 pub use installed::{Installed, base_url_of, gate_options, load_one, settings_of};
 pub use job::{Job, Tapes, recording_file};
 pub use report::{PartitionReport, RejectedRows, RunReport, Tally};

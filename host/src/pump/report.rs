@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use test_dashboard_store::{Outcome, PartitionKey, PartitionResult};
+use test_dashboard_store::{
+    Outcome, PartitionKey, PartitionResult, PartitionSummary, RunId, Shard,
+};
 
 /// What a partition, or a sum of them, did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -92,6 +94,11 @@ pub struct PartitionFailure {
 }
 
 impl PartitionReport {
+    /// Whether it is a partition of the plugin's; what is in parentheses is none.
+    pub fn is_partition(&self) -> bool {
+        !self.partition.starts_with('(')
+    }
+
     /// Under which key the history files it.
     pub fn key(&self) -> PartitionKey {
         PartitionKey {
@@ -120,6 +127,37 @@ impl PartitionReport {
             elapsed: self.elapsed,
         }
     }
+
+    /// A partition as the history has it, which does not keep all of this.
+    fn of_history(PartitionSummary { key, result }: PartitionSummary) -> Self {
+        let failure = |message| {
+            let kind = result.failure_kind.clone().unwrap_or_default();
+            PartitionFailure { kind, message }
+        };
+        PartitionReport {
+            project: key.project,
+            datasource: key.datasource,
+            report: key.report,
+            partition: key.partition,
+            tally: Tally {
+                rows_read: result.rows_read,
+                rows_new: result.rows_new,
+                rows_changed: result.rows_changed,
+                rows_unchanged: result.rows_unchanged,
+                rows_removed: result.rows_removed,
+                rows_rejected: result.rows_rejected,
+                requests: result.requests,
+                response_bytes: result.response_bytes,
+                replaced_nuls: 0,
+            },
+            rejected: Vec::new(),
+            started: result.started,
+            elapsed: result.elapsed,
+            cpu: Duration::ZERO,
+            error: (result.outcome != Outcome::Succeeded)
+                .then(|| failure(result.error.clone().unwrap_or_default())),
+        }
+    }
 }
 
 /// What became of a run.
@@ -129,9 +167,21 @@ pub struct RunReport {
     pub run: Option<i64>,
     /// Its partitions, in the order in which they ended.
     pub partitions: Vec<PartitionReport>,
+    /// Which part of the run it is; none for a whole one.
+    #[serde(skip)]
+    pub shard: Option<Shard>,
+    /// What was planned, also where it was left to others.
+    #[serde(skip)]
+    pub planned: Vec<PartitionKey>,
 }
 
 impl RunReport {
+    /// A run as the history has it, with what all of its shards did.
+    pub fn of_history(run: RunId, partitions: Vec<PartitionSummary>) -> Self {
+        let partitions = partitions.into_iter().map(PartitionReport::of_history).collect();
+        RunReport { run: Some(run.0), partitions, ..RunReport::default() }
+    }
+
     /// The sum of all partitions.
     pub fn total(&self) -> Tally {
         let mut total = Tally::default();
@@ -146,21 +196,25 @@ impl RunReport {
         self.partitions.iter().filter(|partition| partition.error.is_some())
     }
 
+    /// What failed first, as a person is told it.
+    pub fn first_failure(&self) -> Option<String> {
+        let failure = self.failures().next()?;
+        let error = failure.error.as_ref()?;
+        Some(format!("{}: {}", failure.partition, error.message))
+    }
+
     /// The part of it that is about one report of one project.
     pub fn of(&self, project: &str, report: &str) -> RunReport {
         let is_about = |partition: &&PartitionReport| {
             partition.project == project && partition.report == report
         };
         let partitions = self.partitions.iter().filter(is_about).cloned().collect();
-        RunReport { run: self.run, partitions }
+        RunReport { run: self.run, shard: self.shard, partitions, planned: Vec::new() }
     }
 
-    /// The partitions that were read to their end. What is in parentheses is no partition of
-    /// the plugin's.
+    /// The partitions that were read to their end.
     pub fn done(&self) -> impl Iterator<Item = &PartitionReport> {
-        let is_done = |report: &&PartitionReport| {
-            report.error.is_none() && !report.partition.starts_with('(')
-        };
+        let is_done = |report: &&PartitionReport| report.error.is_none() && report.is_partition();
         self.partitions.iter().filter(is_done)
     }
 

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream;
 use test_dashboard_egress::Tape;
 use test_dashboard_model::Partition;
-use test_dashboard_store::PartitionKey;
+use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{PartitionFailure, PartitionReport};
@@ -41,13 +41,25 @@ pub enum Selection {
     All,
     /// These.
     Only(HashSet<PartitionKey>),
+    /// Those of a shard, but for these, which it has done before.
+    Shard(Shard, HashSet<PartitionKey>),
 }
 
 impl Selection {
     fn takes(&self, job: &Job, partition: &Partition) -> bool {
+        let key = job.partition_key(&partition.id);
         match self {
             Selection::All => true,
-            Selection::Only(keys) => keys.contains(&job.partition_key(&partition.id)),
+            Selection::Only(keys) => keys.contains(&key),
+            Selection::Shard(shard, done) => shard.has(&key) && !done.contains(&key),
+        }
+    }
+
+    /// What the history calls the planning of a run of it. Every shard plans.
+    fn plan(&self) -> String {
+        match self {
+            Selection::All | Selection::Only(_) => PLAN.into(),
+            Selection::Shard(shard, _) => shard.step("plan"),
         }
     }
 
@@ -66,10 +78,12 @@ pub async fn run(
 ) -> RunReport {
     let mut report = RunReport::default();
     let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
-    let mut planning = stream::iter(jobs.into_iter().map(plan)).buffered(options.jobs.max(1));
+    let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan()));
+    let mut planning = stream::iter(planning).buffered(options.jobs.max(1));
     while let Some((job, partitions, plan_report)) = planning.next().await {
         ended(&plan_report).await;
         report.partitions.push(plan_report);
+        report.planned.extend(partitions.iter().map(|partition| job.partition_key(&partition.id)));
         planned.push((job, partitions));
     }
     let pumping = planned
@@ -93,7 +107,8 @@ pub async fn run(
                         .next()
                         .is_none() =>
             {
-                full::finish(job, partitions, store, *run).await
+                let ids = partitions.iter().map(|partition| partition.id.clone()).collect();
+                full::finish(job, ids, store, *run).await
             }
             _ => None,
         };
@@ -118,10 +133,10 @@ async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionRepor
     })
 }
 
-async fn plan(job: Arc<Job>) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
+async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
-    let session = job.session(format!("{} {PLAN}", job.label()));
+    let session = job.session(format!("{} {step}", job.label()));
     let mut cpu = Duration::ZERO;
     let outcome = async {
         let mut instance = job.instantiate(job.label(), session.clone()).await?;
@@ -142,7 +157,7 @@ async fn plan(job: Arc<Job>) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
     let report = PartitionReport {
         elapsed: clock.elapsed(),
         cpu,
-        ..about(&job, PLAN, started, tally, error)
+        ..about(&job, &step, started, tally, error)
     };
     (job, partitions, report)
 }

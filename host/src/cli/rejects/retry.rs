@@ -173,6 +173,7 @@ impl Reading<'_> {
             report,
             command: "rejects retry".into(),
             every: None,
+            part: None,
             options: &options,
         };
         writing.write(jobs, account).await

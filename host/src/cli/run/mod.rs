@@ -3,6 +3,8 @@
 mod account;
 mod ending;
 mod github;
+mod shard;
+mod shared;
 mod summary;
 mod write;
 
@@ -66,6 +68,11 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
     let config = Config::load(common.config.as_deref())?;
     let runtime = Runtime::new(None)?;
     let installed = Installed::load(&config, &runtime).await?;
+    let writes_live = !args.dry_run && args.record.is_none() && args.replay.is_none();
+    let part = match writes_live {
+        true => shard::part(args.shard, args.run_key.as_deref(), &environment)?,
+        false => None,
+    };
     let options = Options {
         jobs: args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS),
         tapes: tapes(args),
@@ -85,8 +92,9 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
         store: &store,
         project,
         report,
-        command: format!("run --project {project} --report-type {report}"),
+        command: format!("run --project {project} --report-type {report}{}", flags(args)),
         every: args.every,
+        part,
         options: &options,
     };
     let exit = writing.write(jobs, account).await;
@@ -130,6 +138,13 @@ fn asked_for(args: &RunArgs) -> Result<(&str, &str), Misuse> {
     }
 }
 
+/// What was asked for beside project and report, and decides what is read; each flag with a
+/// space before it.
+fn flags(args: &RunArgs) -> String {
+    let full = if args.full { " --full" } else { "" };
+    args.days.flags() + full
+}
+
 fn tapes(args: &RunArgs) -> Tapes {
     match (&args.record, &args.replay) {
         (Some(folder), _) => Tapes::Record(folder.clone()),
@@ -152,10 +167,11 @@ fn jobs(
     let projects = config.select_projects(project, datasource)?;
     let source = Source::new(config, environment, datasource, plugin, !options.tapes.is_replay())?;
     let masks = source.masks(&[])?;
+    let present = jiff::Timestamp::now();
     let mut jobs = Vec::new();
     for project in projects {
         let cassette = options.tapes.cassette(&project, report)?;
-        let now = cassette.as_ref().and_then(Cassette::now).unwrap_or_else(jiff::Timestamp::now);
+        let now = cassette.as_ref().and_then(Cassette::now).unwrap_or(present);
         let window = match &cassette {
             Some(cassette) if !args.days.are_named() && !args.full => cassette.window(),
             _ => days::window(&args.days, now)?,

@@ -17,6 +17,8 @@ use crate::pump::{RunReport, Tally};
 pub struct Summary {
     /// Its number in the history; none when it never got there.
     pub run: Option<i64>,
+    /// Which part of the run this is, such as `2/4`; none for a whole one.
+    pub shard: Option<String>,
     /// The project asked for, as the person wrote it.
     pub project: Option<String>,
     /// The report asked for.
@@ -114,6 +116,7 @@ impl Summary {
         };
         Summary {
             run: account.pumped.run,
+            shard: account.pumped.shard.map(|shard| shard.to_string()),
             project: account.project.clone(),
             report: account.report.clone(),
             outcome: exit.outcome(),

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_store::{NewRun, Outcome, Owner, ReportEnd, RunEnd, RunId, Store, TableChange};
+use test_dashboard_store::{
+    NewRun, Outcome, Owner, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, Store, TableChange,
+};
 
 use super::account::Account;
+use super::shard::Part;
 use crate::cli::exit::Exit;
 use crate::cli::{context, freshness, output};
 use crate::config::{Config, Every, approximate};
@@ -30,6 +33,8 @@ pub struct Writing<'a> {
     pub command: String,
     /// Only what was last read this long ago.
     pub every: Option<Every>,
+    /// The part that this process reads, where several share the run.
+    pub part: Option<Part>,
     /// How it is done.
     pub options: &'a Options,
 }
@@ -45,26 +50,23 @@ impl Writing<'_> {
         for name in store.migrate().await? {
             tracing::info!("migrated the database: {name}");
         }
+        if let Some(part) = &self.part {
+            return self.write_part(part, jobs, account).await;
+        }
         if let Some(every) = self.every {
-            jobs = only_due(store, jobs, every).await?;
+            let due = due(store, &jobs, every).await?;
+            jobs.retain(|job| due.contains(&job.key()));
             account.leave_due(&jobs);
             if jobs.is_empty() {
                 return Ok(Exit::NotDue);
             }
         }
-        self.prepare(&mut jobs).await?;
-        let id = self.start().await?;
-        account.pumped.run = Some(id.0);
+        self.prepare(&jobs).await?;
+        self.make_full(&mut jobs).await?;
+        let id = store.start_run(&self.new_run()).await?;
         let started = Timestamp::now();
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
-        let sink = Sink::Store(store.clone(), id);
-        let ended = async |partition: &PartitionReport| {
-            context::log_partition(partition).await;
-            account.pumped.partitions.push(partition.clone());
-            keep(store, id, partition).await;
-        };
-        let pumping = pump::run(jobs.clone(), sink, self.options, ended);
-        if context::until_interrupted(pumping).await?.is_none() {
+        if self.pump(id, &jobs, self.options, account).await?.is_none() {
             self.keep_freshness(id, &jobs, |_| freshness::interrupted(started)).await;
             finish(store, id, Outcome::Interrupted).await;
             output::remark(
@@ -90,8 +92,32 @@ impl Writing<'_> {
         }
     }
 
-    /// Makes the tables and views what the jobs need, and jobs full ones when it is time.
-    async fn prepare(&self, jobs: &mut [Job]) -> anyhow::Result<()> {
+    /// Pumps, and keeps the history of every partition; none when it was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be told of signals.
+    pub(super) async fn pump(
+        &self,
+        id: RunId,
+        jobs: &[Arc<Job>],
+        options: &Options,
+        account: &mut Account,
+    ) -> anyhow::Result<Option<Pumped>> {
+        account.pumped.run = Some(id.0);
+        let mut is_on_record = true;
+        let ended = async |partition: &PartitionReport| {
+            context::log_partition(partition).await;
+            account.pumped.partitions.push(partition.clone());
+            is_on_record &= keep(self.store, id, partition).await;
+        };
+        let pumping = pump::run(jobs.to_vec(), Sink::Store(self.store.clone(), id), options, ended);
+        let run = context::until_interrupted(pumping).await?;
+        Ok(run.map(|run| Pumped { planned: run.planned, is_on_record }))
+    }
+
+    /// Makes the tables and views what the jobs need.
+    pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<()> {
         let store = self.store;
         if let Some(job) = jobs.first() {
             let owner = Owner {
@@ -112,27 +138,43 @@ impl Writing<'_> {
             Ok(views) => views.iter().for_each(|view| tracing::info!("made the view {view}")),
             Err(error) => tracing::warn!("the views are not made: {error}"),
         }
+        Ok(())
+    }
+
+    /// Makes jobs full ones when it is time.
+    pub(super) async fn make_full(&self, jobs: &mut [Job]) -> anyhow::Result<()> {
         for job in jobs {
             let datasource = self.config.datasources.get(&job.datasource);
             let days = datasource.and_then(|datasource| datasource.full_every_days);
-            make_full_if_due(job, store, days.unwrap_or(DEFAULT_FULL_EVERY_DAYS)).await?;
+            make_full_if_due(job, self.store, days.unwrap_or(DEFAULT_FULL_EVERY_DAYS)).await?;
         }
         Ok(())
     }
 
-    async fn start(&self) -> anyhow::Result<RunId> {
-        let run = NewRun {
+    pub(super) fn new_run(&self) -> NewRun {
+        NewRun {
             project: self.project.to_string(),
             report: self.report.to_string(),
             command: self.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_string(),
-        };
-        Ok(self.store.start_run(&run).await?)
+        }
     }
 }
 
-/// Leaves the jobs whose last good run is long enough ago; says so of the others.
-async fn only_due(store: &Store, jobs: Vec<Job>, every: Every) -> anyhow::Result<Vec<Job>> {
+/// What a run has pumped to its end.
+pub struct Pumped {
+    /// All partitions that were planned.
+    pub planned: Vec<PartitionKey>,
+    /// Whether the history has what became of each that was read.
+    pub is_on_record: bool,
+}
+
+/// The reports whose last good run is long enough ago; says so of the others.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn due(store: &Store, jobs: &[Job], every: Every) -> anyhow::Result<Vec<ReportKey>> {
     let now = Timestamp::now();
     let mut due = Vec::new();
     for job in jobs {
@@ -143,14 +185,14 @@ async fn only_due(store: &Store, jobs: Vec<Job>, every: Every) -> anyhow::Result
                 approximate(now.duration_since(good.started)),
                 good.run
             )),
-            _ => due.push(job),
+            _ => due.push(job.key()),
         }
     }
     Ok(due)
 }
 
 /// Old history in the way is a nuisance, and no reason to fail a run.
-async fn forget_old_runs(store: &Store, config: &Config) {
+pub async fn forget_old_runs(store: &Store, config: &Config) {
     let days = config.history_days.unwrap_or(DEFAULT_HISTORY_DAYS);
     if days == 0 {
         return;
@@ -163,11 +205,14 @@ async fn forget_old_runs(store: &Store, config: &Config) {
     }
 }
 
-/// History that cannot be written is told, but does not undo rows that were.
-async fn keep(store: &Store, run: RunId, partition: &PartitionReport) {
-    if let Err(error) = store.record_partition(run, &partition.key(), &partition.result()).await {
+/// Whether the history has what became of a partition. Where it cannot be written that is told,
+/// but does not undo rows that were.
+pub async fn keep(store: &Store, run: RunId, partition: &PartitionReport) -> bool {
+    let kept = store.record_partition(run, &partition.key(), &partition.result()).await;
+    if let Err(error) = &kept {
         tracing::warn!("the history lacks {} {}: {error}", partition.report, partition.partition);
     }
+    kept.is_ok()
 }
 
 async fn finish(store: &Store, run: RunId, outcome: Outcome) {
