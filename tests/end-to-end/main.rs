@@ -27,6 +27,7 @@ mod recording;
 mod rejects;
 mod restart;
 mod script_plugins;
+mod shards;
 mod status;
 mod told;
 mod views;

@@ -170,6 +170,9 @@ pub struct RunReport {
     /// Which part of the run it is; none for a whole one.
     #[serde(skip)]
     pub shard: Option<Shard>,
+    /// The shard's partitions that were done before it was started again.
+    #[serde(skip)]
+    pub done_before: Vec<PartitionKey>,
     /// What was planned, also where it was left to others.
     #[serde(skip)]
     pub planned: Vec<PartitionKey>,
@@ -209,7 +212,9 @@ impl RunReport {
             partition.project == project && partition.report == report
         };
         let partitions = self.partitions.iter().filter(is_about).cloned().collect();
-        RunReport { run: self.run, shard: self.shard, partitions, planned: Vec::new() }
+        let is_about = |key: &&PartitionKey| key.project == project && key.report == report;
+        let done_before = self.done_before.iter().filter(is_about).cloned().collect();
+        RunReport { run: self.run, shard: self.shard, partitions, done_before, planned: Vec::new() }
     }
 
     /// The partitions that were read to their end.
@@ -228,7 +233,7 @@ impl RunReport {
         let failed = self.failures().count();
         if failed == 0 {
             Outcome::Succeeded
-        } else if self.done().next().is_some() {
+        } else if self.done().next().is_some() || !self.done_before.is_empty() {
             Outcome::PartlyFailed
         } else {
             Outcome::Failed

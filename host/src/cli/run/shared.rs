@@ -195,6 +195,7 @@ impl Reading {
                 done.len()
             ));
         }
+        account.pumped.done_before = done.clone();
         let options = Options {
             jobs: writing.options.jobs,
             tapes: Tapes::Live,

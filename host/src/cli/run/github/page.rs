@@ -62,10 +62,11 @@ impl Page {
 
 fn heading(summary: &Summary) -> String {
     let run = summary.run.map_or_else(String::new, |run| format!("run {run}, "));
+    let shard = summary.shard.as_ref().map_or_else(String::new, |shard| format!("shard {shard}, "));
     let database =
         summary.database.as_deref().map_or_else(String::new, |name| format!(" {}", code(name)));
     format!(
-        "### {}: {}\n\n{run}exit code {}, {} UTC{database}\n\n",
+        "### {}: {}\n\n{run}{shard}exit code {}, {} UTC{database}\n\n",
         plain(&summary.title()),
         outcome(summary.outcome),
         summary.exit_code,
@@ -206,6 +207,7 @@ mod tests {
         };
         Summary {
             run: Some(7),
+            shard: None,
             project: Some("ALL".into()),
             report: Some("issues".into()),
             outcome: "failed",

@@ -1,0 +1,376 @@
+//! Several processes share a run: each partition is read once, there is one run in the history,
+//! and a shard that is killed and started again leaves the tables of a run that nothing
+//! disturbed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use test_dashboard_store::{PartitionKey, Shard};
+
+use crate::support::tables::{Tables, assert_same, tables};
+use crate::support::testrail::{self, Project, TestRail};
+use crate::support::{
+    Answer, Asked, Database, Ended, Kind, Server, Workplace, stay_clear_of_midnight,
+};
+
+const COUNT: u16 = 4;
+/// Enough for each shard to have several.
+const SUITES: [i64; 14] = [300, 12, 251, 0, 40, 7, 90, 33, 260, 5, 1, 80, 19, 64];
+
+/// Where a checkpoint of `test-cases` says until when it has read, within a line of JSON.
+const WATERMARK: &str = r#"\"watermark\":\""#;
+
+type Report = &'static str;
+
+/// Snapshots, a suite and day each.
+const COVERAGE: Report = "test-case-coverage";
+/// Merge tables, a suite each, and a snapshot; exhaustive.
+const CASES: Report = "test-cases";
+
+/// TestRail, and a folder that is configured for it.
+struct Pump {
+    place: Workplace,
+    testrail: TestRail,
+    trouble: Arc<Mutex<Trouble>>,
+}
+
+/// What happens to who asks for the cases of a suite.
+#[derive(Default)]
+enum Trouble {
+    #[default]
+    None,
+    /// The first who asks waits until the sender is dropped or sends.
+    Held { suite: i64, asked: Sender<()>, released: Receiver<()> },
+    /// The server refuses.
+    Refused { suite: i64 },
+}
+
+impl Pump {
+    fn new() -> Self {
+        let trouble = Arc::new(Mutex::new(Trouble::None));
+        let seen = Arc::clone(&trouble);
+        let project = Project::of(&SUITES, 0, 0);
+        let testrail = TestRail::behind(project, move |asked, _| intercept(asked, &seen));
+        let place = Workplace::new(&(testrail.section() + "[schedule]\ntest-cases = \"1d\"\n"));
+        Pump { place, testrail, trouble }
+    }
+
+    fn start(&self, report: Report, database: &Database, more: &[&str]) -> Child {
+        self.start_with(report, database, more, &[])
+    }
+
+    fn start_with(
+        &self,
+        report: Report,
+        database: &Database,
+        more: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Child {
+        let arguments = ["run", "--project", "fenix", "--report-type", report];
+        let arguments = [&arguments[..], &["--database", &database.url], more].concat();
+        let mut command = self.place.command(&arguments);
+        command.envs(testrail::VARIABLES).envs(variables.iter().copied());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn run(&self, report: Report, database: &Database, more: &[&str]) -> Ended {
+        end(self.start(report, database, more))
+    }
+
+    fn shard(&self, report: Report, database: &Database, number: u16, more: &[&str]) -> Ended {
+        let shard = format!("{number}/{COUNT}");
+        self.run(report, database, &[&["--shard", &shard, "--run-key", "night"], more].concat())
+    }
+
+    fn command(&self, database: &Database, arguments: &[&str]) -> Ended {
+        let more = ["--config", "test-dashboard.toml", "--database", &database.url];
+        self.place.run(&[arguments, &more].concat())
+    }
+
+    fn runs(&self, database: &Database) -> Value {
+        self.command(database, &["runs", "--format", "json"]).expect_code(0).json()
+    }
+
+    /// The only run, with its partitions and shards.
+    fn the_run(&self, database: &Database) -> Value {
+        let runs = self.runs(database);
+        assert_eq!(runs.as_array().unwrap().len(), 1, "{runs:#}");
+        let id = runs[0]["run"].to_string();
+        self.command(database, &["runs", &id, "--format", "json"]).expect_code(0).json()
+    }
+
+    fn status(&self, database: &Database) -> Ended {
+        self.command(database, &["status", "--format", "json"])
+    }
+
+    /// A database that one process has filled, and what it asked for.
+    fn single_run(&self, report: Report, kind: Kind) -> (Database, Requests) {
+        let database = Database::new(kind);
+        let before = self.testrail.server.count();
+        self.run(report, &database, &[]).expect_code(0);
+        (database, self.requests_since(before))
+    }
+
+    fn requests_since(&self, before: usize) -> Requests {
+        let mut requests = Requests::new();
+        for asked in &self.testrail.server.asked()[before..] {
+            *requests.entry(asked.target.clone()).or_default() += 1;
+        }
+        requests
+    }
+
+    /// Makes the first who asks for the cases of this suite wait: hears when it does, and lets
+    /// it go.
+    fn hold(&self, suite: i64) -> (Receiver<()>, Sender<()>) {
+        let (asked, is_asked) = channel();
+        let (release, released) = channel();
+        *self.trouble.lock().unwrap() = Trouble::Held { suite, asked, released };
+        (is_asked, release)
+    }
+}
+
+/// How often each address was asked for.
+type Requests = BTreeMap<String, usize>;
+
+/// Without those that plan, which every shard does.
+fn of_partitions(requests: Requests) -> Requests {
+    let plans = |target: &str| target.contains("get_suites") || target.contains("get_case_fields");
+    requests.into_iter().filter(|(target, _)| !plans(target)).collect()
+}
+
+fn intercept(asked: &Asked, trouble: &Mutex<Trouble>) -> Option<Answer> {
+    if asked.target.contains("/get_case_fields") {
+        return Some(Server::json(200, "[]"));
+    }
+    if asked.target.contains("/get_sections/") {
+        let suite = asked.query("suite_id").unwrap();
+        let section = json!({"id": suite.parse::<i64>().unwrap() + 500, "name": format!("Section of {suite}"), "suite_id": suite.parse::<i64>().unwrap(), "parent_id": null, "depth": 0, "description": null});
+        let list = json!({"offset": 0, "limit": 250, "size": 1, "_links": {"next": null, "prev": null}, "sections": [section]});
+        return Some(Server::json(200, list));
+    }
+    let asked_suite = asked.query("suite_id").filter(|_| asked.target.contains("/get_cases/"))?;
+    let asked_suite: i64 = asked_suite.parse().unwrap();
+    let mut trouble = trouble.lock().unwrap();
+    match &*trouble {
+        Trouble::Refused { suite } if *suite == asked_suite => {
+            Some(Server::json(403, json!({"error": "No access to the suite."})))
+        }
+        Trouble::Held { suite, .. } if *suite == asked_suite => {
+            let Trouble::Held { asked, released, .. } = std::mem::take(&mut *trouble) else {
+                return None;
+            };
+            drop(trouble);
+            asked.send(()).unwrap();
+            // Others are answered in the meantime. Also let go when the test has ended.
+            let _ = tokio::task::block_in_place(|| released.recv());
+            None
+        }
+        _ => None,
+    }
+}
+
+fn end(child: Child) -> Ended {
+    Ended::new(child.wait_with_output().unwrap())
+}
+
+/// What is in the database, but for the present that each run has: it stands in every checkpoint
+/// of `test-cases`, and is the same in all of one run.
+fn content(database: &Database) -> Tables {
+    let mut tables = tables(database);
+    let checkpoints = tables.get_mut("checkpoints").unwrap();
+    let mut presents = BTreeSet::new();
+    for row in checkpoints.iter_mut() {
+        let Some((before, after)) = row.split_once(WATERMARK) else { continue };
+        let (present, after) = after.split_once('\\').unwrap();
+        presents.insert(present.to_string());
+        *row = format!("{before}{after}");
+    }
+    checkpoints.sort_unstable();
+    assert!(presents.len() <= 1, "shards took different times for the present: {presents:?}");
+    tables
+}
+
+/// The shard that has the cases of this suite.
+fn shard_of(suite: i64) -> u16 {
+    let key = PartitionKey {
+        project: "fenix".into(),
+        datasource: "testrail".into(),
+        report: CASES.into(),
+        partition: format!("cases:{suite}"),
+    };
+    (1..=COUNT).find(|number| Shard::new(*number, COUNT).unwrap().has(&key)).unwrap()
+}
+
+fn suites_of(shard: u16) -> Vec<i64> {
+    (1..=SUITES.len() as i64).filter(|suite| shard_of(*suite) == shard).collect()
+}
+
+#[test]
+fn four_shards_at_once_leave_the_tables_and_the_history_of_a_single_run() {
+    stay_clear_of_midnight();
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        for report in [COVERAGE, CASES] {
+            let what = format!("{kind:?} {report}");
+            let (expected, single) = pump.single_run(report, kind);
+            let database = Database::new(kind);
+            let before = pump.testrail.server.count();
+            let shards = (1..=COUNT).map(|number| {
+                let shard = format!("{number}/{COUNT}");
+                pump.start(report, &database, &["--shard", &shard, "--run-key", "night"])
+            });
+            for shard in shards.collect::<Vec<_>>() {
+                end(shard).expect_code(0);
+            }
+            assert_same(&content(&database), &content(&expected), &what);
+            let shared = pump.requests_since(before);
+            assert_eq!(of_partitions(shared.clone()), of_partitions(single), "{what}");
+
+            let (one, four) = (pump.the_run(&expected), pump.the_run(&database));
+            for sum in ["outcome", "rows_read", "rows_new", "rows_changed", "rows_rejected"] {
+                assert_eq!(four[sum], one[sum], "{what}: {sum}");
+            }
+            assert_eq!(four["requests"], shared.values().sum::<usize>(), "{what}");
+            assert_eq!((&one["shards"], &four["shards"]), (&Value::Null, &json!(COUNT)));
+            let is_done = |shard: &Value| shard["outcome"] == "succeeded";
+            assert!(four["shard_states"].as_array().unwrap().iter().all(is_done), "{four:#}");
+            assert_eq!(names(&four, true), names(&one, true), "{what}");
+            let plans = (1..=COUNT).map(|number| format!("(plan {number}/{COUNT})"));
+            assert_eq!(names(&four, false), plans.collect::<Vec<_>>(), "{what}");
+            let status = pump.status(&database).json();
+            assert_eq!(status["reports"][0]["rows"], four["rows_read"], "{status:#}");
+            assert_eq!(status["open_runs"], json!([]));
+        }
+    }
+}
+
+/// The partitions of a run, or else what is none.
+fn names(run: &Value, partitions: bool) -> Vec<String> {
+    let names = run["partitions"].as_array().unwrap().iter();
+    let names = names.map(|partition| partition["partition"].as_str().unwrap().to_string());
+    names.filter(|name| name.starts_with('(') != partitions).collect()
+}
+
+#[test]
+fn a_shard_that_is_killed_and_started_again_goes_on_and_nothing_is_lost_or_doubled() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let (expected, single) = pump.single_run(CASES, kind);
+        let database = Database::new(kind);
+        // The last of its suites, so that the others are read.
+        let victim = shard_of(1);
+        let mine = suites_of(victim);
+        let (held, read) = mine.split_last().unwrap();
+        assert!(read.len() >= 2, "{mine:?}");
+        let before = pump.testrail.server.count();
+        let (asked, release) = pump.hold(*held);
+        let mut shards: Vec<Child> = (1..=COUNT)
+            .map(|number| {
+                let shard = format!("{number}/{COUNT}");
+                let more = ["--jobs", "1", "--shard", &shard, "--run-key", "night"];
+                pump.start(CASES, &database, &more)
+            })
+            .collect();
+        asked.recv().unwrap();
+        let mut killed = shards.remove(usize::from(victim) - 1);
+        killed.kill().unwrap();
+        assert_eq!(end(killed).code, None);
+        drop(release);
+        for shard in shards {
+            end(shard).expect_code(0);
+        }
+        let status = pump.status(&database).expect_code(1).json();
+        assert_eq!(status["open_runs"][0]["shards_missing"], json!([victim]), "{status:#}");
+        assert_eq!(status["reports"], json!([]), "nothing is fresh yet");
+
+        let again = pump.testrail.server.count();
+        let ended = pump.shard(CASES, &database, victim, &[]).expect_code(0);
+        let done = format!("goes on: {} of its partitions were read before", read.len());
+        let ended = ended.expect_said(&done);
+        ended.expect_said("all 4 shards of run 1 have ended: succeeded");
+        for suite in 1..=SUITES.len() as i64 {
+            let of_suite = format!("suite_id={suite}");
+            let cases = |target: &str| target.contains("get_cases") && target.ends_with(&of_suite);
+            let count = |requests: &Requests| -> usize {
+                requests.iter().filter(|(target, _)| cases(target)).map(|(_, n)| n).sum()
+            };
+            let all = count(&pump.requests_since(before));
+            let last = count(&pump.requests_since(again));
+            assert_eq!(last, usize::from(suite == *held), "{kind:?} suite {suite}");
+            assert_eq!(all - last, count(&single), "{kind:?} suite {suite}");
+        }
+        assert_same(&content(&database), &content(&expected), &format!("{kind:?}"));
+        let run = pump.the_run(&database);
+        assert_eq!(run["outcome"], "succeeded", "{run:#}");
+        assert_eq!(run["rows_read"], pump.the_run(&expected)["rows_read"]);
+        pump.status(&database).expect_code(0);
+    }
+}
+
+#[test]
+fn the_report_is_fresh_when_the_last_shard_has_ended_and_not_before() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        for number in 1..COUNT {
+            let ended = pump.shard(CASES, &database, number, &[]).expect_code(0);
+            ended.expect_said("without an end: ").expect_said("4");
+        }
+        let told = pump.command(&database, &["status"]).expect_code(1);
+        told.expect_said("of its 4 shards 4 is missing").expect_said("no report has been read yet");
+        let shown = pump.command(&database, &["runs", "1"]).expect_code(0);
+        shown.expect_said("unfinished, 4 shards").expect_said("not started");
+        pump.shard(CASES, &database, COUNT, &[]).expect_code(0).expect_said("all 4 shards");
+        pump.command(&database, &["status"]).expect_code(0).expect_said("fresh");
+
+        // What is done is not done again, by whichever shard.
+        let before = pump.testrail.server.count();
+        let again = pump.shard(CASES, &database, 2, &[]).expect_code(0);
+        again.expect_said("shard 2/4 of run 1 was done at");
+        let json = pump.shard(CASES, &database, 3, &["--format", "json"]).expect_code(0).json();
+        assert_eq!((&json["shard"], &json["outcome"]), (&json!("3/4"), &json!("succeeded")));
+        assert_eq!(pump.testrail.server.count(), before);
+        assert_eq!(pump.the_run(&database)["outcome"], "succeeded");
+    }
+}
+
+#[test]
+fn a_shard_that_failed_and_is_started_again_reads_what_failed_and_makes_the_run_good() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let (expected, _) = pump.single_run(CASES, kind);
+        let database = Database::new(kind);
+        let failing = shard_of(1);
+        *pump.trouble.lock().unwrap() = Trouble::Refused { suite: 1 };
+        // First or in the middle, then as the last.
+        for number in 1..=COUNT {
+            let code = if number == failing { 3 } else { 0 };
+            pump.shard(CASES, &database, number, &[]).expect_code(code);
+        }
+        let run = pump.the_run(&database);
+        assert_eq!(run["outcome"], "partly-failed", "{run:#}");
+        let state = &run["shard_states"][usize::from(failing) - 1];
+        assert!(state["error"].as_str().unwrap().contains("cases:1"), "{state}");
+        pump.shard(CASES, &database, failing, &[]).expect_code(3);
+        let told = pump.command(&database, &["status"]).expect_code(1);
+        told.expect_said("partly-failed fenix test-cases in run 1: cases:1");
+
+        *pump.trouble.lock().unwrap() = Trouble::None;
+        let before = pump.testrail.server.count();
+        pump.shard(CASES, &database, failing, &[]).expect_code(0).expect_said("all 4 shards");
+        let asked = of_partitions(pump.requests_since(before));
+        assert!(
+            asked
+                .keys()
+                .all(|target| target.contains("suite_id=1&") || target.ends_with("suite_id=1")),
+            "{asked:#?}"
+        );
+        assert_same(&content(&database), &content(&expected), &format!("{kind:?}"));
+        let run = pump.the_run(&database);
+        assert_eq!((&run["outcome"], run["error"].is_null()), (&json!("succeeded"), true));
+        pump.status(&database).expect_code(0);
+    }
+}
