@@ -5,19 +5,21 @@
 //! configuration of deploy/ whose services are others), the cache (the program and the plugins are
 //! those that were built for the tests), and the login at Google. The auth proxy is downloaded as
 //! the workflow does it, from a server on loopback, and is a script that makes sockets appear where
-//! the real one does. build.yml, which compiles, is linted only.
+//! the real one does. In build.yml `make` is a script that has the program ready.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 
-use crate::support::actions::{Given, Job, Runner, members, workflow};
-use crate::support::github::{self, GitHub};
+use crate::support::actions::{Cancel, Given, Job, Runner, members, workflow};
+use crate::support::github::{self, GitHub, Issue, Paging};
 use crate::support::user::{User, Way, database_name};
-use crate::support::{Database, Demo, Ended, Kind, Server, built, repository};
+use crate::support::{Asked, Database, Demo, Ended, Kind, Server, built, repository};
 
 const INSTANCE: &str = "my-project:europe-west1:dash";
 const PASSWORD: &str = "a password that nobody may see";
@@ -137,10 +139,22 @@ impl Proxy {
     }
 }
 
-/// A process that has ended and that nobody has waited for yet does not run either.
-fn is_running(process: &str) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    status.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+/// That the auth proxy ends, which was told to. One that has ended and that nobody has waited for
+/// yet does not run either.
+#[track_caller]
+fn expect_proxy_ended(job: &Job) {
+    let file = format!("/proc/{}/stat", job.environment["CLOUD_SQL_PROXY_PID"]);
+    let is_running = || {
+        let status = std::fs::read_to_string(&file).unwrap_or_default();
+        status.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+    };
+    for _ in 0..600 {
+        if !is_running() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the proxy still runs");
 }
 
 #[test]
@@ -165,7 +179,7 @@ fn through_the_proxy_rows_arrive_and_a_fortnightly_run_waits_for_its_time() {
         assert_eq!(summary_of(&runner)["outcome"], "succeeded");
         assert!(job.summary.contains("| fenix | "), "{}", job.summary);
         assert!(job.step("Say how fresh it is").out.contains("fresh"), "{}", job.said());
-        assert!(!is_running(&job.environment["CLOUD_SQL_PROXY_PID"]), "the proxy still runs");
+        expect_proxy_ended(&job);
         let actions: Vec<&String> = job.actions.keys().collect();
         assert_eq!(
             actions,
@@ -231,6 +245,64 @@ fn over_tls_a_failing_project_makes_the_job_red_and_leaves_the_others_rows() {
         assert_eq!(job.step("Write the certificates").code, Some(1), "{}", job.said());
         assert!(!job.has(READ) && !job.has("Say how fresh it is"));
     }
+}
+
+#[test]
+fn a_job_that_is_cancelled_ends_its_run_in_order() {
+    for database in servers() {
+        let Some(socket) = database.socket() else { continue };
+        let user = User::new(&database, PASSWORD, Way::Socket);
+        let cancel: Arc<OnceLock<Cancel>> = Arc::default();
+        let github = GitHub::behind(github::issues(ISSUES), Paging::Cursor, {
+            let cancel = Arc::clone(&cancel);
+            move |asked: &Asked, _: usize, _: &mut Vec<Issue>| {
+                asked.query("after").map(|_| {
+                    cancel.get().unwrap().now();
+                    // Nobody gets this far.
+                    let never = futures::stream::pending::<Result<&str, std::io::Error>>();
+                    Server::answer(200, &[], axum::body::Body::from_stream(never))
+                })
+            }
+        });
+        let runner = checkout(&github.server);
+        cancel.set(runner.cancel()).ok().unwrap();
+        let proxy = Proxy::of(&database, &socket);
+        let given = proxy.given(variables(&database, &user));
+        let job = pump(&runner, &given);
+        assert_eq!(job.step(READ).code, Some(130), "{}", job.said());
+        assert_eq!(summary_of(&runner)["outcome"], "interrupted");
+        expect_proxy_ended(&job);
+    }
+}
+
+#[test]
+fn what_is_built_is_kept_once_and_with_the_plugins_compiled() {
+    let github = GitHub::start(Vec::new());
+    let runner = checkout(&github.server);
+    let place = runner.workspace();
+    let shipped = repository().join("deploy/test-dashboard.toml");
+    std::fs::copy(shipped, place.join("deploy/test-dashboard.toml")).unwrap();
+    std::fs::remove_file(place.join("target/cache")).unwrap();
+    let tools = place.join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    std::fs::write(tools.join("make"), "#!/bin/sh\n[ \"$*\" = release ]\n").unwrap();
+    std::fs::set_permissions(tools.join("make"), PermissionsExt::from_mode(0o755)).unwrap();
+    let workflow = workflow("build.yml");
+    let runner = runner.with_tools(&tools);
+
+    let job = runner.run(&workflow, &Given::default(), &[]).expect_green();
+    assert!(job.step("Compile the plugins for this machine").out.contains("workflow-runs"));
+    assert!(place.join("target/cache/test-dashboard/plugins").read_dir().unwrap().count() > 0);
+    let key = "test-dashboard-Linux-X64-the-digest";
+    assert_eq!(job.outputs["binary"], key);
+    assert_eq!(job.actions["actions/cache/save"]["key"], key);
+    let paths = |action: &str| job.actions[action]["path"].clone();
+    assert_eq!(paths("actions/cache/save"), paths("actions/cache/restore"));
+
+    let given = Given::default().answer("cache", "cache-hit", "true");
+    let job = runner.run(&workflow, &given, &[]).expect_green();
+    assert!(!job.has("Build") && !job.actions.contains_key("actions/cache/save"));
+    assert_eq!(job.outputs["binary"], key);
 }
 
 #[test]

@@ -6,7 +6,9 @@ mod expression;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -32,6 +34,8 @@ pub struct Given {
     pub inputs: Map<String, Value>,
     pub secrets: Map<String, Value>,
     pub vars: Map<String, Value>,
+    /// What the actions answer, by the id of their step.
+    pub answers: Map<String, Value>,
 }
 
 impl Given {
@@ -40,12 +44,19 @@ impl Given {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).into(), json!(value))).collect()
         };
-        Given { inputs: map(inputs), secrets: map(secrets), vars: map(vars) }
+        let answers = Map::new();
+        Given { inputs: map(inputs), secrets: map(secrets), vars: map(vars), answers }
     }
 
     /// With a further variable of the repository.
     pub fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.insert(name.into(), json!(value));
+        self
+    }
+
+    /// With an action that answers this.
+    pub fn answer(mut self, step: &str, name: &str, value: &str) -> Self {
+        self.answers.insert(step.into(), json!({ name: value }));
         self
     }
 
@@ -66,6 +77,8 @@ pub struct Job {
     pub summary: String,
     /// What the steps wrote for each other.
     pub environment: BTreeMap<String, String>,
+    /// The job's outputs.
+    pub outputs: Map<String, Value>,
 }
 
 impl Job {
@@ -105,13 +118,35 @@ impl Job {
 /// A runner's machine: the checkout, and a folder for what is temporary.
 pub struct Runner {
     folder: tempfile::TempDir,
+    shell: Arc<AtomicI32>,
+    /// Programs that stand before the machine's own.
+    tools: Option<PathBuf>,
+}
+
+/// Cancels what a runner does.
+#[derive(Clone)]
+pub struct Cancel(Arc<AtomicI32>);
+
+impl Cancel {
+    /// As GitHub does it: the shell is told, and no other process.
+    pub fn now(&self) {
+        let shell = rustix::process::Pid::from_raw(self.0.load(Ordering::SeqCst)).unwrap();
+        rustix::process::kill_process(shell, rustix::process::Signal::INT).unwrap();
+    }
 }
 
 impl Runner {
     pub fn new() -> Self {
-        let runner = Runner { folder: tempfile::tempdir().unwrap() };
+        let runner =
+            Runner { folder: tempfile::tempdir().unwrap(), shell: Arc::default(), tools: None };
         std::fs::create_dir(runner.workspace()).unwrap();
         runner
+    }
+
+    /// With these programs before the machine's own.
+    pub fn with_tools(mut self, folder: &Path) -> Self {
+        self.tools = Some(folder.into());
+        self
     }
 
     /// The checkout.
@@ -124,6 +159,11 @@ impl Runner {
         self.folder.path().join("temporary")
     }
 
+    /// What cancels the step that is being done.
+    pub fn cancel(&self) -> Cancel {
+        Cancel(Arc::clone(&self.shell))
+    }
+
     /// Does the only job of a reusable workflow, for one combination of its matrix.
     pub fn run(&self, workflow: &Value, given: &Given, matrix: &[(&str, &str)]) -> Job {
         let _ = std::fs::remove_dir_all(self.temporary());
@@ -131,6 +171,9 @@ impl Runner {
         let mut job = Running::new(self, workflow, given, matrix);
         for step in job.definition["steps"].as_array().unwrap() {
             job.step(step);
+        }
+        for (name, value) in members(&job.definition["outputs"]) {
+            job.job.outputs.insert(name.clone(), json!(template(value, &job.context)));
         }
         job.job
     }
@@ -143,6 +186,7 @@ struct Running<'a> {
     context: Context,
     /// What the steps put before the `PATH`.
     path: Vec<String>,
+    answers: Map<String, Value>,
     job: Job,
 }
 
@@ -161,6 +205,7 @@ impl<'a> Running<'a> {
         values.insert("matrix".into(), matrix.into());
         values.insert("vars".into(), given.vars.clone().into());
         values.insert("github".into(), json!({"workspace": runner.workspace()}));
+        values.insert("steps".into(), json!({}));
         let mut secrets = Map::new();
         for (name, _) in members(&call["secrets"]) {
             secrets.insert(name.clone(), given.secrets.get(name).cloned().unwrap_or_default());
@@ -192,8 +237,10 @@ impl<'a> Running<'a> {
             actions: BTreeMap::new(),
             summary: String::new(),
             environment: BTreeMap::new(),
+            outputs: Map::new(),
         };
-        Running { runner, definition, context, path: Vec::new(), job }
+        let answers = given.answers.clone();
+        Running { runner, definition, context, path: Vec::new(), answers, job }
     }
 
     fn step(&mut self, step: &Value) {
@@ -206,12 +253,16 @@ impl<'a> Running<'a> {
                 .map(|(name, value)| (name.clone(), json!(template(value, &self.context))));
             let name = action.split('@').next().unwrap().to_string();
             self.job.actions.insert(name, with.collect());
+            if let Some(id) = step["id"].as_str() {
+                let outputs = self.answers.get(id).cloned().unwrap_or_else(|| json!({}));
+                self.context.values["steps"][id] = json!({ "outputs": outputs });
+            }
             return;
         }
         let ended = self.shell(step);
         self.context.has_failed |= ended.code != Some(0);
         self.job.steps.push((name, ended));
-        self.read_files();
+        self.read_files(step);
     }
 
     /// As GitHub runs `shell: bash`.
@@ -223,7 +274,8 @@ impl<'a> Running<'a> {
         let mut shell = Command::new("bash");
         shell.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(&script);
         shell.current_dir(self.runner.workspace()).env_clear().env("PATH", self.search_path());
-        shell.envs([("CI", "true"), ("GITHUB_ACTIONS", "true"), ("RUNNER_OS", "Linux")]);
+        shell.envs([("CI", "true"), ("GITHUB_ACTIONS", "true")]);
+        shell.envs([("RUNNER_OS", "Linux"), ("RUNNER_ARCH", "X64")]);
         shell.envs([("GITHUB_RUN_ID", "4711"), ("GITHUB_REPOSITORY", "my-org/test-dashboard")]);
         shell.env("HOME", self.runner.folder.path());
         shell.env("RUNNER_TEMP", self.runner.temporary());
@@ -240,12 +292,16 @@ impl<'a> Running<'a> {
         for (name, value) in members(&step["env"]) {
             shell.env(name, template(value, &self.context));
         }
-        Ended::new(shell.output().unwrap())
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shell = shell.spawn().unwrap();
+        self.runner.shell.store(shell.id().try_into().unwrap(), Ordering::SeqCst);
+        Ended::new(shell.wait_with_output().unwrap())
     }
 
     fn search_path(&self) -> String {
         let own = std::env::var("PATH").unwrap();
-        let before = self.path.iter().rev().map(|folder| format!("{folder}:"));
+        let tools = self.runner.tools.as_ref().map(|folder| folder.display().to_string());
+        let before = self.path.iter().rev().cloned().chain(tools).map(|folder| folder + ":");
         before.collect::<String>() + &own
     }
 
@@ -254,7 +310,7 @@ impl<'a> Running<'a> {
     }
 
     /// What the step said to those after it.
-    fn read_files(&mut self) {
+    fn read_files(&mut self, step: &Value) {
         let [environment, folders, output, summary] =
             FILES.map(|name| std::fs::read_to_string(self.file(name)).unwrap());
         for line in environment.lines() {
@@ -264,7 +320,11 @@ impl<'a> Running<'a> {
         }
         assert!(folders.lines().all(|folder| Path::new(folder).is_absolute()), "{folders}");
         self.path.extend(folders.lines().map(String::from));
-        assert_eq!(output, "", "outputs are not known here");
+        if let Some(id) = step["id"].as_str() {
+            let outputs = output.lines().map(|line| line.split_once('=').unwrap());
+            let outputs: BTreeMap<&str, &str> = outputs.collect();
+            self.context.values["steps"][id] = json!({ "outputs": outputs });
+        }
         self.job.summary += &summary;
     }
 }
