@@ -7,19 +7,18 @@
 //! the workflow does it, from a server on loopback, and is a script that makes sockets appear where
 //! the real one does. In build.yml `make` is a script that has the program ready.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 
-use crate::support::actions::{Cancel, Given, Job, Runner, members, workflow};
+use crate::support::actions::{Cancel, Given, Job, Runner, workflow};
 use crate::support::github::{self, GitHub, Issue, Paging};
+use crate::support::testrail::{self, TestRail};
 use crate::support::user::{User, Way, database_name};
-use crate::support::{Asked, Database, Demo, Ended, Kind, Server, built, repository};
+use crate::support::{Asked, Database, Kind, Server, built, repository};
 
 const INSTANCE: &str = "my-project:europe-west1:dash";
 const PASSWORD: &str = "a password that nobody may see";
@@ -46,10 +45,13 @@ fn checkout(github: &Server) -> Runner {
     symlink(compiled_plugins(), place.join("target/cache")).unwrap();
     let shipped = std::fs::read_to_string(repository().join("deploy/test-dashboard.toml")).unwrap();
     let mut config: DocumentMut = shipped.parse().unwrap();
-    let datasource = &mut config["datasources"]["github"];
-    datasource["base-url"] = github.url.as_str().into();
-    datasource["allow-addresses"] = ["127.0.0.1"].into_iter().collect::<toml_edit::Array>().into();
-    datasource["requests-per-minute"] = 1_000_000.into();
+    config["datasources"]["github"]["base-url"] = github.url.as_str().into();
+    for name in ["github", "testrail"] {
+        let datasource = &mut config["datasources"][name];
+        let loopback = ["127.0.0.1"].into_iter().collect::<toml_edit::Array>();
+        datasource["allow-addresses"] = loopback.into();
+        datasource["requests-per-minute"] = 1_000_000.into();
+    }
     std::fs::write(place.join("deploy/test-dashboard.toml"), config.to_string()).unwrap();
     runner
 }
@@ -77,8 +79,12 @@ fn variables(database: &Database, user: &User<'_>) -> Given {
 
 /// Runs the job; whatever happened, no secret is in what anybody can read.
 fn pump(runner: &Runner, given: &Given) -> Job {
+    pump_part(runner, given, "issues", "1/1")
+}
+
+fn pump_part(runner: &Runner, given: &Given, report: &str, shard: &str) -> Job {
     let workflow = workflow("pump.yml");
-    let job = runner.run(&workflow, given, &[("report", "issues"), ("shard", "1/1")]);
+    let job = runner.run(&workflow, given, &[("report", report), ("shard", shard)]);
     let summary = std::fs::read_to_string(summary(runner)).unwrap_or_default();
     let told = format!("{}{}{summary}", job.said(), job.summary);
     for (name, secret) in &given.secrets {
@@ -168,7 +174,7 @@ fn through_the_proxy_rows_arrive_and_a_fortnightly_run_waits_for_its_time() {
         let given = proxy.given(variables(&database, &user)).input("every", "14d");
 
         let job = pump(&runner, &given).expect_green();
-        assert_eq!(issues_in(&database), ISSUES);
+        assert_eq!(rows_in(&database, "github_issues"), ISSUES);
         assert!(
             github
                 .server
@@ -227,7 +233,7 @@ fn over_tls_a_failing_project_makes_the_job_red_and_leaves_the_others_rows() {
         assert_eq!(slack.asked()[0].target, "/hook");
         assert_eq!(summary_of(&runner)["outcome"], "partly-failed");
         assert!(job.step(READ).said().contains("::error "), "{}", job.said());
-        assert_eq!(issues_in(&database), ISSUES);
+        assert_eq!(rows_in(&database, "github_issues"), ISSUES);
         assert!(!job.actions.contains_key("google-github-actions/auth"));
         let key = &job.environment["CLOUD_SQL_DATABASE_TLS_KEY"];
         assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
@@ -244,6 +250,39 @@ fn over_tls_a_failing_project_makes_the_job_red_and_leaves_the_others_rows() {
         let job = pump(&runner, &given);
         assert_eq!(job.step("Write the certificates").code, Some(1), "{}", job.said());
         assert!(!job.has(READ) && !job.has("Say how fresh it is"));
+    }
+}
+
+#[test]
+fn the_parts_of_a_report_are_one_run() {
+    const SUITES: [i64; 6] = [3, 1, 4, 1, 5, 9];
+    for database in servers() {
+        let Some(socket) = database.socket() else { continue };
+        let user = User::new(&database, PASSWORD, Way::Socket);
+        let github = GitHub::start(Vec::new());
+        let testrail = TestRail::start(testrail::Project::of(&SUITES, 0, 0));
+        let proxy = Proxy::of(&database, &socket);
+        let mut given = proxy.given(variables(&database, &user));
+        for (name, value) in [
+            ("TESTRAIL_HOST", testrail.server.url.as_str()),
+            ("TESTRAIL_USERNAME", testrail::USER),
+            ("TESTRAIL_PASSWORD", testrail::PASSWORD),
+        ] {
+            given.secrets.insert(name.into(), json!(value));
+        }
+        std::thread::scope(|scope| {
+            for part in ["1/2", "2/2"] {
+                let runner = checkout(&github.server);
+                let given = &given;
+                scope.spawn(move || {
+                    let job = pump_part(&runner, given, "test-case-coverage", part).expect_green();
+                    assert!(!job.has("Say how fresh it is"), "{}", job.said());
+                });
+            }
+        });
+        let read = rows_in(&database, "testrail_test_suites");
+        assert_eq!(read, i64::try_from(SUITES.len()).unwrap());
+        assert_eq!(rows_in(&database, "runs"), 1);
     }
 }
 
@@ -349,170 +388,8 @@ fn a_proxy_that_is_another_file_or_makes_no_socket_ends_the_job() {
     assert!(!job.has(READ));
 }
 
-fn issues_in(database: &Database) -> i64 {
-    let sql = match database.kind() {
-        Kind::Postgres => "SELECT COUNT(*) FROM github_issues",
-        _ => "SELECT CAST(COUNT(*) AS SIGNED) FROM github_issues",
-    };
-    database.number(sql)
-}
-
-/// What the schedules' workflows ask for: of each job the workflow, its inputs and its secrets.
-fn callers() -> Vec<(&'static str, Value)> {
-    let mut jobs = Vec::new();
-    for name in ["daily", "weekly", "fortnightly", "monthly", "manual"] {
-        let workflow = workflow(&format!("{name}.yml"));
-        for (_, job) in members(&workflow["jobs"]) {
-            if job["uses"] == "./.github/workflows/pump.yml" {
-                jobs.push((name, job.clone()));
-            }
-        }
-    }
-    jobs
-}
-
-fn deployed() -> DocumentMut {
-    let text = std::fs::read_to_string(repository().join("deploy/test-dashboard.toml")).unwrap();
-    text.parse().unwrap()
-}
-
-fn reports(job: &Value) -> Vec<String> {
-    serde_json::from_str(job["with"]["reports"].as_str().unwrap()).unwrap()
-}
-
-#[test]
-fn every_report_has_a_schedule_and_status_knows_it() {
-    let config = deployed();
-    let mut scheduled: Vec<(String, &str)> = Vec::new();
-    for (name, job) in callers().into_iter().filter(|(name, _)| *name != "manual") {
-        let interval = match name {
-            "daily" => "1d",
-            "weekly" => "7d",
-            "fortnightly" => "14d",
-            _ => "31d",
-        };
-        let every = job["with"]["every"].as_str();
-        assert_eq!(every, (name == "fortnightly").then_some("14d"), "{name}");
-        scheduled.extend(reports(&job).into_iter().map(|report| (report, interval)));
-    }
-    let schedule = config["schedule"].as_table().unwrap();
-    let mut told: Vec<(String, &str)> =
-        schedule.iter().map(|(report, every)| (report.into(), every.as_str().unwrap())).collect();
-    scheduled.sort();
-    told.sort();
-    assert_eq!(scheduled, told);
-
-    let shipped: BTreeSet<String> = Demo::new().reports().into_iter().map(|(_, r)| r).collect();
-    let scheduled: BTreeSet<String> = scheduled.into_iter().map(|(report, _)| report).collect();
-    assert_eq!(scheduled, shipped);
-}
-
-/// The variables that a datasource of deploy/test-dashboard.toml wants, as secrets are called.
-fn secrets_of(datasource: &str) -> BTreeSet<String> {
-    let section = deployed()["datasources"][datasource].to_string();
-    let names = section.split("${").skip(1).map(|rest| rest.split(['}', ':']).next().unwrap());
-    // A secret's name cannot begin with GITHUB_.
-    names.map(|name| name.replace("GITHUB_", "DASHBOARD_GITHUB_")).collect()
-}
-
-#[test]
-fn a_job_is_given_the_secrets_of_its_own_service_only() {
-    let owner: BTreeMap<String, String> =
-        Demo::new().reports().into_iter().map(|(plugin, report)| (report, plugin)).collect();
-    for (name, job) in callers() {
-        let expected: BTreeSet<String> = if name == "manual" {
-            owner.values().flat_map(|plugin| secrets_of(plugin)).collect()
-        } else {
-            reports(&job).iter().flat_map(|report| secrets_of(&owner[report])).collect()
-        };
-        let is_common =
-            |secret: &str| secret.starts_with("CLOUD_SQL_") || secret.starts_with("SLACK_");
-        let given = members(&job["secrets"]).map(|(secret, _)| secret.clone());
-        let given: BTreeSet<String> = given.filter(|secret| !is_common(secret)).collect();
-        assert_eq!(given, expected, "{name}: {}", job["with"]["reports"]);
-    }
-}
-
-#[test]
-fn secrets_are_in_the_environment_of_the_steps_that_need_them_only() {
-    let workflow = workflow("pump.yml");
-    let (_, job) = members(&workflow["jobs"]).next().unwrap();
-    assert!(!job["env"].to_string().contains("secrets."), "{}", job["env"]);
-    let with_secrets: Vec<&str> = job["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|step| step.to_string().contains("secrets."))
-        .map(|step| step["name"].as_str().unwrap())
-        .collect();
-    let expected = ["Write the certificates", READ, "Say how fresh it is", "Tell Slack"];
-    assert_eq!(with_secrets, expected);
-    assert!(!workflow_text("build.yml").contains("secrets."));
-}
-
-fn workflow_text(name: &str) -> String {
-    std::fs::read_to_string(repository().join(".github/workflows").join(name)).unwrap()
-}
-
-/// A Slack that keeps what it is told, and the script beside it.
-struct Slack {
-    server: Server,
-    folder: tempfile::TempDir,
-}
-
-impl Slack {
-    fn new() -> Self {
-        let server = Server::start(|_| Server::answer(200, &[], "ok"));
-        Slack { server, folder: tempfile::tempdir().unwrap() }
-    }
-
-    /// Runs the script over a summary; what was posted, if anything.
-    fn tell(&self, summary: Option<&Value>, notify: &str) -> Option<String> {
-        let file = self.folder.path().join("summary.json");
-        let _ = std::fs::remove_file(&file);
-        if let Some(summary) = summary {
-            std::fs::write(&file, summary.to_string()).unwrap();
-        }
-        let before = self.server.count();
-        let mut script = Command::new(repository().join("examples/notify/slack"));
-        script.arg(&file).env("SLACK_WEBHOOK_URL", format!("{}/secret", self.server.url));
-        script.env("NOTIFY", notify).env_remove("GITHUB_RUN_ID");
-        Ended::new(script.output().unwrap()).expect_code(0);
-        let asked = self.server.asked();
-        asked.get(before).map(|asked| {
-            let message: Value = serde_json::from_str(&asked.body).unwrap();
-            message["text"].as_str().unwrap().to_string()
-        })
-    }
-}
-
-#[test]
-fn slack_is_told_what_somebody_has_to_look_at() {
-    let slack = Slack::new();
-    let good = json!({
-        "run": 17, "project": "ALL", "report": "issues", "outcome": "succeeded", "error": null,
-        "reports": [{"project": "fenix", "failures": [], "rejected": []}],
-    });
-    assert_eq!(slack.tell(Some(&good), ""), None);
-    assert_eq!(
-        slack.tell(Some(&good), "always").as_deref(),
-        Some("issues of ALL: succeeded (run 17)")
-    );
-    let failure = |number| json!({"partition": format!("p{number}"), "kind": "auth", "message": "<!channel> & \"x\""});
-    let mut bad = good.clone();
-    bad["outcome"] = json!("partly-failed");
-    bad["reports"][0]["failures"] = (1..=11).map(failure).collect();
-    bad["reports"][0]["rejected"] =
-        json!([{"table": "github_issues", "reason": "too long", "count": 3}]);
-    let text = slack.tell(Some(&bad), "").unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "issues of ALL: partly-failed (run 17)");
-    assert_eq!(lines[1], "• fenix p1 (auth): &lt;!channel&gt; &amp; \"x\"");
-    assert_eq!((lines.len(), *lines.last().unwrap()), (12, "… and 2 more"));
-    let early = json!({"run": null, "project": "ALL", "report": "issues", "outcome": "misused",
-        "error": "there is no project", "reports": []});
-    let text = slack.tell(Some(&early), "").unwrap();
-    assert_eq!(text, "issues of ALL: misused\nthere is no project");
-    let text = slack.tell(None, "").unwrap();
-    assert_eq!(text, "A run of test-dashboard ended before it could say how.");
+fn rows_in(database: &Database, table: &str) -> i64 {
+    // What counts is called otherwise in each.
+    let number = if database.kind() == Kind::Postgres { "bigint" } else { "SIGNED" };
+    database.number(&format!("SELECT CAST(COUNT(*) AS {number}) FROM {table}"))
 }
