@@ -13,6 +13,7 @@ use test_dashboard_model::{Column, Table};
 use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list, quote};
 use crate::merge::{create_index, create_table, index_name};
+use crate::patience::Patience;
 use crate::{Store, StoreError};
 
 /// Who prepares tables.
@@ -100,6 +101,20 @@ impl Store {
     /// that is there and not in the catalogue; [`StoreError::OwnedByAnother`]. A missing right
     /// with the GRANT that gives it.
     pub async fn prepare_tables(
+        &self,
+        owner: &Owner,
+        tables: &[Arc<Table>],
+    ) -> Result<Vec<TableChange>, StoreError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.prepare_tables_once(owner, tables).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn prepare_tables_once(
         &self,
         owner: &Owner,
         tables: &[Arc<Table>],

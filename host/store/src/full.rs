@@ -10,6 +10,7 @@ use crate::connection::{Arg, Session};
 use crate::dialect::quote;
 use crate::history::time;
 use crate::merge::PARTITION;
+use crate::patience::Patience;
 use crate::rejected::delete;
 use crate::{RunId, Store, StoreError};
 
@@ -37,6 +38,16 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn last_full(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.last_full_once(key).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn last_full_once(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
         let doing = "reading when the last full run was";
         let mut session = self.session().await?;
         let sql = format!(
@@ -64,13 +75,14 @@ impl Store {
         tables: &[Arc<Table>],
         planned: Option<&[String]>,
     ) -> Result<u64, StoreError> {
-        match self.finish_full_once(run, key, tables, planned).await {
-            // A connection that broke. Where it broke in the commit, the rows were removed,
-            // and are not counted.
-            Err(error) if error.is_transient() => {
-                self.finish_full_once(run, key, tables, planned).await
+        let mut patience = Patience::new();
+        loop {
+            match self.finish_full_once(run, key, tables, planned).await {
+                // Where the connection broke in the commit, rows were removed that are not
+                // counted.
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
             }
-            done => done,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::connection::{Arg, Fields, Session};
+use crate::patience::Patience;
 use crate::{PartitionKey, ShardSummary, Store, StoreError};
 
 /// Names a run; given out by the database, rising.
@@ -194,6 +195,8 @@ const COUNTED: [&str; 8] = [
     "response_bytes",
 ];
 
+const BEGINNING: &str = "recording that a run begins";
+
 impl Store {
     /// Records that a run begins.
     ///
@@ -201,8 +204,29 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn start_run(&self, run: &NewRun) -> Result<RunId, StoreError> {
+        let started = Timestamp::now();
+        let mut patience = Patience::new();
+        let mut is_again = false;
+        loop {
+            match self.start_run_once(run, started, is_again).await {
+                Err(error) if patience.is_left_after(&error).await => is_again = true,
+                done => return done,
+            }
+        }
+    }
+
+    async fn start_run_once(
+        &self,
+        run: &NewRun,
+        started: Timestamp,
+        is_again: bool,
+    ) -> Result<RunId, StoreError> {
         let mut session = self.session().await?;
-        self.insert_run(&mut session, run, Timestamp::now()).await
+        // It may be that only the answer was lost.
+        if is_again && let Some(id) = self.begun_run(&mut session, run, started).await? {
+            return Ok(id);
+        }
+        self.insert_run(&mut session, run, started).await
     }
 
     pub(crate) async fn insert_run(
@@ -215,14 +239,24 @@ impl Store {
             "INSERT INTO runs (project, report, command, version, started_at) VALUES (?, ?, ?, ?, {})",
             self.dialect.time_parameter()
         );
-        let args = vec![
-            run.project.as_str().into(),
-            run.report.as_str().into(),
-            run.command.as_str().into(),
-            run.version.as_str().into(),
-            Arg::Time(started),
-        ];
-        session.insert("recording that a run begins", &sql, args).await.map(RunId)
+        session.insert(BEGINNING, &sql, new_run_args(run, started)).await.map(RunId)
+    }
+
+    /// The run that began at this very microsecond under this very command line.
+    async fn begun_run(
+        &self,
+        session: &mut Session,
+        run: &NewRun,
+        started: Timestamp,
+    ) -> Result<Option<RunId>, StoreError> {
+        let sql = format!(
+            "SELECT id FROM runs WHERE project = ? AND report = ? AND command = ? \
+             AND version = ? AND started_at = {} AND outcome IS NULL ORDER BY id DESC LIMIT 1",
+            self.dialect.time_parameter()
+        );
+        let rows = session.fetch(BEGINNING, &sql, new_run_args(run, started)).await?;
+        let id = rows.first().map(|row| row.int(0)).transpose();
+        id.map(|id| id.map(RunId)).map_err(|error| session.failed(BEGINNING, error))
     }
 
     /// Records how a run ended. Its sums are those of its partitions.
@@ -231,10 +265,12 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn finish_run(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
-        match self.finish_run_once(run, end).await {
-            // A connection that broke; a new one waits until the server is back.
-            Err(error) if error.is_transient() => self.finish_run_once(run, end).await,
-            done => done,
+        let mut patience = Patience::new();
+        loop {
+            match self.finish_run_once(run, end).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
         }
     }
 
@@ -274,9 +310,12 @@ impl Store {
         key: &PartitionKey,
         result: &PartitionResult,
     ) -> Result<(), StoreError> {
-        match self.record_once(run, key, result).await {
-            Err(error) if error.is_transient() => self.record_once(run, key, result).await,
-            done => done,
+        let mut patience = Patience::new();
+        loop {
+            match self.record_once(run, key, result).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
         }
     }
 
@@ -388,6 +427,17 @@ impl Store {
             sums.join(", "),
         )
     }
+}
+
+/// In the order of the columns.
+fn new_run_args(run: &NewRun, started: Timestamp) -> Vec<Arg> {
+    vec![
+        run.project.as_str().into(),
+        run.report.as_str().into(),
+        run.command.as_str().into(),
+        run.version.as_str().into(),
+        Arg::Time(started),
+    ]
 }
 
 fn partition_args(run: RunId, key: &PartitionKey) -> Vec<Arg> {

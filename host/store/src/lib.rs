@@ -27,6 +27,7 @@ mod merge;
 mod migrations;
 mod partition;
 mod password;
+mod patience;
 mod pool;
 mod rejected;
 mod rights;

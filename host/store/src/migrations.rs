@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use crate::connection::Session;
+use crate::patience::Patience;
 use crate::{Store, StoreError};
 
 /// One migration that this version of the host knows.
@@ -51,11 +52,19 @@ impl Store {
     /// A missing right to create tables; [`StoreError::Migration`] when the database was
     /// migrated by a newer version of the host.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let mut session = self.session().await?;
-        match session.migrate().await {
-            Ok(applied) => Ok(applied),
-            Err(error) => Err(self.explain(&session, error)),
+        let mut patience = Patience::new();
+        loop {
+            match self.migrate_once().await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
         }
+    }
+
+    async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
+        let mut session = self.session().await?;
+        let migrated = session.migrate().await;
+        migrated.map_err(|error| self.explain(&session, error))
     }
 
     fn explain(&self, session: &Session, error: MigrateError) -> StoreError {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::connection::{Arg, Fields, Session};
 use crate::full::ReportKey;
 use crate::history::{Outcome, time};
+use crate::patience::Patience;
 use crate::shared::missing;
 use crate::{RunId, Store, StoreError};
 
@@ -84,10 +85,15 @@ impl Store {
         key: &ReportKey,
         end: &ReportEnd,
     ) -> Result<(), StoreError> {
-        match self.record_report_once(run, key, end).await {
-            // The first two of a report that end at once both find nothing to change.
-            Err(error) if error.is_duplicate() => self.record_report_once(run, key, end).await,
-            done => done,
+        let mut patience = Patience::new();
+        let mut was_second = false;
+        loop {
+            match self.record_report_once(run, key, end).await {
+                // The first two of a report that end at once both find nothing to change.
+                Err(error) if error.is_duplicate() && !was_second => was_second = true,
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
         }
     }
 
@@ -115,6 +121,16 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn last_good(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.last_good_once(key).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn last_good_once(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {
         let mut session = self.session().await?;
         last_good(&mut session, "reading when the last good run was", key).await
     }

@@ -81,6 +81,8 @@ pub struct PartitionWriter {
     rejected: Rejected,
     /// What made this writer unusable.
     broken: Option<&'static str>,
+    /// What happened after a commit, for the next call to tell.
+    after_commit: Option<StoreError>,
 }
 
 /// A table and what is staged for it.
@@ -142,6 +144,7 @@ impl Store {
             held: None,
             rejected: Rejected::default(),
             broken: None,
+            after_commit: None,
         })
     }
 }
@@ -244,14 +247,20 @@ impl PartitionWriter {
         self.held = None;
         self.rejected = Rejected::default();
         // What was committed stays so: trouble from here on is the next call's.
-        self.broken = self.clean_up(point).await;
+        self.broken = None;
+        if let Err(error) = self.clean_up(point).await {
+            self.broken = Some("emptying its staging tables failed");
+            self.after_commit = Some(error);
+        }
         Ok(counts)
     }
 
-    fn refuse_if_broken(&self) -> Result<(), StoreError> {
-        match self.broken {
-            None => Ok(()),
-            Some(why) => Err(StoreError::Misuse(format!(
+    fn refuse_if_broken(&mut self) -> Result<(), StoreError> {
+        match (self.broken, self.after_commit.take()) {
+            (None, _) => Ok(()),
+            // As it was: a connection that broke is worth another try.
+            (Some(_), Some(error)) => Err(error),
+            (Some(why), None) => Err(StoreError::Misuse(format!(
                 "{}: {why} before, and this writer cannot be used any more; open the partition again",
                 self.key
             ))),
@@ -416,8 +425,8 @@ impl PartitionWriter {
         Ok(counts)
     }
 
-    /// Empties the staging tables, or drops them at the end; what made that impossible.
-    async fn clean_up(&mut self, point: CommitPoint) -> Option<&'static str> {
+    /// Empties the staging tables, or drops them at the end.
+    async fn clean_up(&mut self, point: CommitPoint) -> Result<(), StoreError> {
         for staged in self.tables.values_mut().filter(|staged| staged.exists) {
             let dialect = &self.session.dialect;
             let is_end = point == CommitPoint::End;
@@ -428,10 +437,7 @@ impl PartitionWriter {
             };
             for sql in statements {
                 let doing = format!("emptying the staging table of {}", staged.table.name);
-                if let Err(error) = self.session.execute(&doing, &sql, vec![]).await {
-                    tracing::warn!("{}: {error}", self.key);
-                    return Some("emptying its staging tables failed");
-                }
+                self.session.execute(&doing, &sql, vec![]).await?;
             }
             staged.rows = 0;
             if is_end {
@@ -439,7 +445,7 @@ impl PartitionWriter {
                 self.session.release();
             }
         }
-        None
+        Ok(())
     }
 }
 

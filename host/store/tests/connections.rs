@@ -12,11 +12,13 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use support::proxy::{Moment, Proxy};
-use support::{Database, checkpoint, item, key, owner, plain, start};
+use support::{Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
-    CommitPoint, Engine, Password, Reading, Server, Store, StoreError, Target, Tls, TlsMode,
+    CommitPoint, Engine, Outcome, Password, Reading, ReportEnd, ReportKey, RunEnd, Server, Store,
+    StoreError, Target, Tls, TlsMode,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -32,6 +34,8 @@ on_every_server![
     a_program_makes_a_password_for_every_connection,
     a_program_that_makes_none_is_told,
     what_a_connection_breaks_off_is_neither_lost_nor_doubled,
+    what_is_done_around_the_partitions_is_tried_again,
+    a_run_whose_beginning_was_not_answered_begins_once,
     a_token_that_has_expired_is_replaced_when_a_connection_breaks,
 ];
 
@@ -400,7 +404,12 @@ async fn what_a_connection_breaks_off_is_neither_lost_nor_doubled(db: Arc<Databa
     let (proxy, server) = proxy(&db).await;
     let moments = [Moment::Staging, Moment::BeforeCommit, Moment::AfterCommit];
     let at = moments.iter().flat_map(|moment| [1, 2, 4].map(|count| Fault::At(*moment, count)));
-    for fault in at.chain([0, 2].map(Fault::AfterPoint)) {
+    // After the first commit point, when the staging table is to be emptied.
+    let emptying = match db.engine {
+        Engine::Postgres => Fault::At(Moment::Saying("DROP INDEX pg_temp"), 1),
+        _ => Fault::At(Moment::Saying("CREATE TEMPORARY TABLE"), 2),
+    };
+    for fault in at.chain([0, 2].map(Fault::AfterPoint)).chain([emptying]) {
         let store = connect(server.clone()).await.unwrap();
         store.migrate().await.unwrap();
         let begun = pump(&db, &store, &proxy, fault).await;
@@ -409,6 +418,71 @@ async fn what_a_connection_breaks_off_is_neither_lost_nor_doubled(db: Arc<Databa
         db.execute("DELETE FROM probe_items").await;
         db.execute("DELETE FROM checkpoints").await;
     }
+}
+
+/// All that a run does but for its partitions, from the beginning to the end.
+async fn begin_and_end(store: &Store) {
+    store.migrate().await.unwrap();
+    store.prepare_tables(&owner(), &[plain(TableMode::Merge)]).await.unwrap();
+    store.refresh_views().await.unwrap();
+    let report =
+        ReportKey { project: "fenix".into(), datasource: "probe".into(), report: "items".into() };
+    store.last_good(&report).await.unwrap();
+    store.last_full(&report).await.unwrap();
+    let run = start(store).await;
+    store.record_partition(run, &key("p"), &nothing()).await.unwrap();
+    store.finish_full(run, &report, &[], None).await.unwrap();
+    let started = Timestamp::now();
+    let end = ReportEnd { started, outcome: Outcome::Succeeded, error: None, rows_read: 0 };
+    store.record_report(run, &report, &end).await.unwrap();
+    store.finish_run(run, &RunEnd { outcome: Outcome::Succeeded, error: None }).await.unwrap();
+}
+
+/// That so many runs are on record, each with its one partition and its end.
+async fn are_whole(db: &Database, runs: usize) {
+    let ended = "SELECT 'x' FROM runs AS r JOIN run_partitions AS p ON p.run_id = r.id \
+                 WHERE r.outcome = 'succeeded'";
+    assert_eq!(db.rows(ended).await.len(), runs);
+    assert_eq!(db.rows("SELECT 'x' FROM runs").await.len(), runs);
+    assert_eq!(db.rows("SELECT 'x' FROM report_status").await.len(), 1);
+    assert_eq!(db.rows("SELECT 'x' FROM full_runs").await.len(), 1);
+}
+
+async fn what_is_done_around_the_partitions_is_tried_again(db: Arc<Database>) {
+    let (proxy, server) = proxy(&db).await;
+    let steps = [
+        // Only said by the first run.
+        "INTO catalogue_tables",
+        "_sqlx_migrations",
+        "FROM catalogue_views",
+        "FROM report_status",
+        "FROM full_runs",
+        "INTO runs",
+        "INTO run_partitions",
+        "INTO full_runs",
+        "report_status SET",
+        "UPDATE runs",
+    ];
+    for (runs, said) in (1..).zip(steps) {
+        let store = connect(server.clone()).await.unwrap();
+        proxy.break_at(Moment::Saying(said), 1);
+        begin_and_end(&store).await;
+        assert_eq!(proxy.breaks(), runs, "nobody said {said}");
+        are_whole(&db, runs).await;
+        store.close().await;
+    }
+}
+
+async fn a_run_whose_beginning_was_not_answered_begins_once(db: Arc<Database>) {
+    let (proxy, server) = proxy(&db).await;
+    let store = connect(server).await.unwrap();
+    proxy.break_at(Moment::Inserted("INTO runs"), 1);
+    begin_and_end(&store).await;
+    assert_eq!(proxy.breaks(), 1);
+    are_whole(&db, 1).await;
+    begin_and_end(&store).await;
+    are_whole(&db, 2).await;
+    store.close().await;
 }
 
 async fn a_token_that_has_expired_is_replaced_when_a_connection_breaks(db: Arc<Database>) {

@@ -14,8 +14,8 @@ use test_dashboard_model::validate::Validator;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Column, ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Counts, Engine, NewRun, Owner, PartitionKey, Password, Reading, RunId, Server,
-    Store, StoreError, Target, Tls,
+    CommitPoint, Counts, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password,
+    Reading, RunId, Server, Store, StoreError, Target, Tls,
 };
 
 /// Makes one test per database of an `async fn(Arc<Database>)`.
@@ -383,4 +383,23 @@ pub async fn write(
 
 pub fn counts(new: u64, changed: u64, unchanged: u64, removed: u64, rejected: u64) -> Counts {
     Counts { new, changed, unchanged, removed, rejected }
+}
+
+/// What becomes of a partition in which hardly anything was.
+pub fn nothing() -> PartitionResult {
+    PartitionResult {
+        outcome: Outcome::Succeeded,
+        error: None,
+        failure_kind: None,
+        rows_read: 1,
+        rows_new: 1,
+        rows_changed: 0,
+        rows_unchanged: 0,
+        rows_removed: 0,
+        rows_rejected: 0,
+        requests: 1,
+        response_bytes: 1,
+        started: jiff::Timestamp::now(),
+        elapsed: std::time::Duration::from_millis(5),
+    }
 }

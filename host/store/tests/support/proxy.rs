@@ -18,6 +18,10 @@ pub enum Moment {
     BeforeCommit,
     /// The server has committed, and the host has not heard it.
     AfterCommit,
+    /// The host has said this, and the server has not heard it.
+    Saying(&'static str),
+    /// The host has said this to insert a row; the server has, and the host has not heard it.
+    Inserted(&'static str),
 }
 
 /// How long the server seems to be away after a break.
@@ -106,6 +110,19 @@ impl State {
         }
     }
 
+    /// Whether the armed moment is that of words which are among these.
+    fn is_said(&self, bytes: &[u8]) -> bool {
+        let armed = *self.armed.lock().unwrap();
+        let Some((moment @ Moment::Saying(words), _)) = armed else { return false };
+        holds(bytes, words.as_bytes()) && self.has_come(moment)
+    }
+
+    /// Whether the armed moment is that of an insertion which is among these.
+    fn is_inserted(&self, bytes: &[u8]) -> bool {
+        let armed = *self.armed.lock().unwrap();
+        matches!(armed, Some((Moment::Inserted(words), _)) if holds(bytes, words.as_bytes()))
+    }
+
     async fn carry(self: Arc<Self>, mut client: TcpStream) {
         let mut server = TcpStream::connect(&self.server).await.unwrap();
         client.set_nodelay(true).unwrap();
@@ -113,6 +130,8 @@ impl State {
         let mut cut = self.cut.subscribe();
         let (mut from_client, mut from_server) = (vec![0; 256 << 10], vec![0; 256 << 10]);
         let mut committing = false;
+        // How often the server has answered since a row is being inserted.
+        let mut inserting: Option<usize> = None;
         loop {
             tokio::select! {
                 _ = cut.changed() => return,
@@ -123,11 +142,13 @@ impl State {
                     let commits = holds(bytes, b"COMMIT");
                     if stages && self.has_come(Moment::Staging)
                         || commits && self.has_come(Moment::BeforeCommit)
+                        || self.is_said(bytes)
                     {
                         self.break_all();
                         return;
                     }
                     committing |= commits;
+                    inserting = inserting.or_else(|| self.is_inserted(bytes).then_some(0));
                     if server.write_all(bytes).await.is_err() {
                         return;
                     }
@@ -140,6 +161,19 @@ impl State {
                     if committing && done {
                         committing = false;
                         if self.has_come(Moment::AfterCommit) {
+                            self.break_all();
+                            return;
+                        }
+                    }
+                    if let Some(answers) = &mut inserting {
+                        *answers += 1;
+                        // MySQL has prepared the statement, and then run it.
+                        let done = match self.engine {
+                            Engine::Mysql => *answers == 2,
+                            _ => holds(bytes, b"INSERT 0 1\0"),
+                        };
+                        if done {
+                            *self.armed.lock().unwrap() = None;
                             self.break_all();
                             return;
                         }

@@ -1,0 +1,37 @@
+//! Trying again what a connection that broke has cut short.
+//!
+//! A new connection waits for a server that is away by itself (see `pool.rs`). So a few tries
+//! are enough: another one may break where a server that shuts down lets somebody in for the
+//! last time.
+
+use std::time::Duration;
+
+use crate::StoreError;
+
+/// How often something is tried.
+const TRIES: u32 = 3;
+/// How long the server is left alone after the first try, and twice as long after the second.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is left of the patience with something that does no harm when it is done twice: whoever
+/// lost the connection does not know whether the server has done it.
+pub(crate) struct Patience {
+    tried: u32,
+}
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Patience { tried: 0 }
+    }
+
+    /// Whether to try again after this; then that is told, and the server was left alone.
+    pub(crate) async fn is_left_after(&mut self, error: &StoreError) -> bool {
+        self.tried += 1;
+        if !error.is_transient() || self.tried >= TRIES {
+            return false;
+        }
+        tracing::warn!("{error}; trying again");
+        tokio::time::sleep(PAUSE * self.tried).await;
+        true
+    }
+}
