@@ -40,24 +40,15 @@ pub async fn retry(common: &Common, args: &RejectsRetryArgs) -> anyhow::Result<E
     store.migrate().await?;
     let partitions: Partitions = chosen(&store, &args.choice).await?.into_values().collect();
     let before = waiting(&store, &partitions).await?;
-    let installed = match partitions.is_empty() {
-        true => None,
-        false => Some(Installed::load(&config, &Runtime::new(None)?).await?),
-    };
-    let mut retried = Vec::new();
-    if let Some(installed) = &installed {
-        let reading =
-            Reading { config: &config, environment: &environment, installed, store: &store, jobs };
-        for ((datasource, report), partitions) in by_report(partitions.clone()) {
-            let one = reading.retry(&datasource, &report, partitions).await;
-            let is_interrupted = one.exit == Exit::Interrupted;
-            tell(common.format, &one, &store.name())?;
-            retried.push(one);
-            if is_interrupted {
-                break;
-            }
+    let retried = match partitions.is_empty() {
+        true => Vec::new(),
+        false => {
+            let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+            let (config, environment, store) = (&config, &environment, &store);
+            let reading = Reading { config, environment, installed, store, jobs };
+            reading.all(common.format, &partitions).await?
         }
-    }
+    };
     let after = waiting(&store, &partitions).await?;
     tell_all(common.format, &retried, [before, after], &store.name())?;
     store.close().await;
@@ -71,11 +62,11 @@ async fn waiting(store: &Store, partitions: &Partitions) -> anyhow::Result<u64> 
 }
 
 /// By datasource and report.
-fn by_report(partitions: Partitions) -> BTreeMap<(String, String), Partitions> {
+fn by_report(partitions: &Partitions) -> BTreeMap<(String, String), Partitions> {
     let mut reports: BTreeMap<(String, String), Partitions> = BTreeMap::new();
     for key in partitions {
         let report = (key.datasource.clone(), key.report.clone());
-        reports.entry(report).or_default().insert(key);
+        reports.entry(report).or_default().insert(key.clone());
     }
     reports
 }
@@ -95,24 +86,31 @@ struct Retried {
 struct Reading<'a> {
     config: &'a Config,
     environment: &'a Environment,
-    installed: &'a Installed,
+    installed: Installed,
     store: &'a Store,
     jobs: usize,
 }
 
 impl Reading<'_> {
-    async fn retry(&self, datasource: &str, report: &str, partitions: Partitions) -> Retried {
-        let projects: BTreeSet<String> = partitions.iter().map(|key| key.project.clone()).collect();
-        let (mut jobs, mut errors) = (Vec::new(), Vec::new());
-        for project in &projects {
-            match self.job(datasource, report, project) {
-                Ok(job) => jobs.push(job),
-                Err(error) => errors.push(error),
+    /// One report after the other, each told as soon as it is done.
+    async fn all(&self, format: Format, partitions: &Partitions) -> anyhow::Result<Vec<Retried>> {
+        let mut retried = Vec::new();
+        for ((datasource, report), partitions) in by_report(partitions) {
+            let one = self.one(&datasource, &report, partitions).await;
+            let is_interrupted = one.exit == Exit::Interrupted;
+            tell(format, &one, &self.store.name())?;
+            retried.push(one);
+            if is_interrupted {
+                break;
             }
         }
-        let asked: BTreeSet<String> =
-            jobs.iter().map(|job| job.context().project.clone()).collect();
-        let projects = asked.iter().cloned().collect::<Vec<_>>().join(", ");
+        Ok(retried)
+    }
+
+    async fn one(&self, datasource: &str, report: &str, partitions: Partitions) -> Retried {
+        let (jobs, mut errors) = self.jobs_of(datasource, report, &partitions);
+        let projects = jobs.iter().map(|job| job.context().project.as_str());
+        let projects = projects.collect::<Vec<_>>().join(", ");
         let mut account = Account::begin(Some(projects.clone()), Some(report.to_string()));
         let mut exits: Vec<Exit> = errors.iter().map(Exit::of).collect();
         let mut is_over = false;
@@ -129,7 +127,7 @@ impl Reading<'_> {
             }
         }
         let run = account.pumped;
-        let gone = if is_over { gone(&run, &asked, partitions) } else { Vec::new() };
+        let gone = if is_over { gone(&run, partitions) } else { Vec::new() };
         if !gone.is_empty() {
             // That the others were planned is no success of a run that read none of them.
             exits.retain(|exit| *exit != Exit::Done || run.done().next().is_some());
@@ -138,7 +136,29 @@ impl Reading<'_> {
         Retried { run, gone, errors, exit: together(exits.into_iter()) }
     }
 
-    fn job(&self, datasource: &str, report: &str, project: &str) -> anyhow::Result<Job> {
+    /// A job for each project, and why there is none for the others.
+    fn jobs_of(
+        &self,
+        datasource: &str,
+        report: &str,
+        partitions: &Partitions,
+    ) -> (Vec<Job>, Vec<anyhow::Error>) {
+        let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+        let source = match self.source(datasource, report) {
+            Ok(source) => source,
+            Err(error) => return (jobs, vec![error]),
+        };
+        let projects: BTreeSet<&str> = partitions.iter().map(|key| key.project.as_str()).collect();
+        for project in projects {
+            match self.job(&source, datasource, report, project) {
+                Ok(job) => jobs.push(job),
+                Err(misuse) => errors.push(misuse.into()),
+            }
+        }
+        (jobs, errors)
+    }
+
+    fn source(&self, datasource: &str, report: &str) -> anyhow::Result<Source<'_>> {
         let (owner, plugin, _) = self.installed.owner_of(report)?;
         if owner != datasource {
             return Err(Misuse::new(format!(
@@ -146,11 +166,20 @@ impl Reading<'_> {
             ))
             .into());
         }
+        Source::new(self.config, self.environment, datasource, plugin, true)
+    }
+
+    fn job(
+        &self,
+        source: &Source<'_>,
+        datasource: &str,
+        report: &str,
+        project: &str,
+    ) -> Result<Job, Misuse> {
         self.config.select_projects(project, datasource)?;
-        let source = Source::new(self.config, self.environment, datasource, plugin, true)?;
         let now = jiff::Timestamp::now();
         let whole = ReadOptions { now, window: Window::default(), full: true, tape: Tape::Live };
-        Ok(source.job(project, report, whole)?)
+        source.job(project, report, whole)
     }
 
     async fn write(
@@ -180,8 +209,8 @@ impl Reading<'_> {
     }
 }
 
-/// The partitions of the projects that were `asked`, and planned well, that were not planned.
-fn gone(run: &RunReport, asked: &BTreeSet<String>, partitions: Partitions) -> Vec<PartitionKey> {
+/// The partitions that are not planned any more, of projects whose plan was made.
+fn gone(run: &RunReport, partitions: Partitions) -> Vec<PartitionKey> {
     let is_planned = |project: &str| {
         let mut plans = run.partitions.iter().filter(|report| report.partition == PLAN);
         plans.any(|plan| plan.project == project && plan.error.is_none())
@@ -189,8 +218,7 @@ fn gone(run: &RunReport, asked: &BTreeSet<String>, partitions: Partitions) -> Ve
     let read: HashSet<PartitionKey> = run.partitions.iter().map(|report| report.key()).collect();
     let mut gone: Vec<PartitionKey> = partitions
         .into_iter()
-        .filter(|key| asked.contains(&key.project) && is_planned(&key.project))
-        .filter(|key| !read.contains(key))
+        .filter(|key| is_planned(&key.project) && !read.contains(key))
         .collect();
     gone.sort_by_key(PartitionKey::to_string);
     gone
