@@ -1,12 +1,13 @@
-//! What is told of a run to those who were not there: `--summary`, `--log json`, and what
-//! GitHub Actions shows of it.
+//! What is told of a run to those who were not there: `--summary`, `--log json`, what
+//! GitHub Actions shows of it, and what a terminal does.
 
+use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::support::github::{self, GitHub};
-use crate::support::{Database, Ended, Kind, Server, Workplace, built};
+use crate::support::{Asked, Database, Ended, Kind, Server, Workplace, built};
 
 const ISSUES: [&str; 4] = ["--project", "fenix", "--report-type", "issues"];
 
@@ -351,4 +352,64 @@ fn nobody_but_githubs_runner_is_told_in_its_language() {
     let (ended, page) = in_a_step(&place, &[&ROWS[..], &["--log", "json"]].concat());
     logged(&ended);
     assert!(page.contains("**hostile rows**"), "{page}");
+}
+
+/// Runs it on a terminal, until that shows all of this.
+fn on_a_terminal(place: &Workplace, arguments: &[&str], shows: &[&str]) -> String {
+    let program = place.command(&[]);
+    let run = [&[program.get_program().to_str().unwrap()], arguments].concat().join(" ");
+    let mut terminal = Command::new("script");
+    terminal.args(["-qefc", &format!("exec timeout --foreground 60 {run}"), "/dev/null"]);
+    terminal.current_dir(place.path("")).env_clear().env("TERM", "xterm").env("SHELL", "/bin/sh");
+    terminal.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = terminal
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut shown = String::new();
+    let mut bytes = [0; 4096];
+    let mut out = child.stdout.take().unwrap();
+    while !shows.iter().all(|text| shown.contains(text)) {
+        let read = out.read(&mut bytes).unwrap();
+        assert!(read > 0, "{shows:?} is not in {:?}", shown.lines().collect::<Vec<_>>());
+        shown.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+    // Who hangs up ends what runs there.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shown
+}
+
+#[test]
+fn a_terminal_shows_how_a_run_gets_on_and_until_when_it_waits() {
+    let place = Workplace::new("");
+    let later = |_: &Asked| {
+        let mut answer = Server::json(429, json!({}));
+        answer.headers_mut().insert("retry-after", "300".parse().unwrap());
+        answer
+    };
+    let server = Server::start(later);
+    place.configure(&(github::section("github", &server, "") + github::PROJECT));
+    let waits = [
+        "created the table github_issues",
+        "fenix issues ░░░░░░░░░░ rate limit until ",
+        " UTC; finding partitions, ",
+    ];
+    let shown = on_a_terminal(&place, &ISSUES, &waits);
+    assert!(shown.contains("\u{1b}["), "{shown:?}");
+}
+
+#[test]
+fn what_no_terminal_reads_has_lines_and_nothing_else() {
+    let place = Workplace::new("");
+    let github = GitHub::start(github::issues(3));
+    place.configure(&github.section());
+    let ended = place.run_with(&ISSUES, &[("TERM", "xterm")]).expect_code(0);
+    let steers = |c: char| c.is_control() && c != '\n';
+    assert!(!ended.said().contains(steers), "{:?}", ended.said());
+    let requests = github.server.count();
+    assert_eq!(ended.err.matches(" INFO fenix issues: 1 partition, ").count(), 1, "{}", ended.err);
+    ended.expect_said(&format!(", {requests} requests in 0."));
 }

@@ -161,7 +161,8 @@ impl Gate {
         result
     }
 
-    /// When a pause that the service asked for ends, if one is in force.
+    /// When the next request may go out, if one is held back: by a pause that the service asked
+    /// for, or by the operator's own pace.
     pub fn waiting_until(&self) -> Option<Timestamp> {
         self.0.limiter.waiting_until()
     }

@@ -22,7 +22,10 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Limiter {
     rate: Option<RateLimiter<NotKeyed, InMemoryState, TokioClock>>,
     concurrent: Semaphore,
+    /// The end of a pause that the service asked for.
     not_before: Mutex<Option<Instant>>,
+    /// When the pace lets the next request go that waits for it.
+    paced_until: Mutex<Option<Instant>>,
 }
 
 /// Lets one request out. Dropping it lets the next one.
@@ -44,6 +47,7 @@ impl Limiter {
             rate: requests_per_minute.map(|n| RateLimiter::direct_with_clock(quota(n), TokioClock)),
             concurrent: Semaphore::new(max_concurrent.clamp(1, Semaphore::MAX_PERMITS)),
             not_before: Mutex::new(None),
+            paced_until: Mutex::new(None),
         }
     }
 
@@ -82,24 +86,31 @@ impl Limiter {
         *not_before = Some(not_before.map_or(until, |current| current.max(until)));
     }
 
-    /// When a pause in force ends.
+    /// When the next request may go out, if any is held back by a pause or by the pace.
     pub fn waiting_until(&self) -> Option<Timestamp> {
-        let left = self.pause_left()?;
+        let left = self.pause_left().max(left_of(&self.paced_until))?;
         Timestamp::now().checked_add(jiff::SignedDuration::try_from(left).ok()?).ok()
     }
 
     fn pause_left(&self) -> Option<Duration> {
-        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = not_before?.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+        left_of(&self.not_before)
     }
 
     async fn keep_pace(&self) {
         let Some(rate) = &self.rate else { return };
         while let Err(not_until) = rate.check() {
-            tokio::time::sleep(not_until.wait_time_from(TokioClock.now())).await;
+            let until = Instant::now() + not_until.wait_time_from(TokioClock.now());
+            *self.paced_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+            tokio::time::sleep_until(until).await;
         }
     }
+}
+
+/// How long it is until then; none when that is past.
+fn left_of(until: &Mutex<Option<Instant>>) -> Option<Duration> {
+    let until = *until.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = until?.saturating_duration_since(Instant::now());
+    (!left.is_zero()).then_some(left)
 }
 
 /// A tenth of the minute's requests may come at once; the rest is spread so that no sixty
@@ -176,6 +187,19 @@ mod tests {
         let admission = limiter.admit(Duration::from_secs(30)).await.unwrap();
         assert_eq!(admission.paused, Duration::from_secs(30));
         assert_eq!(start.elapsed(), Duration::from_secs(30));
+        assert_eq!(limiter.waiting_until(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_the_pace_holds_back_is_known_to_wait() {
+        let limiter = Limiter::new(NonZeroU32::new(1), 8);
+        limiter.admit(FOR_EVER).await.unwrap();
+        assert_eq!(limiter.waiting_until(), None);
+        let (_, until) = tokio::join!(limiter.admit(FOR_EVER), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            limiter.waiting_until().unwrap()
+        });
+        assert!(until > Timestamp::now() + Duration::from_secs(50), "{until}");
         assert_eq!(limiter.waiting_until(), None);
     }
 

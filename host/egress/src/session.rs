@@ -28,6 +28,7 @@ struct Inner {
     budget: RequestBudget,
     asked: AtomicU64,
     sent: AtomicU64,
+    meter: Arc<AtomicU64>,
     response_bytes: AtomicU64,
     violation: OnceLock<GateError>,
 }
@@ -43,12 +44,23 @@ pub(crate) struct UsedUp {
 impl Session {
     /// A session named `label` in messages (`fenix/issues/mozilla-mobile`).
     pub fn new(label: String, tape: Tape, budget: RequestBudget) -> Session {
+        Session::metered(label, tape, budget, Arc::default())
+    }
+
+    /// A session whose requests are counted in `meter` as well, as they are sent.
+    pub fn metered(
+        label: String,
+        tape: Tape,
+        budget: RequestBudget,
+        meter: Arc<AtomicU64>,
+    ) -> Session {
         Session(Arc::new(Inner {
             label,
             tape,
             budget,
             asked: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            meter,
             response_bytes: AtomicU64::new(0),
             violation: OnceLock::new(),
         }))
@@ -95,6 +107,7 @@ impl Session {
     /// A request goes out, for the first time or again.
     pub(crate) fn count_sent(&self) {
         self.0.sent.fetch_add(1, Ordering::Relaxed);
+        self.0.meter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A piece of a body arrived.

@@ -1,8 +1,6 @@
 //! Log lines: what happens while a command works. They go to standard error; what a command
 //! answers goes to standard output.
 
-use std::io::IsTerminal as _;
-
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -48,10 +46,5 @@ pub fn start(format: LogFormat, verbose: u8) {
 /// Whether standard error shows colours, and its reader wants them (no-color.org).
 fn has_colours() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    std::io::stderr().is_terminal() && !set("NO_COLOR") && !is_dumb()
-}
-
-/// Whether the terminal only takes lines.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+    terminal::takes_more_than_lines() && !set("NO_COLOR")
 }

@@ -13,6 +13,7 @@ mod freshness;
 mod log;
 mod output;
 mod plugin;
+mod progress;
 mod rejects;
 mod reports;
 mod run;

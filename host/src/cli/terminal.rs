@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use indicatif::MultiProgress;
 use jiff::Timestamp;
 use serde_json::json;
 use tracing::Level;
@@ -18,6 +20,9 @@ use crate::plugin::is_printable;
 
 /// Whether everything on standard error is a line of JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
+
+/// The bars that are on the terminal.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// From now on everything on standard error is a line of JSON.
 pub fn log_json() {
@@ -29,13 +34,38 @@ pub fn logs_json() -> bool {
     JSON.load(Ordering::Relaxed)
 }
 
+/// Whether standard error is a terminal that takes more than lines.
+pub fn takes_more_than_lines() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stderr().is_terminal() && !is_dumb
+}
+
+/// Whether bars can be drawn on standard error.
+pub fn takes_bars() -> bool {
+    takes_more_than_lines() && !logs_json()
+}
+
+/// From now on lines are written above these bars.
+pub fn write_above(bars: Option<MultiProgress>) {
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
+}
+
+/// Writes while the bars are away.
+fn above_bars<R>(write: impl FnOnce() -> R) -> R {
+    match &*BARS.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bars) => bars.suspend(write),
+        None => write(),
+    }
+}
+
 /// Writes a line of the answer to standard output.
 ///
 /// # Errors
 ///
 /// When it cannot be written.
 pub fn answer(text: Arguments<'_>) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{}", harmless(&text.to_string()))
+    let text = text.to_string();
+    above_bars(|| writeln!(io::stdout().lock(), "{}", harmless(&text)))
 }
 
 /// Writes a line to standard error. When that fails there is nobody left to tell.
@@ -60,7 +90,7 @@ pub fn command(command: &str) {
 }
 
 fn to_stderr(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = above_bars(|| writeln!(io::stderr().lock(), "{line}"));
 }
 
 /// Where log lines go. Each is written at once.

@@ -9,6 +9,7 @@ use test_dashboard_egress::{
 use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey};
 
+use super::Progress;
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
 
 /// Where a run's requests are recorded to or replayed from.
@@ -101,6 +102,8 @@ pub struct Job {
     pub tables: Vec<Arc<Table>>,
     /// Where its requests are recorded to or replayed from.
     pub tape: Tape,
+    /// How far it has come.
+    pub progress: Progress,
 }
 
 impl Job {
@@ -140,7 +143,7 @@ impl Job {
             max_requests: limits.max_requests,
             max_response_bytes: limits.max_response_bytes,
         };
-        Session::new(label, self.tape.clone(), budget)
+        Session::metered(label, self.tape.clone(), budget, self.progress.requests())
     }
 
     /// A fresh instance whose requests go through the gate in `session`.

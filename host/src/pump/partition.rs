@@ -321,6 +321,7 @@ impl<'a> Writing<'a> {
         }
         self.done.tally.replaced_nuls += validator.replaced_nuls() - nuls_before;
         self.done.tally.rows_read += read;
+        self.job.progress.read(read);
         self.read += read;
         self.rejected += rejected;
         if !rows.is_empty() {

@@ -81,6 +81,8 @@ pub async fn run(
     let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan()));
     let mut planning = stream::iter(planning).buffered(options.jobs.max(1));
     while let Some((job, partitions, plan_report)) = planning.next().await {
+        let taken = partitions.iter().filter(|partition| options.selection.takes(&job, partition));
+        job.progress.plan(taken.count());
         ended(&plan_report).await;
         report.partitions.push(plan_report);
         report.planned.extend(partitions.iter().map(|partition| job.partition_key(&partition.id)));
@@ -125,12 +127,15 @@ pub async fn run(
 async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
+    let _active = job.progress.begin();
     let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink));
-    AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
+    let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
         let message = format!("the task of this partition ended without an answer: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
         about(&job, &id, started, Tally::default(), Some(failure))
-    })
+    });
+    job.progress.end(&report);
+    report
 }
 
 async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
@@ -138,6 +143,7 @@ async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, Partiti
     let clock = Instant::now();
     let session = job.session(format!("{} {step}", job.label()));
     let mut cpu = Duration::ZERO;
+    let active = job.progress.begin();
     let outcome = async {
         let mut instance = job.instantiate(job.label(), session.clone()).await?;
         let partitions = instance.plan(&job.request).await;
@@ -145,6 +151,7 @@ async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, Partiti
         partitions
     }
     .await;
+    drop(active);
     let (partitions, error) = match outcome {
         Ok(partitions) => (partitions, None),
         Err(error) => (Vec::new(), Some(failure(&error))),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_egress::{Gate, Masks, Tape, Window};
 
-use super::{Job, gate_options, settings_of};
+use super::{Job, Progress, gate_options, settings_of};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
@@ -106,6 +106,7 @@ impl<'a> Source<'a> {
             },
             tables: self.plugin.tables_of(declared),
             tape: reading.tape,
+            progress: Progress::default(),
         })
     }
 }

@@ -14,6 +14,7 @@ use test_dashboard_egress::{Cassette, Tape};
 
 use super::args::{self, Common, Format, RunArgs};
 use super::exit::Exit;
+use super::progress::Shown;
 use super::{context, days, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
@@ -98,11 +99,12 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
         options: &options,
     };
     let exit = writing.write(jobs, account).await;
-    if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
-        output::run(common.format, &account.pumped, &store.name())?;
-    }
     account.look_up_freshness(&config, &store).await;
+    let name = store.name();
     store.close().await;
+    if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
+        output::run(common.format, &account.pumped, &name)?;
+    }
     exit
 }
 
@@ -114,13 +116,17 @@ async fn dry_run(
     account: &mut Account,
 ) -> anyhow::Result<Exit> {
     let rows = DryRows::default();
-    let jobs = jobs.into_iter().map(Arc::new).collect();
+    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+    let mut shown = Shown::begin(&jobs);
     let ended = async |partition: &PartitionReport| {
         context::log_partition(partition).await;
+        shown.ended(partition);
         account.pumped.partitions.push(partition.clone());
     };
     let pumping = pump::run(jobs, Sink::Dry(rows.clone()), options, ended);
-    if context::until_interrupted(pumping).await?.is_none() {
+    let pumped = context::until_interrupted(pumping).await?;
+    drop(shown);
+    if pumped.is_none() {
         return Ok(Exit::Interrupted);
     }
     let run = &account.pumped;

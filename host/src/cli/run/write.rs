@@ -10,6 +10,7 @@ use test_dashboard_store::{
 use super::account::Account;
 use super::shard::Part;
 use crate::cli::exit::Exit;
+use crate::cli::progress::Shown;
 use crate::cli::{context, freshness, output};
 use crate::config::{Config, Every, approximate};
 use crate::pump::{self, Job, Options, PartitionReport, Sink, make_full_if_due};
@@ -106,13 +107,16 @@ impl Writing<'_> {
     ) -> anyhow::Result<Option<Pumped>> {
         account.pumped.run = Some(id.0);
         let mut is_on_record = true;
+        let mut shown = Shown::begin(jobs);
         let ended = async |partition: &PartitionReport| {
             context::log_partition(partition).await;
+            shown.ended(partition);
             account.pumped.partitions.push(partition.clone());
             is_on_record &= keep(self.store, id, partition).await;
         };
         let pumping = pump::run(jobs.to_vec(), Sink::Store(self.store.clone(), id), options, ended);
         let run = context::until_interrupted(pumping).await?;
+        drop(shown);
         Ok(run.map(|run| Pumped { planned: run.planned, is_on_record }))
     }
 
