@@ -193,14 +193,18 @@ fn content(database: &Database) -> Tables {
     tables
 }
 
-/// The shard that has the cases of this suite.
-fn shard_of(suite: i64) -> u16 {
-    let key = PartitionKey {
+fn key(report: Report, partition: &str) -> PartitionKey {
+    PartitionKey {
         project: "fenix".into(),
         datasource: "testrail".into(),
-        report: CASES.into(),
-        partition: format!("cases:{suite}"),
-    };
+        report: report.into(),
+        partition: partition.into(),
+    }
+}
+
+/// The shard that has the cases of this suite.
+fn shard_of(suite: i64) -> u16 {
+    let key = key(CASES, &format!("cases:{suite}"));
     (1..=COUNT).find(|number| Shard::new(*number, COUNT).unwrap().has(&key)).unwrap()
 }
 
@@ -317,10 +321,10 @@ fn the_report_is_fresh_when_the_last_shard_has_ended_and_not_before() {
         let database = Database::new(kind);
         for number in 1..COUNT {
             let ended = pump.shard(CASES, &database, number, &[]).expect_code(0);
-            ended.expect_said("without an end: ").expect_said("4");
+            ended.expect_said("the run waits for").expect_said("4/4");
         }
         let told = pump.command(&database, &["status"]).expect_code(1);
-        told.expect_said("of its 4 shards 4 is missing").expect_said("no report has been read yet");
+        told.expect_said("it waits for 4/4 (").expect_said("no report has been read yet");
         let shown = pump.command(&database, &["runs", "1"]).expect_code(0);
         shown.expect_said("unfinished, 4 shards").expect_said("not started");
         pump.shard(CASES, &database, COUNT, &[]).expect_code(0).expect_said("all 4 shards");
@@ -334,6 +338,15 @@ fn the_report_is_fresh_when_the_last_shard_has_ended_and_not_before() {
         assert_eq!((&json["shard"], &json["outcome"]), (&json!("3/4"), &json!("succeeded")));
         assert_eq!(pump.testrail.server.count(), before);
         assert_eq!(pump.the_run(&database)["outcome"], "succeeded");
+
+        // As when the last shard is killed before it ends the run: any of them does it.
+        database.execute("UPDATE runs SET finished_at = NULL, outcome = NULL");
+        database.execute("DELETE FROM report_status");
+        let told = pump.command(&database, &["status"]).expect_code(1);
+        told.expect_said("all 4 shards have ended, and the last was killed");
+        pump.shard(CASES, &database, 3, &[]).expect_code(0).expect_said("all 4 shards of run 1");
+        assert_eq!(of_partitions(pump.requests_since(before)), Requests::new());
+        pump.command(&database, &["status"]).expect_code(0).expect_said("fresh");
     }
 }
 
@@ -372,5 +385,213 @@ fn a_shard_that_failed_and_is_started_again_reads_what_failed_and_makes_the_run_
         let run = pump.the_run(&database);
         assert_eq!((&run["outcome"], run["error"].is_null()), (&json!("succeeded"), true));
         pump.status(&database).expect_code(0);
+    }
+}
+
+/// What `--shard` and `--run-key` say otherwise, as platforms say it to one of two tasks.
+fn platforms(task: usize) -> [(&'static str, Vec<(&'static str, &'static str)>); 3] {
+    let index = ["0", "1"][task];
+    [
+        (
+            "cloud-run pump-x7k2p",
+            vec![
+                ("CLOUD_RUN_TASK_INDEX", index),
+                ("CLOUD_RUN_TASK_COUNT", "2"),
+                ("CLOUD_RUN_EXECUTION", "pump-x7k2p"),
+            ],
+        ),
+        (
+            "1b2c3d4e",
+            vec![
+                ("JOB_COMPLETION_INDEX", index),
+                ("TEST_DASHBOARD_SHARDS", "2"),
+                ("TEST_DASHBOARD_RUN_KEY", "1b2c3d4e"),
+            ],
+        ),
+        (
+            "github mozilla/pump 77",
+            vec![
+                ("TEST_DASHBOARD_SHARD", ["1/2", "2/2"][task]),
+                ("GITHUB_REPOSITORY", "mozilla/pump"),
+                ("GITHUB_RUN_ID", "77"),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn what_a_platform_sets_is_enough_to_share_a_run() {
+    let pump = Pump::new();
+    for platform in 0..3 {
+        let database = Database::new(Kind::Sqlite);
+        let tasks = [0, 1].map(|task| {
+            let (_, variables) = &platforms(task)[platform];
+            pump.start_with(CASES, &database, &[], variables)
+        });
+        for task in tasks {
+            end(task).expect_code(0);
+        }
+        let (key, _) = &platforms(0)[platform];
+        let run = pump.the_run(&database);
+        assert_eq!((&run["shards"], &run["outcome"]), (&json!(2), &json!("succeeded")), "{key}");
+        let keys = database.rows("SELECT run_key FROM shared_runs");
+        assert_eq!(keys, [json!([key])]);
+    }
+}
+
+#[test]
+fn shards_that_do_not_fit_together_are_told_before_anything_is_asked() {
+    let pump = Pump::new();
+    let database = Database::new(Kind::Sqlite);
+    pump.shard(CASES, &database, 1, &[]).expect_code(0);
+    let before = pump.testrail.server.count();
+    let night = ["--run-key", "night"];
+    for (more, said) in [
+        (&["--shard", "1/3"][..], "run 1 has 4 shards, and this one is 1/3"),
+        (
+            &["--shard", "2/4", "--full"],
+            "was started as `run --project fenix --report-type test-cases`",
+        ),
+        (&["--shard", "5/4"], "is no shard such as 2/4"),
+        (&["--shard", "2/4", "--dry-run"], "--dry-run"),
+        (&[], "say with --shard I/N"),
+    ] {
+        pump.run(CASES, &database, &[more, &night].concat()).expect_code(2).expect_said(said);
+    }
+    let alone = pump.run(CASES, &database, &["--shard", "2/4"]).expect_code(2);
+    alone.expect_said("give all of them the same --run-key");
+    let pod = [("JOB_COMPLETION_INDEX", "0")];
+    let pod = end(pump.start_with(CASES, &database, &[], &pod)).expect_code(2);
+    pod.expect_said("set TEST_DASHBOARD_SHARDS").expect_said("--shard 1/1");
+    assert_eq!(pump.testrail.server.count(), before);
+    assert_eq!(pump.the_run(&database)["shard_states"].as_array().unwrap().len(), 1);
+
+    let whole = pump.run(CASES, &database, &["--shard", "1/1"]).expect_code(0);
+    assert!(!whole.said().contains("shard"), "{}", whole.said());
+    assert_eq!(pump.runs(&database)[0]["shards"], Value::Null);
+}
+
+fn long_ago(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sqlite => "2026-01-05T03:00:00.000000Z",
+        Kind::Postgres | Kind::Mysql => "2026-01-05 03:00:00",
+    }
+}
+
+#[test]
+fn a_full_reading_that_is_due_removes_what_is_gone_and_nothing_that_a_shard_has_read() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        pump.testrail.change(|project| *project = Project::of(&SUITES, 0, 0));
+        let database = Database::new(kind);
+        pump.run(CASES, &database, &[]).expect_code(0);
+        let all = database.number("SELECT COUNT(*) FROM testrail_test_cases");
+        database.execute(&format!("UPDATE full_runs SET finished_at = '{}'", long_ago(kind)));
+        // Suite 9 is gone, and of suite 3 a case.
+        pump.testrail.change(|project| {
+            project.suites.retain(|(id, _)| *id != 9);
+            project.suites[2].1.pop();
+        });
+        for number in 1..COUNT {
+            let ended = pump.shard(CASES, &database, number, &["--num-days", "3"]).expect_code(0);
+            let decided = ended.said().contains("everything is read again");
+            assert_eq!(decided, number == 1, "the first decides for all: {}", ended.said());
+        }
+        let suite = |id: i64| {
+            database
+                .number(&format!("SELECT COUNT(*) FROM testrail_test_cases WHERE _partition = 'test-cases/cases:{id}'"))
+        };
+        assert_eq!(suite(9), SUITES[8], "{kind:?}: one shard has not looked yet");
+        // Now a suite goes that was read in this run: it goes with the next full one.
+        let read = (1..=SUITES.len() as i64)
+            .find(|suite| shard_of(*suite) != COUNT && SUITES[*suite as usize - 1] > 0)
+            .unwrap();
+        pump.testrail.change(|project| project.suites.retain(|(id, _)| *id != read));
+        let last = ["--num-days", "3", "--format", "json"];
+        let last = pump.shard(CASES, &database, COUNT, &last).expect_code(0).json();
+        assert_eq!((suite(9), suite(read)), (0, SUITES[read as usize - 1]), "{kind:?}");
+        let now = database.number("SELECT COUNT(*) FROM testrail_test_cases");
+        assert_eq!(now, all - SUITES[8] - 1, "{kind:?}: {last:#}");
+        let removed = last["partitions"].as_array().unwrap().iter();
+        let removed = removed.filter(|partition| partition["partition"] == "(full)");
+        let removed: Vec<&Value> = removed.map(|partition| &partition["rows_removed"]).collect();
+        assert!(removed[0].as_i64().unwrap() >= SUITES[8], "{last:#}");
+        // It was the full reading.
+        let next = pump.run(CASES, &database, &[]).expect_code(0);
+        assert!(!next.said().contains("everything is read again"), "{}", next.said());
+    }
+}
+
+#[test]
+fn a_run_that_has_begun_is_due_for_all_its_shards() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        pump.run(CASES, &database, &[]).expect_code(0);
+        let every = ["--every", "14d"];
+        pump.shard(CASES, &database, 1, &every).expect_code(4).expect_said("not due");
+        assert_eq!(pump.runs(&database).as_array().unwrap().len(), 1);
+        database
+            .execute(&format!("UPDATE report_status SET good_started_at = '{}'", long_ago(kind)));
+        for number in 1..=COUNT {
+            pump.shard(CASES, &database, number, &every).expect_code(0);
+        }
+        assert_eq!(pump.runs(&database)[0]["outcome"], "succeeded");
+        pump.shard(CASES, &database, 2, &every).expect_code(0).expect_said("was done at");
+    }
+}
+
+#[test]
+fn all_shards_read_the_day_on_which_the_run_began() {
+    stay_clear_of_midnight();
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        pump.shard(COVERAGE, &database, 1, &[]).expect_code(0);
+        // As after a midnight.
+        database.execute(&format!("UPDATE runs SET started_at = '{}'", long_ago(kind)));
+        for number in 2..=COUNT {
+            pump.shard(COVERAGE, &database, number, &[]).expect_code(0);
+        }
+        let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+        let mut days = BTreeSet::new();
+        for name in names(&pump.the_run(&database), true) {
+            let Some((_, day)) = name.split_once('/') else { continue };
+            let by_first = Shard::new(1, COUNT).unwrap().has(&key(COVERAGE, &name));
+            assert_eq!(day, if by_first { &today } else { "2026-01-05" }, "{kind:?} {name}");
+            days.insert(day.to_string());
+        }
+        assert_eq!(days.len(), 2, "{kind:?}: {days:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_shard_is_waited_for_and_goes_on() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let (expected, _) = pump.single_run(CASES, kind);
+        let database = Database::new(kind);
+        let stopped = shard_of(1);
+        let (asked, release) = pump.hold(1);
+        let shard = format!("{stopped}/{COUNT}");
+        let more = ["--jobs", "1", "--shard", &shard, "--run-key", "night"];
+        let child = pump.start(CASES, &database, &more);
+        asked.recv().unwrap();
+        let killed = std::process::Command::new("kill")
+            .args(["-s", "TERM", &child.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        let ended = end(child).expect_code(130);
+        ended.expect_said(&format!("run 1 waits for shard {shard} to be started again"));
+        drop(release);
+        for number in (1..=COUNT).filter(|number| *number != stopped) {
+            pump.shard(CASES, &database, number, &[]).expect_code(0);
+        }
+        pump.command(&database, &["status"])
+            .expect_code(1)
+            .expect_said(&format!("waits for {shard} "));
+        pump.shard(CASES, &database, stopped, &[]).expect_code(0).expect_said("all 4 shards");
+        assert_same(&content(&database), &content(&expected), &format!("{kind:?}"));
+        assert_eq!(pump.the_run(&database)["outcome"], "succeeded");
     }
 }

@@ -187,9 +187,9 @@ pub fn partitions(done: usize, failed: usize) -> String {
     if failed == 0 { done.to_string() } else { format!("{done}, {failed} failed") }
 }
 
-/// Shards by their numbers: `2`, `2 and 4`, `1, 2 and 4`.
-pub fn shards(numbers: &[u16]) -> String {
-    let texts: Vec<String> = numbers.iter().map(u16::to_string).collect();
+/// Shards by their numbers: `2/4`, `2/4 and 4/4`, `1/4, 2/4 and 4/4`.
+pub fn shards(numbers: &[u16], count: u16) -> String {
+    let texts: Vec<String> = numbers.iter().map(|number| format!("{number}/{count}")).collect();
     match texts.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} and {last}", others.join(", ")),

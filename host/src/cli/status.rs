@@ -163,9 +163,8 @@ fn without_end(open: &OpenRun) -> String {
             "{began}: all {count} shards have ended, and the last was killed before it ended the run; starting any of them again does that"
         ),
         (Some(count), missing) => format!(
-            "{began}: of its {count} shards {} {} missing, which run now, were never started, or were killed; starting them again is safe",
-            output::shards(missing),
-            if missing.len() == 1 { "is" } else { "are" },
+            "{began}: it waits for {} (running now, never started, or killed; starting a shard again is safe)",
+            output::shards(missing, *count)
         ),
     }
 }

@@ -218,9 +218,9 @@ impl Reading {
         let end = RunEnd { outcome: pumped_well.outcome(), error: pumped_well.first_failure() };
         match writing.store.end_shard(run.run, *shard, &end).await? {
             ShardsEnded::Waiting(others) => output::remark(format_args!(
-                "shard {shard} of run {} has ended; without an end: {}",
+                "shard {shard} of run {} has ended, and the run waits for {}",
                 run.run,
-                output::shards(&others)
+                output::shards(&others, shard.count())
             )),
             ShardsEnded::All(partitions) => {
                 let whole = RunReport::of_history(run.run, partitions);
