@@ -46,6 +46,19 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// Those of a shard, all of which are still to be read.
+    pub fn of_shard(shard: Shard) -> Self {
+        Selection::Shard(shard, HashSet::new())
+    }
+
+    /// How many processes read the run.
+    pub fn shards(&self) -> u16 {
+        match self {
+            Selection::All | Selection::Only(_) => 1,
+            Selection::Shard(shard, _) => shard.count(),
+        }
+    }
+
     fn takes(&self, job: &Job, partition: &Partition) -> bool {
         let key = job.partition_key(&partition.id);
         match self {

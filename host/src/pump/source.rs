@@ -1,6 +1,7 @@
 //! A datasource of the configuration, ready to be read: its plugin, and the gate that all of
 //! its jobs go through.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -48,7 +49,25 @@ impl<'a> Source<'a> {
         plugin: &Arc<Plugin>,
         credentials: bool,
     ) -> anyhow::Result<Self> {
-        let (gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
+        Self::in_shard(config, environment, name, plugin, credentials, 1)
+    }
+
+    /// The same in one of so many shards, which keep together to the pace that the service bears:
+    /// each to its part of `requests-per-minute`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::new`].
+    pub fn in_shard(
+        config: &'a Config,
+        environment: &'a Environment,
+        name: &str,
+        plugin: &Arc<Plugin>,
+        credentials: bool,
+        shards: u16,
+    ) -> anyhow::Result<Self> {
+        let (mut gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
+        gate.requests_per_minute = gate.requests_per_minute.map(|all| share(all, shards));
         Ok(Source {
             config,
             environment,
@@ -108,5 +127,24 @@ impl<'a> Source<'a> {
             tape: reading.tape,
             progress: Progress::default(),
         })
+    }
+}
+
+/// One of so many parts of a pace, rounded down, and never nothing.
+fn share(all: NonZeroU32, shards: u16) -> NonZeroU32 {
+    let part = all.get().checked_div(u32::from(shards)).and_then(NonZeroU32::new);
+    part.unwrap_or(NonZeroU32::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_together_are_no_faster_than_one_process() {
+        for (all, shards, each) in [(180, 1, 180), (180, 4, 45), (7, 2, 3), (3, 4, 1)] {
+            let all = NonZeroU32::new(all).unwrap();
+            assert_eq!(share(all, shards).get(), each, "{all} of {shards}");
+        }
     }
 }

@@ -20,9 +20,11 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Sink, Source, Tapes,
+    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Selection, Sink, Source,
+    Tapes,
 };
 pub use account::Account;
+use shard::Part;
 use summary::SummaryFile;
 pub use write::Writing;
 
@@ -66,18 +68,14 @@ pub fn in_short(error: &clap::Error) -> String {
 async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let (project, report) = asked_for(args)?;
     let environment = Environment::of_process();
+    let part = part(args, &environment)?;
     let config = Config::load(common.config.as_deref())?;
     let runtime = Runtime::new(None)?;
     let installed = Installed::load(&config, &runtime).await?;
-    let writes_live = !args.dry_run && args.record.is_none() && args.replay.is_none();
-    let part = match writes_live {
-        true => shard::part(args.shard, args.run_key.as_deref(), &environment)?,
-        false => None,
-    };
     let options = Options {
         jobs: args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS),
         tapes: tapes(args),
-        ..Options::default()
+        selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };
     let jobs = jobs(&config, &installed, &environment, project, report, args, &options)?;
     account.plan(&jobs);
@@ -144,6 +142,14 @@ fn asked_for(args: &RunArgs) -> Result<(&str, &str), Misuse> {
     }
 }
 
+/// The part of a run that this is. What a platform sets splits no dry run, and no recording.
+fn part(args: &RunArgs, environment: &Environment) -> Result<Option<Part>, Misuse> {
+    match args.dry_run || args.record.is_some() || args.replay.is_some() {
+        true => Ok(None),
+        false => shard::part(args.shard, args.run_key.as_deref(), environment),
+    }
+}
+
 /// What was asked for beside project and report, and decides what is read; each flag with a
 /// space before it.
 fn flags(args: &RunArgs) -> String {
@@ -171,7 +177,8 @@ fn jobs(
 ) -> anyhow::Result<Vec<Job>> {
     let (datasource, plugin, _) = installed.owner_of(report)?;
     let projects = config.select_projects(project, datasource)?;
-    let source = Source::new(config, environment, datasource, plugin, !options.tapes.is_replay())?;
+    let (is_live, shards) = (!options.tapes.is_replay(), options.selection.shards());
+    let source = Source::in_shard(config, environment, datasource, plugin, is_live, shards)?;
     let masks = source.masks(&[])?;
     let present = jiff::Timestamp::now();
     let mut jobs = Vec::new();
