@@ -197,4 +197,13 @@ mod tests {
         let empty = part("1/2".parse().ok(), Some(" "), &Environment::of([])).unwrap_err();
         assert!(empty.to_string().contains("nothing here names it"), "{empty}");
     }
+
+    #[test]
+    fn the_page_for_operators_names_every_variable() {
+        let page = include_str!("../../../../docs/operating.md");
+        for source in include_str!("shard.rs").split("environment.get(\"").skip(1) {
+            let name = source.split('"').next().unwrap();
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/operating.md");
+        }
+    }
 }
