@@ -8,9 +8,11 @@ use jiff::Timestamp;
 
 use crate::connection::{Arg, Fields, Session};
 use crate::history::{PartitionSummary, time};
+use crate::patience::Patience;
 use crate::{NewRun, Outcome, PartitionKey, RunEnd, RunId, Shard, Store, StoreError, digest};
 
-/// How often something is tried again that was given up for another shard's sake.
+/// How often a shard tries to join that finds another one faster: that is so once, unless the
+/// faster one takes its beginning back.
 const TRIES: usize = 5;
 
 /// What the shards of a run have in common: all of them are started with the same.
@@ -98,6 +100,16 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn shared_run(&self, key: &SharedKey) -> Result<Option<SharedRun>, StoreError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.shared_run_once(key).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                found => return found,
+            }
+        }
+    }
+
+    async fn shared_run_once(&self, key: &SharedKey) -> Result<Option<SharedRun>, StoreError> {
         let doing = format!("looking for the run of the key {}", key.key);
         let mut session = self.session().await?;
         let sql = format!(
@@ -133,12 +145,13 @@ impl Store {
         started: Timestamp,
         decided: &str,
     ) -> Result<Joined, StoreError> {
-        let mut tries = 0;
+        let (mut patience, mut tries) = (Patience::new(), 0);
         loop {
             tries += 1;
             match self.join_once(run, key, shard, started, decided).await {
-                // Another shard was faster, or stood in the way.
-                Err(error) if tries < TRIES && (error.is_duplicate() || error.is_transient()) => {}
+                // Another shard was faster.
+                Err(error) if tries < TRIES && error.is_duplicate() => {}
+                Err(error) if patience.is_left_after(&error).await => {}
                 joined => return joined,
             }
         }
@@ -152,7 +165,7 @@ impl Store {
         started: Timestamp,
         decided: &str,
     ) -> Result<Joined, StoreError> {
-        let run = match self.shared_run(key).await? {
+        let run = match self.shared_run_once(key).await? {
             Some(run) => run,
             None => self.begin_shared_run(run, key, shard, started, decided).await?,
         };
@@ -251,11 +264,10 @@ impl Store {
         shard: Shard,
         end: &RunEnd,
     ) -> Result<ShardsEnded, StoreError> {
-        let mut tries = 0;
+        let mut patience = Patience::new();
         loop {
-            tries += 1;
             match self.end_shard_once(run, shard, end).await {
-                Err(error) if tries < TRIES && error.is_transient() => {}
+                Err(error) if patience.is_left_after(&error).await => {}
                 ended => return ended,
             }
         }
@@ -303,6 +315,21 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn finish_shared_run(
+        &self,
+        run: RunId,
+        count: u16,
+        end: &RunEnd,
+    ) -> Result<bool, StoreError> {
+        let mut patience = Patience::new();
+        loop {
+            match self.finish_shared_run_once(run, count, end).await {
+                Err(error) if patience.is_left_after(&error).await => {}
+                finished => return finished,
+            }
+        }
+    }
+
+    async fn finish_shared_run_once(
         &self,
         run: RunId,
         count: u16,
