@@ -8,9 +8,12 @@
 //! the real one does. In build.yml `make` is a script that has the program ready.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::body::Body;
+use futures::stream;
 use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 
@@ -286,6 +289,12 @@ fn the_parts_of_a_report_are_one_run() {
     }
 }
 
+/// What a run does not wait for that is told to end.
+async fn late() -> std::io::Result<&'static str> {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    Err(std::io::Error::other("nobody waited"))
+}
+
 #[test]
 fn a_job_that_is_cancelled_ends_its_run_in_order() {
     for database in servers() {
@@ -293,14 +302,13 @@ fn a_job_that_is_cancelled_ends_its_run_in_order() {
         let user = User::new(&database, PASSWORD, Way::Socket);
         let cancel: Arc<OnceLock<Cancel>> = Arc::default();
         let github = GitHub::behind(github::issues(ISSUES), Paging::Cursor, {
-            let cancel = Arc::clone(&cancel);
+            let (cancel, is_cancelled) = (Arc::clone(&cancel), AtomicBool::new(false));
             move |asked: &Asked, _: usize, _: &mut Vec<Issue>| {
-                asked.query("after").map(|_| {
-                    cancel.get().unwrap().now();
-                    // Nobody gets this far.
-                    let never = futures::stream::pending::<Result<&str, std::io::Error>>();
-                    Server::answer(200, &[], axum::body::Body::from_stream(never))
-                })
+                if asked.query("after").is_none() || is_cancelled.swap(true, Ordering::SeqCst) {
+                    return None;
+                }
+                cancel.get().unwrap().now();
+                Some(Server::answer(200, &[], Body::from_stream(stream::once(late()))))
             }
         });
         let runner = checkout(&github.server);
