@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::github::{self, GitHub};
+use crate::support::tables::{assert_same, tables};
 use crate::support::{Database, Ended, Kind, Server, Workplace};
 
 const ISSUES: [&str; 4] = ["--project", "fenix", "--report-type", "issues"];
@@ -112,4 +113,36 @@ fn a_replay_makes_nothing_look_fresh() {
     let (told, json) = status(&place, &other);
     told.expect_code(1).expect_said("no report has been read yet");
     assert_eq!(json["reports"], serde_json::json!([]));
+}
+
+#[test]
+fn runs_older_than_history_days_are_forgotten_and_what_they_wrote_is_not() {
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        let github = GitHub::start(github::issues(3));
+        let place = Workplace::new(&github.section());
+        for _ in 0..2 {
+            run(&place, &database, &[]).expect_code(0);
+        }
+        let long_ago = match kind {
+            Kind::Sqlite => "2020-01-01T00:00:00.000000Z",
+            Kind::Postgres | Kind::Mysql => "2020-01-01 00:00:00",
+        };
+        database.execute(&format!("UPDATE runs SET started_at = '{long_ago}' WHERE id = 1"));
+        let before = tables(&database);
+        let numbers = || {
+            let runs = place.run(&["runs", "--format", "json", "--database", &database.url]).json();
+            let runs = runs.as_array().unwrap().iter();
+            runs.map(|run| run["run"].as_i64().unwrap()).collect::<Vec<_>>()
+        };
+        place.configure(&format!("history-days = 0\n{}", github.section()));
+        run(&place, &database, &[]).expect_code(0);
+        assert_eq!(numbers(), [3, 2, 1], "{kind:?}: they are kept for ever");
+        place.configure(&format!("history-days = 30\n{}", github.section()));
+        run(&place, &database, &["-v"]).expect_code(0).expect_said("forgot 1 runs older than 30");
+        assert_eq!(numbers(), [4, 3, 2], "{kind:?}");
+        assert_eq!(database.number("SELECT COUNT(*) FROM run_partitions WHERE run_id = 1"), 0);
+        assert_same(&tables(&database), &before, &format!("{kind:?}"));
+        status(&place, &database).0.expect_code(0);
+    }
 }
