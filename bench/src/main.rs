@@ -4,6 +4,7 @@
 mod alone;
 mod daily;
 mod database;
+mod history;
 mod native;
 mod process;
 mod pump;
@@ -28,6 +29,8 @@ enum Command {
     Run(run::RunArgs),
     /// Measure a first load and the one of the day after, of TestRail and Bitrise.
     Daily(daily::DailyArgs),
+    /// Measure `status` and `runs` over a long history.
+    History(history::HistoryArgs),
     /// Serve the mock TestRail and Bitrise of `daily` until standard input ends.
     ServeDaily(daily::WorldArgs),
     /// Serve the mock API on a free port of 127.0.0.1 until standard input ends.
@@ -41,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run::run(&args).await,
         Command::Daily(args) => daily::run(&args).await,
+        Command::History(args) => history::run(&args).await,
         Command::ServeDaily(args) => daily::serve(&args).await,
         Command::Serve(args) => serve::serve(&args).await,
         Command::Native(args) => native::native(&args),
