@@ -130,7 +130,7 @@ fn configuration(world: &World) -> String {
         text += &format!(
             "[projects.{name}]\n\
              testrail = {{ project-id = {testrail} }}\n\
-             github = {{ repository = \"mozilla-mobile/{name}\", workflow-days = 70 }}\n\
+             github = {{ repository = \"mozilla-mobile/{name}\", workflow-days = 70, regression-labels = [\"crash\", \"🐞 bug\"] }}\n\
              bitrise = {{ app-slug = \"{bitrise}\" }}\n\
              taskcluster = {{ index-namespace = \"{index}.{name}\", hooks = [\"{hooks}/{name}\"], days = 2 }}\n"
         );
