@@ -69,7 +69,7 @@ impl Desk {
     fn freshness(&self) -> Value {
         let status = self.json(&["status"])["reports"].as_array().unwrap().clone();
         let known = status.iter().map(|report| {
-            ["report", "fresh_until", "last_run", "last_outcome"].map(|name| report[name].clone())
+            ["report", "last_success", "last_run", "last_outcome"].map(|name| report[name].clone())
         });
         json!([known.collect::<Vec<_>>(), self.database.rows("SELECT run_id FROM full_runs")])
     }

@@ -17,6 +17,23 @@ const OPEN_DAYS: i64 = 7;
 struct Line {
     status: ReportStatus,
     verdict: Verdict,
+    /// When it is late; none without a schedule, or without a good run.
+    fresh_until: Option<Timestamp>,
+}
+
+impl Line {
+    fn of(status: ReportStatus, config: Option<&Config>, now: Timestamp) -> Line {
+        let every = config.and_then(|config| config.schedule.get(&status.key.report));
+        let good = status.good.as_ref();
+        let fresh_until = good.zip(every).and_then(|(good, every)| every.late_after(good.started));
+        let is_late = good.is_none() || fresh_until.is_some_and(|moment| now > moment);
+        let verdict = match (status.outcome, is_late) {
+            (Outcome::Succeeded, false) => Verdict::Fresh,
+            (Outcome::Succeeded, true) => Verdict::Late,
+            _ => Verdict::Failed,
+        };
+        Line { status, verdict, fresh_until }
+    }
 }
 
 /// What a person has to know.
@@ -31,20 +48,6 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(status: &ReportStatus, config: Option<&Config>, now: Timestamp) -> Verdict {
-        let every = config.and_then(|config| config.schedule.get(&status.key.report));
-        let is_late = match (&status.good, every) {
-            (Some(good), Some(every)) => every.is_late(good.started, now),
-            (None, _) => true,
-            (Some(_), None) => false,
-        };
-        match (status.outcome, is_late) {
-            (Outcome::Succeeded, false) => Verdict::Fresh,
-            (Outcome::Succeeded, true) => Verdict::Late,
-            _ => Verdict::Failed,
-        }
-    }
-
     fn as_str(self) -> &'static str {
         match self {
             Verdict::Fresh => "fresh",
@@ -70,9 +73,7 @@ pub async fn status(common: &Common, args: &StatusArgs) -> anyhow::Result<Exit> 
             && args.report.as_ref().is_none_or(|report| *report == status.key.report)
     };
     let statuses = store.statuses().await?.into_iter().filter(wanted);
-    let lines: Vec<Line> = statuses
-        .map(|status| Line { verdict: Verdict::of(&status, config.as_ref(), now), status })
-        .collect();
+    let lines: Vec<Line> = statuses.map(|status| Line::of(status, config.as_ref(), now)).collect();
     let open = store.open_runs(now - SignedDuration::from_hours(24 * OPEN_DAYS)).await?;
     let name = store.name();
     store.close().await;
@@ -112,13 +113,13 @@ fn tell(
         let mut table = output::table([
             "project",
             "report",
-            "fresh until (UTC)",
+            "last success (UTC)",
             "age",
             "rows",
             "rejected",
             "state",
         ]);
-        for Line { status, verdict } in lines {
+        for Line { status, verdict, .. } in lines {
             let good = status.good.as_ref();
             table.add_row([
                 status.key.project.clone(),
@@ -181,13 +182,14 @@ fn tell_json(
 ) -> anyhow::Result<()> {
     let reports: Vec<_> = lines
         .iter()
-        .map(|Line { status, verdict }| {
+        .map(|Line { status, verdict, fresh_until }| {
             json!({
                 "project": status.key.project,
                 "datasource": status.key.datasource,
                 "report": status.key.report,
                 "state": verdict.as_str(),
-                "fresh_until": status.good.as_ref().map(|good| good.started.to_string()),
+                "last_success": status.good.as_ref().map(|good| good.started.to_string()),
+                "fresh_until": fresh_until.map(|moment| moment.to_string()),
                 "age_seconds": age(status, now).map(|age| age.as_secs()),
                 "rows": status.good.as_ref().map(|good| good.rows_read),
                 "rejected": status.rejected,

@@ -32,11 +32,6 @@ impl Every {
     pub fn late_after(self, last: Timestamp) -> Option<Timestamp> {
         last.checked_add(self.0.checked_add(self.tolerance())?).ok()
     }
-
-    /// Whether it should have been done by now.
-    pub fn is_late(self, last: Timestamp, now: Timestamp) -> bool {
-        self.late_after(last).is_some_and(|moment| now > moment)
-    }
 }
 
 impl FromStr for Every {
@@ -105,8 +100,6 @@ mod tests {
     fn a_job_is_late_when_its_time_is_well_past() {
         let daily: Every = "24h".parse().unwrap();
         let last = at("2026-03-01T03:00:00Z");
-        assert!(!daily.is_late(last, at("2026-03-02T04:00:00Z")));
-        assert!(daily.is_late(last, at("2026-03-02T06:00:00Z")));
         assert_eq!(daily.late_after(last), Some(at("2026-03-02T05:24:00Z")));
     }
 

@@ -136,6 +136,10 @@ fn what_to_do(kind: &str) -> &'static str {
             "The rows are not what the plugin declares: it needs a newer version, or `max-rejected-share` a larger one."
         }
         "recording" => "Record it anew.",
+        "plugin" => "`test-dashboard plugin verify` says what is wrong with its file.",
+        "unexpected-response" => {
+            "Look at the service first; if it stays, tell whoever maintains the plugin."
+        }
         _ => "Tell whoever maintains the plugin, with this message.",
     }
 }
