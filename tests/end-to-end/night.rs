@@ -21,7 +21,8 @@ use serde_json::Value;
 
 use crate::support::tables::{Tables, assert_same, tables};
 use crate::support::{
-    Database, Ended, Kind, OwnServer, Workplace, built, stay_clear_of_midnight, testrail as login,
+    Database, Ended, Kind, OwnServer, Workplace, built, repository, stay_clear_of_midnight,
+    testrail as login,
 };
 use world::{BITRISE_TOKEN, EXPIRED_BITRISE_TOKEN, GITHUB_TOKEN, PROJECTS, SHUT_OUT, World};
 
@@ -67,16 +68,16 @@ fn sqlite() {
 
 #[test]
 fn postgres() {
-    night_on_a_server(Kind::Postgres);
+    night_on_a_server(Kind::Postgres, "postgres");
 }
 
 #[test]
 fn mysql() {
-    night_on_a_server(Kind::Mysql);
+    night_on_a_server(Kind::Mysql, "mysql");
 }
 
-fn night_on_a_server(kind: Kind) {
-    let Some(server) = OwnServer::start(kind) else { return };
+fn night_on_a_server(kind: Kind, engine: &str) {
+    let Some(server) = OwnServer::start(engine, repository()) else { return };
     let server = Arc::new(server);
     let database = || Database::on(kind, server.url.clone());
     night(kind, Some(Arc::clone(&server)), database(), database());

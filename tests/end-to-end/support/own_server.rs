@@ -1,10 +1,9 @@
 //! A database server of a test's own, which it may stop, crash and start again.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
-
-use super::{Kind, repository};
 
 /// A server that `scripts/restartable-database` runs; gone with this.
 pub struct OwnServer {
@@ -20,14 +19,10 @@ struct Conversation {
 }
 
 impl OwnServer {
-    /// None where there is no such server to be had, which is said, and is a failure under CI.
-    pub fn start(kind: Kind) -> Option<Self> {
-        let engine = match kind {
-            Kind::Sqlite => panic!("SQLite has no server"),
-            Kind::Postgres => "postgres",
-            Kind::Mysql => "mysql",
-        };
-        let mut command = Command::new(repository().join("scripts/restartable-database"));
+    /// Of an engine, `postgres` or `mysql`, with the scripts of this checkout. None where there
+    /// is no such server to be had, which is said, and is a failure under CI.
+    pub fn start(engine: &str, checkout: &Path) -> Option<Self> {
+        let mut command = Command::new(checkout.join("scripts/restartable-database"));
         command.arg(engine).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take();
@@ -38,7 +33,7 @@ impl OwnServer {
             let status = child.wait().unwrap();
             assert_eq!(status.code(), Some(3), "scripts/restartable-database failed");
             assert!(std::env::var_os("CI").is_none(), "there is no {engine} server to be had");
-            eprintln!("NOT RUN with a server of its own on {kind:?}: there is none to be had");
+            eprintln!("NOT RUN with a {engine} server of its own: there is none to be had");
             return None;
         }
         let conversation = Mutex::new(Conversation { input, output });

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+#[path = "../../../../tests/end-to-end/support/own_server.rs"]
+pub mod own_server;
 pub mod proxy;
 
 use std::future::Future;
@@ -74,11 +76,15 @@ pub fn run<F: Future<Output = ()> + Send + 'static>(
     });
 }
 
+fn fresh_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("test_dashboard_{}_{number}", std::process::id())
+}
+
 impl Database {
     async fn fresh(engine: Engine) -> Option<Database> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_dashboard_{}_{number}", std::process::id());
+        let name = fresh_name();
         let variable = match engine {
             Engine::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
@@ -97,11 +103,20 @@ impl Database {
             assert!(std::env::var_os("CI").is_none(), "{variable} has to be set where CI is");
             return None;
         };
+        Some(Self::on(engine, server, name).await)
+    }
+
+    /// A fresh database on this server.
+    pub async fn fresh_on(engine: Engine, server: String) -> Database {
+        Self::on(engine, server, fresh_name()).await
+    }
+
+    async fn on(engine: Engine, server: String, name: String) -> Database {
         let mut url = url::Url::parse(&server).unwrap();
         url.set_path(&name);
         let database = Database { engine, url: url.into(), server, name, folder: None };
         database.on_server(&format!("CREATE DATABASE {}", database.name)).await;
-        Some(database)
+        database
     }
 
     async fn remove(&self) {

@@ -1,0 +1,82 @@
+//! A server that is really restarted between what is staged and its commit.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests stop at what they do not expect"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use support::own_server::OwnServer;
+use support::{Database, checkpoint, item, key, nothing, owner, plain, start};
+use test_dashboard_model::{Table, TableMode};
+use test_dashboard_store::{
+    CommitPoint, Engine, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError,
+};
+
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_restarts_between_staging_and_commit() {
+    restarts_between_staging_and_commit(Engine::Postgres, "postgres").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_restarts_between_staging_and_commit() {
+    restarts_between_staging_and_commit(Engine::Mysql, "mysql").await;
+}
+
+async fn restarts_between_staging_and_commit(engine: Engine, name: &str) {
+    let Some(server) = OwnServer::start(name, Path::new(CHECKOUT)) else { return };
+    for end in [OwnServer::stop, OwnServer::crash] {
+        let db = Database::fresh_on(engine, server.url.clone()).await;
+        let store = db.store().await;
+        let table = plain(TableMode::Merge);
+        store.prepare_tables(&owner(), std::slice::from_ref(&table)).await.unwrap();
+        let run = start(&store).await;
+        let mut writer = open(&store, run, &table).await.unwrap();
+        stage(&mut writer, &table, 0..100).await.unwrap();
+        writer.commit(checkpoint("1"), CommitPoint::Intermediate).await.unwrap();
+        stage(&mut writer, &table, 100..200).await.unwrap();
+        end(&server);
+        server.start_again();
+        let error = writer.commit(checkpoint("2"), CommitPoint::End).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        drop(writer);
+
+        // The other connections of the pool broke, too.
+        store.record_partition(run, &key("p"), &nothing()).await.unwrap();
+        let mut writer = open(&store, run, &table).await.unwrap();
+        assert_eq!(writer.checkpoint(), checkpoint("1").as_ref());
+        assert_eq!(db.table(&table).await.len(), 100, "what was committed, and no more");
+        stage(&mut writer, &table, 100..200).await.unwrap();
+        let counts = writer.commit(checkpoint("2"), CommitPoint::End).await.unwrap();
+        assert_eq!((counts.new, counts.changed, counts.unchanged), (100, 0, 0));
+        assert_eq!(db.table(&table).await.len(), 200);
+        drop(writer);
+        let end = RunEnd { outcome: Outcome::Succeeded, error: None };
+        store.finish_run(run, &end).await.unwrap();
+        store.close().await;
+    }
+}
+
+async fn open(
+    store: &Store,
+    run: RunId,
+    table: &Arc<Table>,
+) -> Result<PartitionWriter, StoreError> {
+    store.open_partition(run, key("p"), std::slice::from_ref(table), Reading::Onwards).await
+}
+
+async fn stage(
+    writer: &mut PartitionWriter,
+    table: &Arc<Table>,
+    ids: std::ops::Range<i64>,
+) -> Result<(), StoreError> {
+    let rows = ids.map(|id| item(table, id, &format!("row {id}"))).collect();
+    writer.stage("probe_items", rows).await
+}
