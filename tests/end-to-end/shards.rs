@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use test_dashboard_store::{PartitionKey, Shard};
 
@@ -17,6 +20,10 @@ use crate::support::{
 };
 
 const COUNT: u16 = 4;
+/// So often all shards are killed, in each database.
+const ROUNDS: usize = 3;
+/// Changes the moments at which they are.
+const SEED: u64 = 20_260_302;
 /// Enough for each shard to have several.
 const SUITES: [i64; 14] = [300, 12, 251, 0, 40, 7, 90, 33, 260, 5, 1, 80, 19, 64];
 
@@ -311,6 +318,51 @@ fn a_shard_that_is_killed_and_started_again_goes_on_and_nothing_is_lost_or_doubl
         assert_eq!(run["outcome"], "succeeded", "{run:#}");
         assert_eq!(run["rows_read"], pump.the_run(&expected)["rows_read"]);
         pump.status(&database).expect_code(0);
+    }
+}
+
+/// Fresh databases whose shards are all killed at some moment, and started again until they
+/// succeed. Some are killed while they begin the run, and some while they end it.
+#[test]
+fn shards_killed_anywhere_leave_the_tables_of_a_single_run() {
+    let pump = Pump::new();
+    for kind in Kind::all() {
+        let clock = Instant::now();
+        let (expected, _) = pump.single_run(CASES, kind);
+        let expected = (content(&expected), pump.the_run(&expected));
+        let longest = 2 * clock.elapsed();
+        let mut random = StdRng::seed_from_u64(SEED);
+        for round in 0..ROUNDS {
+            let what = format!("{kind:?}, seed {SEED}, round {round}");
+            let database = Database::new(kind);
+            let start = |number: u16| {
+                let shard = format!("{number}/{COUNT}");
+                pump.start(CASES, &database, &["--shard", &shard, "--run-key", "night"])
+            };
+            let mut shards: Vec<(u16, Child)> =
+                (1..=COUNT).map(|number| (number, start(number))).collect();
+            for (_, shard) in &mut shards {
+                std::thread::sleep(longest.mul_f64(random.random_range(0.0..0.3)));
+                shard.kill().unwrap();
+            }
+            for (number, shard) in shards {
+                let mut ended = end(shard);
+                let mut tries = 0;
+                while ended.code != Some(0) {
+                    tries += 1;
+                    // The server goes on with a commit whose client was killed.
+                    let lost_the_race = ended.said().contains("another run has moved");
+                    let is_fine = ended.code.is_none() || lost_the_race;
+                    assert!(is_fine && tries < 5, "{what}: {}", ended.said());
+                    ended = end(start(number));
+                }
+            }
+            assert_same(&content(&database), &expected.0, &what);
+            let run = pump.the_run(&database);
+            assert_eq!(run["outcome"], "succeeded", "{what}: {run:#}");
+            assert_eq!(names(&run, true), names(&expected.1, true), "{what}");
+            pump.status(&database).expect_code(0);
+        }
     }
 }
 

@@ -217,10 +217,17 @@ impl Store {
         shard: Shard,
     ) -> Result<Joined, StoreError> {
         lock_run(session, doing, run.run).await?;
+        let partitions = self.partitions(session, doing, run.run).await?;
+        let (done, failed): (Vec<_>, Vec<_>) = partitions
+            .into_iter()
+            .filter(|partition| shard.does(&partition.key))
+            .partition(|partition| partition.result.outcome == Outcome::Succeeded);
         let shards = self.shards(session, doing, run.run).await?;
         let mine = shards.iter().find(|summary| summary.number == shard.number());
         if let Some(ShardSummary { outcome: Some(Outcome::Succeeded), finished, .. }) = mine
             && let Some(ended) = *finished
+            // Two processes were the same shard, and the slower one had less luck.
+            && failed.is_empty()
             // A run of which all shards have ended and that has no end itself: the one that was
             // to end it was killed.
             && (has_ended(session, doing, run.run).await? || !missing(&shards, run.shards).is_empty())
@@ -239,18 +246,11 @@ impl Store {
         let reopen =
             "UPDATE runs SET finished_at = NULL, outcome = NULL, error = NULL WHERE id = ?";
         session.execute(doing, reopen, vec![run.run.0.into()]).await?;
-        let mut done = Vec::new();
-        for PartitionSummary { key, result } in self.partitions(session, doing, run.run).await? {
-            if !shard.does(&key) {
-                continue;
-            }
-            if result.outcome != Outcome::Succeeded {
-                self.forget_partition(session, doing, run.run, &key).await?;
-            } else if shard.has(&key) {
-                done.push(key);
-            }
+        for PartitionSummary { key, .. } in failed {
+            self.forget_partition(session, doing, run.run, &key).await?;
         }
-        Ok(Joined::Started { run, done })
+        let done = done.into_iter().map(|partition| partition.key);
+        Ok(Joined::Started { run, done: done.filter(|key| shard.has(key)).collect() })
     }
 
     /// Records how a shard ended. Of the shards of a run, one learns that all have ended.

@@ -24,6 +24,7 @@ on_every_database!(
     one_of_the_shards_learns_that_all_have_ended,
     a_shard_that_is_started_again_does_what_it_has_not_done,
     a_run_whose_last_shard_was_killed_before_it_ended_the_run_is_ended_by_it_again,
+    what_failed_is_done_again_by_a_shard_that_had_succeeded,
     what_is_not_the_same_run_is_not_joined,
     shards_are_shown_and_forgotten_with_their_run,
     partitions_of_several_shards_are_recorded_at_once,
@@ -202,6 +203,28 @@ async fn a_run_whose_last_shard_was_killed_before_it_ended_the_run_is_ended_by_i
     let good = RunEnd { outcome: Outcome::Succeeded, error: None };
     assert!(store.finish_shared_run(run.run, COUNT, &good).await.unwrap());
     assert!(matches!(join(&store, 3).await, Joined::Done { .. }));
+}
+
+async fn what_failed_is_done_again_by_a_shard_that_had_succeeded(db: Arc<Database>) {
+    let store = db.store().await;
+    let mine = partitions_of(2, 2);
+    for number in 1..=COUNT {
+        let (run, _) = started(&store, number).await;
+        end(&store, run.run, number, Outcome::Succeeded).await;
+    }
+    let run = store.shared_run(&shared_key("night")).await.unwrap().unwrap().run;
+    let partly = RunEnd { outcome: Outcome::PartlyFailed, error: None };
+    // Of two processes that were the same shard the slower one failed; so did the run's end.
+    for failed in [&mine[1], &key("(full)")] {
+        record(&store, run, &mine[0], Outcome::Succeeded).await;
+        record(&store, run, failed, Outcome::Failed).await;
+        assert!(store.finish_shared_run(run, COUNT, &partly).await.unwrap());
+        let (_, done) = started(&store, 2).await;
+        assert_eq!(done, mine[..1]);
+        let ended = end(&store, run, 2, Outcome::Succeeded).await;
+        let ShardsEnded::All(partitions) = ended else { panic!("{ended:?}") };
+        assert_eq!(partitions.len(), 1, "{partitions:?}");
+    }
 }
 
 async fn what_is_not_the_same_run_is_not_joined(db: Arc<Database>) {
