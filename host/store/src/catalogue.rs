@@ -13,7 +13,7 @@ use test_dashboard_model::{Column, Table};
 use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list, quote};
 use crate::merge::{create_index, create_table, index_name};
-use crate::patience::Patience;
+use crate::patience::again;
 use crate::{Store, StoreError};
 
 /// Who prepares tables.
@@ -105,13 +105,7 @@ impl Store {
         owner: &Owner,
         tables: &[Arc<Table>],
     ) -> Result<Vec<TableChange>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.prepare_tables_once(owner, tables).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.prepare_tables_once(owner, tables)).await
     }
 
     async fn prepare_tables_once(

@@ -10,7 +10,7 @@ use crate::connection::{Arg, Session};
 use crate::dialect::quote;
 use crate::history::time;
 use crate::merge::PARTITION;
-use crate::patience::Patience;
+use crate::patience::again;
 use crate::rejected::delete;
 use crate::{RunId, Store, StoreError};
 
@@ -38,13 +38,7 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn last_full(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.last_full_once(key).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.last_full_once(key)).await
     }
 
     async fn last_full_once(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
@@ -75,15 +69,8 @@ impl Store {
         tables: &[Arc<Table>],
         planned: Option<&[String]>,
     ) -> Result<u64, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.finish_full_once(run, key, tables, planned).await {
-                // Where the connection broke in the commit, rows were removed that are not
-                // counted.
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        // Where the connection broke in the commit, rows were removed that are not counted.
+        again(|| self.finish_full_once(run, key, tables, planned)).await
     }
 
     async fn finish_full_once(

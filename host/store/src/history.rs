@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::connection::{Arg, Fields, Session};
-use crate::patience::Patience;
+use crate::patience::again;
 use crate::{PartitionKey, ShardSummary, Store, StoreError};
 
 /// Names a run; given out by the database, rising.
@@ -205,14 +205,8 @@ impl Store {
     /// When the database cannot be written.
     pub async fn start_run(&self, run: &NewRun) -> Result<RunId, StoreError> {
         let started = Timestamp::now();
-        let mut patience = Patience::new();
         let mut is_again = false;
-        loop {
-            match self.start_run_once(run, started, is_again).await {
-                Err(error) if patience.is_left_after(&error).await => is_again = true,
-                done => return done,
-            }
-        }
+        again(|| self.start_run_once(run, started, std::mem::replace(&mut is_again, true))).await
     }
 
     async fn start_run_once(
@@ -265,13 +259,7 @@ impl Store {
     ///
     /// When the database cannot be written.
     pub async fn finish_run(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.finish_run_once(run, end).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.finish_run_once(run, end)).await
     }
 
     async fn finish_run_once(&self, run: RunId, end: &RunEnd) -> Result<(), StoreError> {
@@ -310,13 +298,7 @@ impl Store {
         key: &PartitionKey,
         result: &PartitionResult,
     ) -> Result<(), StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.record_once(run, key, result).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.record_once(run, key, result)).await
     }
 
     async fn record_once(

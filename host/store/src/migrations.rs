@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use crate::connection::Session;
-use crate::patience::Patience;
+use crate::patience::again;
 use crate::{Store, StoreError};
 
 /// One migration that this version of the host knows.
@@ -52,13 +52,7 @@ impl Store {
     /// A missing right to create tables; [`StoreError::Migration`] when the database was
     /// migrated by a newer version of the host.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.migrate_once().await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.migrate_once()).await
     }
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {

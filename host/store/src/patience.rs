@@ -35,3 +35,21 @@ impl Patience {
         true
     }
 }
+
+/// Does something that does no harm when it is done twice, again where its connection breaks.
+///
+/// # Errors
+///
+/// That of the last try.
+pub(crate) async fn again<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut patience = Patience::new();
+    loop {
+        match attempt().await {
+            Err(error) if patience.is_left_after(&error).await => {}
+            done => return done,
+        }
+    }
+}

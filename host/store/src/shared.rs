@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::connection::{Arg, Fields, Session};
 use crate::history::{PartitionSummary, time};
-use crate::patience::Patience;
+use crate::patience::{Patience, again};
 use crate::{NewRun, Outcome, PartitionKey, RunEnd, RunId, Shard, Store, StoreError, digest};
 
 /// How often a shard tries to join that finds another one faster: that is so once, unless the
@@ -100,13 +100,7 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn shared_run(&self, key: &SharedKey) -> Result<Option<SharedRun>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.shared_run_once(key).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                found => return found,
-            }
-        }
+        again(|| self.shared_run_once(key)).await
     }
 
     async fn shared_run_once(&self, key: &SharedKey) -> Result<Option<SharedRun>, StoreError> {
@@ -264,13 +258,7 @@ impl Store {
         shard: Shard,
         end: &RunEnd,
     ) -> Result<ShardsEnded, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.end_shard_once(run, shard, end).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                ended => return ended,
-            }
-        }
+        again(|| self.end_shard_once(run, shard, end)).await
     }
 
     async fn end_shard_once(
@@ -320,13 +308,7 @@ impl Store {
         count: u16,
         end: &RunEnd,
     ) -> Result<bool, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.finish_shared_run_once(run, count, end).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                finished => return finished,
-            }
-        }
+        again(|| self.finish_shared_run_once(run, count, end)).await
     }
 
     async fn finish_shared_run_once(

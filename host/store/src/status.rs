@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::connection::{Arg, Fields, Session};
 use crate::full::ReportKey;
 use crate::history::{Outcome, time};
-use crate::patience::Patience;
+use crate::patience::{Patience, again};
 use crate::shared::missing;
 use crate::{RunId, Store, StoreError};
 
@@ -121,13 +121,7 @@ impl Store {
     ///
     /// When the database cannot be read.
     pub async fn last_good(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.last_good_once(key).await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.last_good_once(key)).await
     }
 
     async fn last_good_once(&self, key: &ReportKey) -> Result<Option<GoodRun>, StoreError> {

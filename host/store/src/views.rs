@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::catalogue::{lock, unlock};
 use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, quote};
-use crate::patience::Patience;
+use crate::patience::again;
 use crate::{Store, StoreError};
 use list::{Part, VIEWS, View};
 
@@ -32,13 +32,7 @@ impl Store {
     ///
     /// When a view cannot be made, such as without the right to; the tables are not touched.
     pub async fn refresh_views(&self) -> Result<Vec<String>, StoreError> {
-        let mut patience = Patience::new();
-        loop {
-            match self.refresh_views_once().await {
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        again(|| self.refresh_views_once()).await
     }
 
     async fn refresh_views_once(&self) -> Result<Vec<String>, StoreError> {
