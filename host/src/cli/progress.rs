@@ -92,13 +92,15 @@ async fn say_still(jobs: Vec<Arc<Job>>) {
     loop {
         tokio::time::sleep(STILL).await;
         for job in &jobs {
-            let seen = job.progress.look();
-            if seen.is_active {
-                let state = state(&seen, job.gate.waiting_until());
-                tracing::info!("still reading {}: {state}", job.label());
-            }
+            let line = still(&job.label(), &job.progress.look(), job.gate.waiting_until());
+            line.iter().for_each(|line| tracing::info!("{line}"));
         }
     }
+}
+
+/// What is said of a job that is being read; nothing of another.
+fn still(label: &str, seen: &Seen, waiting_until: Option<Timestamp>) -> Option<String> {
+    seen.is_active.then(|| format!("still reading {label}: {}", state(seen, waiting_until)))
 }
 
 /// A bar for each job that is being read.
@@ -240,6 +242,18 @@ mod tests {
         assert_eq!(lines[0], "INFO made a view", "{contents}");
         assert!(lines.len() == 2 && lines[1].starts_with("fenix issues ███"), "{contents}");
         assert!(lines[1].chars().count() <= 40, "{contents}");
+    }
+
+    #[test]
+    fn where_there_are_no_bars_a_line_is_said_of_what_is_read_and_of_nothing_else() {
+        let until = "2026-03-01T12:34:56Z".parse().ok();
+        assert_eq!(
+            still("fenix issues", &READING, until).as_deref(),
+            Some(
+                "still reading fenix issues: rate limit until 12:34:56 UTC; 2/4 partitions, 1 failed, 240 rows, 17 requests"
+            )
+        );
+        assert_eq!(still("fenix issues", &Seen { is_active: false, ..READING }, until), None);
     }
 
     #[test]

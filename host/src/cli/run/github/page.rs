@@ -211,7 +211,7 @@ mod tests {
         };
         Summary {
             run: Some(7),
-            shard: None,
+            shard: Some("2/4".into()),
             project: Some("ALL".into()),
             report: Some("issues".into()),
             outcome: "failed",
@@ -236,7 +236,8 @@ mod tests {
     #[test]
     fn a_page_never_grows_past_its_room_and_says_so() {
         let whole = of(&summary(3), usize::MAX);
-        assert!(whole.contains("### issues of ALL: **failed**\n\nrun 7, exit code 1"), "{whole}");
+        let heading = "### issues of ALL: **failed**\n\nrun 7, shard 2/4, exit code 1";
+        assert!(whole.contains(heading), "{whole}");
         assert!(whole.contains("| fenix | issues | **failed** | 0, 3 failed |"), "{whole}");
         assert!(whole.contains("Renew the credential") && !whole.contains("no room"), "{whole}");
         for room in [0, 10, 500, 1_000, 2_000, 10_000, 1024 * 1024] {
