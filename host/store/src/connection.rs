@@ -253,6 +253,21 @@ impl Session {
         self.release();
         Ok(())
     }
+
+    /// Ends a transaction: commits what succeeded, and takes back what did not.
+    pub(crate) async fn end<T>(
+        &mut self,
+        doing: &str,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match outcome {
+            Ok(done) => self.commit(doing).await.map(|()| done),
+            Err(error) => {
+                self.roll_back(doing).await?;
+                Err(error)
+            }
+        }
+    }
 }
 
 impl Drop for Session {

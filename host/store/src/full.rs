@@ -84,13 +84,7 @@ impl Store {
         let mut session = self.session().await?;
         session.begin(&doing).await?;
         let outcome = end(&mut session, &doing, run, key, tables, planned).await;
-        match outcome {
-            Ok(removed) => session.commit(&doing).await.map(|()| removed),
-            Err(error) => {
-                session.roll_back(&doing).await?;
-                Err(error)
-            }
-        }
+        session.end(&doing, outcome).await
     }
 }
 

@@ -170,7 +170,7 @@ impl Store {
         let mut session = self.session().await?;
         session.begin(&doing).await?;
         let entered = self.enter(&mut session, &doing, run, shard).await;
-        ended(&mut session, &doing, entered).await
+        session.end(&doing, entered).await
     }
 
     async fn begin_shared_run(
@@ -198,7 +198,7 @@ impl Store {
             session.execute(doing, sql, args).await.map(|_| id)
         };
         let begun = begun.await;
-        let run = ended(&mut session, doing, begun).await?;
+        let run = session.end(doing, begun).await?;
         Ok(SharedRun { run, started, shards: shard.count(), decided: decided.to_owned() })
     }
 
@@ -293,7 +293,7 @@ impl Store {
             self.partitions(&mut session, &doing, run).await.map(ShardsEnded::All)
         };
         let recorded = recorded.await;
-        ended(&mut session, &doing, recorded).await
+        session.end(&doing, recorded).await
     }
 
     /// Records how a run ended as a whole, unless one of its shards was started again in the
@@ -329,7 +329,7 @@ impl Store {
             self.record_run_end(&mut session, &doing, run, end).await.map(|()| true)
         };
         let recorded = recorded.await;
-        ended(&mut session, &doing, recorded).await
+        session.end(&doing, recorded).await
     }
 
     /// The shards of a run that were started, by number.
@@ -376,21 +376,6 @@ async fn lock_run(session: &mut Session, doing: &str, run: RunId) -> Result<(), 
 async fn has_ended(session: &mut Session, doing: &str, run: RunId) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM runs WHERE id = ? AND outcome IS NOT NULL";
     Ok(!session.fetch(doing, sql, vec![run.0.into()]).await?.is_empty())
-}
-
-/// Commits what succeeded, and takes back what did not.
-async fn ended<T>(
-    session: &mut Session,
-    doing: &str,
-    outcome: Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    match outcome {
-        Ok(done) => session.commit(doing).await.map(|()| done),
-        Err(error) => {
-            session.roll_back(doing).await?;
-            Err(error)
-        }
-    }
 }
 
 fn number(row: &Fields, index: usize) -> Result<u16, sqlx::Error> {
