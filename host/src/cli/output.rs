@@ -290,3 +290,8 @@ pub fn cut_at(text: &str, longest: usize) -> String {
     }
     line
 }
+
+/// `1 row`, `2 rows`.
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -8,7 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{output, terminal};
+use super::output::{self, counted};
+use super::terminal;
 use crate::pump::{Job, PartitionReport, Seen};
 
 /// How often the bars are drawn.
@@ -172,10 +173,6 @@ fn so_far(seen: &Seen) -> String {
     let partitions = if seen.is_over() { planned } else { format!("{ended}/{planned}") };
     let failed = if seen.failed > 0 { format!(", {} failed", seen.failed) } else { String::new() };
     format!("{partitions}{failed}, {}, {requests}", counted(seen.rows, "row"))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

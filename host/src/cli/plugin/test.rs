@@ -172,8 +172,7 @@ impl Tested {
         for fixture in &self.fixtures {
             let verdict = if fixture.passed() { "ok" } else { "FAILED" };
             let FixtureResult { project, report, rows, .. } = fixture;
-            let plural = if *rows == 1 { "" } else { "s" };
-            say!("{verdict:6} {project} {report} {rows} row{plural}")?;
+            say!("{verdict:6} {project} {report} {}", output::counted(*rows as u64, "row"))?;
         }
         say!("{}", self.verdict())
     }

@@ -11,13 +11,15 @@ use serde_json::json;
 use test_dashboard_store::{PartitionKey, Reject, RejectFilter, Store};
 
 use super::args::{Common, RejectsChoice, RejectsCommand, RejectsOf};
-use super::context;
 use super::exit::Exit;
+use super::{context, output};
 use crate::config::Environment;
 use crate::misuse::Misuse;
 
 /// How many digits of an id a person is shown.
 const SHORT: usize = 10;
+/// How many digits are shown where fewer meant several.
+const UNMISTAKABLE: usize = 16;
 /// How many digits tell at least which one is meant.
 const SHORTEST: usize = 4;
 
@@ -91,8 +93,11 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
             store.name()
         ),
         (Some(last), others) => {
-            let ids: Vec<&str> =
-                others.iter().chain([&last]).map(|reject| &reject.digest[..16]).collect();
+            let ids: Vec<&str> = others
+                .iter()
+                .chain([&last])
+                .map(|reject| begin(&reject.digest, UNMISTAKABLE))
+                .collect();
             Err(Misuse::new(format!(
                 "{id} is the beginning of several rejected rows: give more digits of {}",
                 ids.join(", ")
@@ -104,12 +109,16 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
 
 /// `1 rejected row`, `2 rejected rows`.
 fn rows(count: u64) -> String {
-    format!("{count} rejected row{}", if count == 1 { "" } else { "s" })
+    output::counted(count, "rejected row")
 }
 
 /// Its id for a person.
 fn short(digest: &str) -> &str {
-    digest.get(..SHORT).unwrap_or(digest)
+    begin(digest, SHORT)
+}
+
+fn begin(digest: &str, digits: usize) -> &str {
+    digest.get(..digits).unwrap_or(digest)
 }
 
 fn to_json(reject: &Reject) -> serde_json::Value {

@@ -1,6 +1,5 @@
 //! Errors and rejected rows as annotations, which GitHub shows above the log of a job.
 
-use super::cut;
 use crate::cli::run::summary::Summary;
 
 /// How many errors, and how many warnings, GitHub shows of one step.
@@ -50,6 +49,14 @@ fn at_most(level: &str, what: &str, mut commands: Vec<String>) -> Vec<String> {
 /// A command of the runner, in one line whatever the texts are.
 fn command(level: &str, title: &str, message: &str) -> String {
     format!("::{level} title={}::{}", property(title), data(&cut(message, LONGEST)))
+}
+
+/// Cut where it is long; its lines stay lines.
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
 }
 
 /// As `ActionCommand.cs` of the repository actions/runner reads it back.

@@ -53,14 +53,6 @@ fn append(path: &Path, summary: &Summary) -> io::Result<()> {
     file.write_all(page::of(summary, PAGE_LIMIT.saturating_sub(used)).as_bytes())
 }
 
-/// A text, cut where it is long.
-fn cut(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

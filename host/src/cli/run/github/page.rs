@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cut;
 use crate::cli::output;
 use crate::cli::run::summary::{ReportSummary, Summary};
 
@@ -159,11 +158,11 @@ fn minutes(moment: Timestamp) -> String {
 /// for itself.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
-    for c in cut(text, LONGEST).chars() {
+    for c in output::cut_at(text, LONGEST).chars() {
         if c.is_ascii_punctuation() && c != '-' {
             plain.push('\\');
         }
-        plain.push(if c.is_control() { ' ' } else { c });
+        plain.push(c);
     }
     plain
 }
@@ -171,8 +170,7 @@ fn plain(text: &str) -> String {
 /// A text as code, in which nothing is markup, a link or a mention. It ends at as many
 /// backticks as it began with, so it begins with more than there are in it.
 fn code(text: &str) -> String {
-    let text: String =
-        cut(text, LONGEST).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = output::cut_at(text, LONGEST);
     let most = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(most + 1);
     format!("{fence} {text} {fence}")
