@@ -1,18 +1,20 @@
 //! Lists the files that `plugin new` writes, so that the binary holds them: the templates, the
 //! SDK's sources, the contract, and WASI's interface files.
 //!
-//! WASI's files are not kept in this repository: the locked crate wasmtime-wasi-http ships
-//! those that the host implements, so they are taken from there.
+//! All of them lie in this repository. WASI's are those of the example that is built without the
+//! SDK; a test compares them with the ones that the locked wasmtime-wasi-http implements. A build
+//! script cannot ask cargo where that crate is: `cargo metadata` wants crates that this build does
+//! not download, and fails on a machine whose cargo has never done so.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
-use cargo_metadata::MetadataCommand;
+use anyhow::Context as _;
 
-/// What `wasi:http/outgoing-handler` needs, and what languages' toolchains import by
-/// themselves.
-const WASI: &[&str] = &["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+/// Where WASI's interface files are.
+const WASI: &str = "examples/rust-without-sdk/wit/deps";
+/// What their names begin with; beside them lies the contract.
+const WASI_PREFIX: &str = "wasi-";
 
 fn main() -> anyhow::Result<()> {
     let repository = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("..");
@@ -30,7 +32,13 @@ fn main() -> anyhow::Result<()> {
         println!("cargo::rerun-if-changed={}", folder.display());
         declare(&mut source, list, &files_below(&folder)?)?;
     }
-    declare(&mut source, "WASI", &wasi_files(&repository)?)?;
+    let wasi = repository.join(WASI);
+    println!("cargo::rerun-if-changed={}", wasi.display());
+    let mut files = files_below(&wasi)?;
+    files.retain(|(name, _)| name.starts_with(WASI_PREFIX));
+    declare(&mut source, "WASI", &files)?;
+    // For the test that asks cargo what this build was made from.
+    println!("cargo::rustc-env=HOST_TARGET={}", variable("TARGET")?);
     let target = Path::new(&variable("OUT_DIR")?).join("embedded.rs");
     std::fs::write(&target, source).with_context(|| format!("cannot write {}", target.display()))
 }
@@ -61,31 +69,6 @@ fn files_below(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     }
     files.sort();
     Ok(files)
-}
-
-fn wasi_files(repository: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    println!("cargo::rerun-if-changed={}", repository.join("Cargo.lock").display());
-    // Nothing is downloaded here: what this build needs is there already, and only what other
-    // platforms need may be missing.
-    let options = ["--locked", "--offline", "--filter-platform", &variable("TARGET")?];
-    let metadata = MetadataCommand::new()
-        .manifest_path(repository.join("host/Cargo.toml"))
-        .other_options(options.map(String::from))
-        .exec()
-        .context("cannot ask cargo where wasmtime-wasi-http is")?;
-    let package = metadata
-        .packages
-        .iter()
-        .find(|package| package.name.as_str() == "wasmtime-wasi-http")
-        .context("wasmtime-wasi-http is not among the dependencies")?;
-    let folder = package.manifest_path.with_file_name("wit").join("deps");
-    WASI.iter()
-        .map(|name| {
-            let path = folder.join(format!("{name}.wit")).into_std_path_buf();
-            ensure!(path.is_file(), "{} is missing: has the crate moved it?", path.display());
-            Ok((format!("{name}.wit"), path))
-        })
-        .collect()
 }
 
 /// Writes `static LIST: &[(&str, &str)]`, paths and contents.

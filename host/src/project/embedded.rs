@@ -14,3 +14,53 @@ pub static LOCK_FILE: &str = include_str!("../../../Cargo.lock");
 pub static LICENCE: &str = include_str!("../../../LICENSE");
 /// How the SDK's sources are formatted, and the template's.
 pub static RUSTFMT: &str = include_str!("../../../rustfmt.toml");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::process::Command;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The manifest of the crate that this program is linked with, as cargo tells it.
+    fn locked_manifest(name: &str) -> String {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let told = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version=1", "--locked", "--manifest-path", manifest])
+            .args(["--filter-platform", env!("HOST_TARGET")])
+            .output()
+            .unwrap();
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        let metadata: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let package = packages.iter().find(|package| package["name"] == name).unwrap();
+        package["manifest_path"].as_str().unwrap().to_owned()
+    }
+
+    /// A component that was made with other interfaces than those that the host implements is
+    /// refused when it is loaded.
+    #[test]
+    fn wasi_is_what_the_locked_host_implements() {
+        let manifest = locked_manifest("wasmtime-wasi-http");
+        let folder = Path::new(&manifest).with_file_name("wit").join("deps");
+        let shipped: BTreeMap<String, String> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| {
+                let name = format!("wasi-{}", entry.file_name().to_str().unwrap());
+                (name, std::fs::read_to_string(entry.path()).unwrap())
+            })
+            .collect();
+        let embedded: BTreeMap<String, String> =
+            WASI.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
+        assert!(!shipped.is_empty(), "{} has no files", folder.display());
+        assert!(
+            shipped == embedded,
+            "examples/rust-without-sdk/wit/deps/wasi-*.wit are not the files of {}: copy them",
+            folder.display()
+        );
+    }
+}

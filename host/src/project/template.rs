@@ -77,7 +77,7 @@ pub fn write_wit(folder: &Path) -> anyhow::Result<()> {
 fn interfaces() -> impl Iterator<Item = (String, String)> {
     let contract =
         embedded::CONTRACT.iter().map(|(path, text)| (format!("{CONTRACT}/{path}"), *text));
-    let wasi = embedded::WASI.iter().map(|(path, text)| (format!("wit/deps/wasi-{path}"), *text));
+    let wasi = embedded::WASI.iter().map(|(path, text)| (format!("wit/deps/{path}"), *text));
     contract.chain(wasi).map(|(path, text)| (path, text.to_owned()))
 }
 
