@@ -39,7 +39,7 @@ guests: host
 	@$(HOST) plugin build tests/guests --examples target/guests >/dev/null
 
 demo: plugins
-	@scripts/demo
+	@PUMP=$(HOST) RECORDINGS=plugins DATABASE=target/demo.sqlite demo/run
 
 # Every recording of the shipped plugins: the rows that come of it, and what happens to them
 # when a run breaks off, is resumed, is full, or meets a service that is broken.
