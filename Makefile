@@ -34,6 +34,10 @@ endef
 plugins: host
 	$(build-plugins)
 
+# With the program HOST, which is there.
+plugins-with:
+	$(build-plugins)
+
 # The plugins that misbehave, for the tests.
 guests: host
 	@$(HOST) plugin build tests/guests --examples target/guests >/dev/null
@@ -65,6 +69,14 @@ release: HOST := target/release/test-dashboard
 release: setup
 	cargo build --release --locked --package test-dashboard
 	$(build-plugins)
+
+# The archives of a release, in target/dist; on Linux for x86-64 and aarch64.
+dist: setup
+	@scripts/dist
+
+# The OCI image, as localhost/test-dashboard.
+image: setup
+	@scripts/image
 
 bench: plugins
 	@scripts/bench

@@ -304,17 +304,20 @@ impl Connection for MysqlConnection {
                 .await?
                 .rows_affected());
         }
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        // Statements are kept. To close one is a message that nothing answers, and the next one
+        // waits behind it until the server has acknowledged it: 40 ms, as the driver leaves
+        // Nagle's algorithm on.
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?);
         Ok(query.execute(connection).await?.rows_affected())
     }
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?);
         query.fetch_all(self.connection.get()?).await?.iter().map(fields).collect()
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?);
         let id = query.execute(self.connection.get()?).await?.last_insert_id();
         i64::try_from(id).map_err(|error| sqlx::Error::Decode(error.into()))
     }
