@@ -1,9 +1,10 @@
-//! examples/notify/slack: what it posts, and when.
+//! examples/notify/slack: what it posts, and when; and that pump.yml does the same.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::actions::workflow;
 use crate::support::{Ended, Server, repository};
 
 /// A Slack that keeps what it is told, and the script beside it.
@@ -67,4 +68,16 @@ fn slack_is_told_what_somebody_has_to_look_at() {
     assert_eq!(text, "issues of ALL: misused\nthere is no project");
     let text = slack.tell(None, "").unwrap();
     assert_eq!(text, "A run of test-dashboard ended before it could say how.");
+}
+
+#[test]
+fn the_workflow_posts_what_the_script_posts() {
+    let script = std::fs::read_to_string(repository().join("examples/notify/slack")).unwrap();
+    let (_, script) = script.split_once("\nsummary=$1\n").unwrap();
+    let pump = workflow("pump.yml");
+    let steps = pump["jobs"]["pump"]["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["name"] == "Tell Slack").unwrap();
+    let (_, step) =
+        step["run"].as_str().unwrap().split_once("\nsummary=$RUNNER_TEMP/summary.json\n").unwrap();
+    assert_eq!(step, script);
 }
