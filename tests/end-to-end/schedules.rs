@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 
-use crate::support::actions::{members, workflow};
+use crate::support::actions::{Context, any, members, workflow};
 use crate::support::{Demo, repository};
 
 /// What the schedules' workflows ask for: of each job the workflow, its inputs and its secrets.
@@ -81,6 +81,25 @@ fn a_job_is_given_the_secrets_of_its_own_service_only() {
         let given = members(&job["secrets"]).map(|(secret, _)| secret.clone());
         let given: BTreeSet<String> = given.filter(|secret| !is_common(secret)).collect();
         assert_eq!(given, expected, "{name}: {}", job["with"]["reports"]);
+    }
+}
+
+#[test]
+fn nothing_is_built_where_a_release_is_named() {
+    let is_built = |name: &str, vars: Value| {
+        let values = [("vars".to_string(), vars)].into_iter().collect();
+        let condition = workflow(name)["jobs"]["build"]["if"].as_str().unwrap().to_string();
+        any(&condition, &Context { values, has_failed: false })
+    };
+    for (name, job) in callers() {
+        let name = format!("{name}.yml");
+        assert_eq!(is_built(&name, json!({})), true, "{name}");
+        assert_eq!(is_built(&name, json!({"TEST_DASHBOARD_RELEASE": "v0.2.0"})), false, "{name}");
+        // A job whose `needs` was skipped is skipped, too, unless its `if` asks how they went.
+        assert_eq!(job["needs"], "build", "{name}");
+        assert_eq!(job["if"], "${{ !failure() && !cancelled() }}", "{name}");
+        assert_eq!(job["with"]["binary"], "${{ needs.build.outputs.binary }}", "{name}");
+        assert_eq!(job["with"]["config"], "deploy/test-dashboard.toml", "{name}");
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 /// What an expression may refer to.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// By the first word: `inputs`, `secrets`, `vars`, `env`, `github`, `matrix`, `steps`.
+    /// By the first word: `inputs`, `secrets`, `vars`, `env`, `github`, `matrix`, `needs`,
+    /// `runner`, `steps`.
     pub values: serde_json::Map<String, Value>,
     /// Whether a step before this one failed.
     pub has_failed: bool,

@@ -34,6 +34,10 @@ pub struct Given {
     pub inputs: Map<String, Value>,
     pub secrets: Map<String, Value>,
     pub vars: Map<String, Value>,
+    /// What is known of the event, such as `ref_name`.
+    pub github: Map<String, Value>,
+    /// The outputs of the jobs before this one, by job.
+    pub needs: Map<String, Value>,
     /// What the actions answer, by the id of their step.
     pub answers: Map<String, Value>,
 }
@@ -44,8 +48,7 @@ impl Given {
         let map = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, value)| ((*name).into(), json!(value))).collect()
         };
-        let answers = Map::new();
-        Given { inputs: map(inputs), secrets: map(secrets), vars: map(vars), answers }
+        Given { inputs: map(inputs), secrets: map(secrets), vars: map(vars), ..Given::default() }
     }
 
     /// With a further variable of the repository.
@@ -57,6 +60,12 @@ impl Given {
     /// With an action that answers this.
     pub fn answer(mut self, step: &str, name: &str, value: &str) -> Self {
         self.answers.insert(step.into(), json!({ name: value }));
+        self
+    }
+
+    /// With a further secret.
+    pub fn secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.into(), json!(value));
         self
     }
 
@@ -119,8 +128,6 @@ impl Job {
 pub struct Runner {
     folder: tempfile::TempDir,
     shell: Arc<AtomicI32>,
-    /// Programs that stand before the machine's own.
-    tools: Option<PathBuf>,
 }
 
 /// Cancels what a runner does.
@@ -137,16 +144,27 @@ impl Cancel {
 
 impl Runner {
     pub fn new() -> Self {
-        let runner =
-            Runner { folder: tempfile::tempdir().unwrap(), shell: Arc::default(), tools: None };
-        std::fs::create_dir(runner.workspace()).unwrap();
+        let runner = Runner { folder: tempfile::tempdir().unwrap(), shell: Arc::default() };
+        for folder in [runner.workspace(), runner.file(TOOLS)] {
+            std::fs::create_dir(folder).unwrap();
+        }
         runner
     }
 
-    /// With these programs before the machine's own.
-    pub fn with_tools(mut self, folder: &Path) -> Self {
-        self.tools = Some(folder.into());
-        self
+    /// Puts a program before the machine's own.
+    pub fn tool(&self, name: &str, script: &str) {
+        executable(&self.file(TOOLS).join(name), script);
+    }
+
+    /// Puts an executable file into the checkout.
+    pub fn script(&self, name: &str, script: &str) {
+        let file = self.workspace().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        executable(&file, script);
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The checkout.
@@ -164,11 +182,26 @@ impl Runner {
         Cancel(Arc::clone(&self.shell))
     }
 
-    /// Does the only job of a reusable workflow, for one combination of its matrix.
+    /// Does the only job of a workflow, for one combination of its matrix.
     pub fn run(&self, workflow: &Value, given: &Given, matrix: &[(&str, &str)]) -> Job {
+        let jobs: Vec<&String> = members(&workflow["jobs"]).map(|(name, _)| name).collect();
+        let [only] = jobs.as_slice() else { panic!("which job of {jobs:?}?") };
+        self.run_job(workflow, only, given, matrix)
+    }
+
+    /// Does one job of a workflow, for one combination of its matrix.
+    pub fn run_job(
+        &self,
+        workflow: &Value,
+        name: &str,
+        given: &Given,
+        matrix: &[(&str, &str)],
+    ) -> Job {
         let _ = std::fs::remove_dir_all(self.temporary());
         std::fs::create_dir(self.temporary()).unwrap();
-        let mut job = Running::new(self, workflow, given, matrix);
+        let definition = &workflow["jobs"][name];
+        let context = context(self, workflow, definition, given, matrix);
+        let mut job = Running::new(self, workflow, definition, context, given);
         for step in job.definition["steps"].as_array().unwrap() {
             job.step(step);
         }
@@ -190,48 +223,70 @@ struct Running<'a> {
     job: Job,
 }
 
+/// What the expressions of a job may refer to.
+fn context(
+    runner: &Runner,
+    workflow: &Value,
+    definition: &Value,
+    given: &Given,
+    matrix: &[(&str, &str)],
+) -> Context {
+    let mut context = Context { values: Map::new(), has_failed: false };
+    let matrix: Map<_, _> = matrix.iter().map(|(n, v)| ((*n).into(), json!(v))).collect();
+    let mut github = given.github.clone();
+    github.insert("workspace".into(), json!(runner.workspace()));
+    github.insert("repository".into(), json!(REPOSITORY));
+    for (name, value) in [
+        ("matrix", matrix.into()),
+        ("vars", given.vars.clone().into()),
+        ("needs", given.needs.clone().into()),
+        ("github", github.into()),
+        ("runner", json!({"temp": runner.temporary()})),
+        ("steps", json!({})),
+    ] {
+        context.values.insert(name.into(), value);
+    }
+    let call = &workflow["on"]["workflow_call"];
+    let secrets = if call.is_null() { given.secrets.clone() } else { declared(call, given) };
+    context.values.insert("secrets".into(), secrets.into());
+    let mut inputs = Map::new();
+    for (name, declared) in members(&call["inputs"]) {
+        let default = || match &declared["default"] {
+            Value::String(text) => any(text, &context),
+            other => other.clone(),
+        };
+        inputs.insert(name.clone(), given.inputs.get(name).cloned().unwrap_or_else(default));
+    }
+    context.values.insert("inputs".into(), inputs.into());
+    let mut environment = Map::new();
+    for (name, value) in members(&definition["env"]) {
+        environment.insert(name.clone(), json!(template(value, &context)));
+    }
+    context.values.insert("env".into(), environment.into());
+    context
+}
+
+/// The secrets that a reusable workflow takes; what it does not take is not handed over.
+fn declared(call: &Value, given: &Given) -> Map<String, Value> {
+    for (name, _) in given.inputs.iter().chain(&given.secrets) {
+        assert!(
+            call["inputs"].get(name).is_some() || call["secrets"].get(name).is_some(),
+            "{name} is not declared"
+        );
+    }
+    let secret = |name: &String| given.secrets.get(name).cloned().unwrap_or_default();
+    members(&call["secrets"]).map(|(name, _)| (name.clone(), secret(name))).collect()
+}
+
 impl<'a> Running<'a> {
     fn new(
         runner: &'a Runner,
-        workflow: &'a Value,
+        workflow: &Value,
+        definition: &'a Value,
+        context: Context,
         given: &Given,
-        matrix: &[(&str, &str)],
     ) -> Self {
         assert_eq!(workflow["defaults"]["run"]["shell"], "bash");
-        let call = &workflow["on"]["workflow_call"];
-        let mut context = Context { values: Map::new(), has_failed: false };
-        let values = &mut context.values;
-        let matrix: Map<_, _> = matrix.iter().map(|(n, v)| ((*n).into(), json!(v))).collect();
-        values.insert("matrix".into(), matrix.into());
-        values.insert("vars".into(), given.vars.clone().into());
-        values.insert("github".into(), json!({"workspace": runner.workspace()}));
-        values.insert("steps".into(), json!({}));
-        let mut secrets = Map::new();
-        for (name, _) in members(&call["secrets"]) {
-            secrets.insert(name.clone(), given.secrets.get(name).cloned().unwrap_or_default());
-        }
-        values.insert("secrets".into(), secrets.into());
-        let mut inputs = Map::new();
-        for (name, declared) in members(&call["inputs"]) {
-            let default = || match &declared["default"] {
-                Value::String(text) => any(text, &context),
-                other => other.clone(),
-            };
-            inputs.insert(name.clone(), given.inputs.get(name).cloned().unwrap_or_else(default));
-        }
-        for (name, _) in given.inputs.iter().chain(&given.secrets) {
-            assert!(
-                call["inputs"].get(name).is_some() || call["secrets"].get(name).is_some(),
-                "{name} is not declared"
-            );
-        }
-        context.values.insert("inputs".into(), inputs.into());
-        let (_, definition) = members(&workflow["jobs"]).next().unwrap();
-        let mut environment = Map::new();
-        for (name, value) in members(&definition["env"]) {
-            environment.insert(name.clone(), json!(template(value, &context)));
-        }
-        context.values.insert("env".into(), environment.into());
         let job = Job {
             steps: Vec::new(),
             actions: BTreeMap::new(),
@@ -276,8 +331,10 @@ impl<'a> Running<'a> {
         shell.current_dir(self.runner.workspace()).env_clear().env("PATH", self.search_path());
         shell.envs([("CI", "true"), ("GITHUB_ACTIONS", "true")]);
         shell.envs([("RUNNER_OS", "Linux"), ("RUNNER_ARCH", "X64")]);
-        shell.envs([("GITHUB_RUN_ID", "4711"), ("GITHUB_REPOSITORY", "my-org/test-dashboard")]);
+        shell.envs([("GITHUB_RUN_ID", "4711"), ("GITHUB_REPOSITORY", REPOSITORY)]);
         shell.env("HOME", self.runner.folder.path());
+        // The plugins that other tests have compiled.
+        shell.env("XDG_CACHE_HOME", cache());
         shell.env("RUNNER_TEMP", self.runner.temporary());
         shell.env("GITHUB_WORKSPACE", self.runner.workspace());
         for file in FILES {
@@ -300,13 +357,13 @@ impl<'a> Running<'a> {
 
     fn search_path(&self) -> String {
         let own = std::env::var("PATH").unwrap();
-        let tools = self.runner.tools.as_ref().map(|folder| folder.display().to_string());
-        let before = self.path.iter().rev().cloned().chain(tools).map(|folder| folder + ":");
+        let tools = self.file(TOOLS).display().to_string();
+        let before = self.path.iter().rev().cloned().chain([tools]).map(|folder| folder + ":");
         before.collect::<String>() + &own
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.runner.folder.path().join(name)
+        self.runner.file(name)
     }
 
     /// What the step said to those after it.
@@ -329,6 +386,10 @@ impl<'a> Running<'a> {
     }
 }
 
+/// The repository that the workflow belongs to.
+const REPOSITORY: &str = "my-org/test-dashboard";
+/// The folder of the programs that stand before the machine's own.
+const TOOLS: &str = "tools";
 /// The files through which a step tells the next ones something.
 const FILES: [&str; 4] = ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"];
 
@@ -338,4 +399,14 @@ fn template(value: &Value, context: &Context) -> String {
         Value::String(text) => expression::text(text, context),
         other => as_text(other),
     }
+}
+
+fn executable(file: &Path, script: &str) {
+    std::fs::write(file, script).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn cache() -> PathBuf {
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    folder.unwrap_or_else(|| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache"))
 }
