@@ -13,6 +13,7 @@ mod building;
 mod elsewhere;
 mod program;
 mod proxy;
+mod publishing;
 mod reading;
 
 use std::path::{Path, PathBuf};

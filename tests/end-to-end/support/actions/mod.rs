@@ -69,6 +69,18 @@ impl Given {
         self
     }
 
+    /// With something that is known of the event.
+    pub fn github(mut self, name: &str, value: &str) -> Self {
+        self.github.insert(name.into(), json!(value));
+        self
+    }
+
+    /// With a job before this one, which has this output.
+    pub fn need(mut self, job: &str, output: &str, value: &str) -> Self {
+        self.needs.insert(job.into(), json!({ "outputs": { output: value } }));
+        self
+    }
+
     /// With a further input.
     pub fn input(mut self, name: &str, value: &str) -> Self {
         self.inputs.insert(name.into(), json!(value));
