@@ -10,6 +10,7 @@
 //! compiles, signs or publishes is a script that writes down what it was asked for.
 
 mod building;
+mod ci;
 mod elsewhere;
 mod program;
 mod proxy;
