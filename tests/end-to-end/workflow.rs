@@ -12,6 +12,7 @@
 mod building;
 mod ci;
 mod elsewhere;
+mod every_step;
 mod program;
 mod proxy;
 mod publishing;
