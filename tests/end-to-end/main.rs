@@ -9,6 +9,7 @@ mod support;
 
 mod authoring;
 mod bad_input;
+mod command_line;
 mod conformance;
 mod faults;
 mod first_run;

@@ -28,9 +28,10 @@ struct Finding {
 /// # Errors
 ///
 /// When the configuration cannot be read; everything else is a finding.
-pub async fn check(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
+pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let environment = Environment::of_process();
-    let config = Config::load(common.config.as_deref())?;
+    let config = Config::load(common.config.file())?;
     if let Some(project) = &args.project
         && !config.projects.contains_key(project)
     {
@@ -65,7 +66,7 @@ pub async fn check(common: &Common, args: &CheckArgs) -> anyhow::Result<Exit> {
         }
     }
     findings.push(database(common, &config, &environment).await);
-    tell(common.format, &findings)
+    tell(common.output.format, &findings)
 }
 
 /// One finding per project that has settings for the datasource.

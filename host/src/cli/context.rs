@@ -23,7 +23,7 @@ pub fn database(
     config: Option<&Config>,
     environment: &Environment,
 ) -> Result<Target, Misuse> {
-    if let Some(url) = &common.database {
+    if let Some(url) = common.database.url() {
         return Target::parse(url).map_err(|error| Misuse::new(format!("--database: {error}")));
     }
     match config.map(|config| (config, &config.database)) {
@@ -45,9 +45,9 @@ fn sqlite_at(path: &Path) -> Result<Target, Misuse> {
 ///
 /// As [`Config::load`].
 pub fn config_for_database(common: &Common) -> Result<Option<Config>, Misuse> {
-    match (&common.config, &common.database) {
+    match (common.config.file(), common.database.url()) {
         (None, Some(_)) => Ok(None),
-        (named, _) => Config::load(named.as_deref()).map(Some),
+        (named, _) => Config::load(named).map(Some),
     }
 }
 

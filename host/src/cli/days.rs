@@ -40,16 +40,16 @@ pub fn window(args: &Days, now: jiff::Timestamp) -> Result<Window, Misuse> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::cli::args::Cli;
+    use crate::cli::args::Command;
+    use crate::cli::line;
 
     fn window_of(arguments: &[&str]) -> Result<(Option<String>, Option<String>), String> {
         let common = ["test-dashboard", "--project", "fenix", "--report-type", "issues"];
-        let cli = Cli::try_parse_from(common.iter().chain(arguments)).map_err(|e| e.to_string())?;
+        let cli = line::parse(common.iter().chain(arguments)).map_err(|error| error.to_string())?;
+        let Some(Command::Run(run)) = cli.command else { panic!("{arguments:?} is no run") };
         let now = "2026-03-10T06:00:00Z".parse().unwrap();
-        let window = window(&cli.run.days, now).map_err(|error| error.to_string())?;
+        let window = window(&run.days, now).map_err(|error| error.to_string())?;
         let text = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
         Ok((text(window.since), text(window.until)))
     }

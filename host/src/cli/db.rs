@@ -18,7 +18,7 @@ use crate::misuse::Misuse;
 pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
     let store = context::connect(&target(common)?, 2).await?;
     let applied = store.migrate().await?;
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         output::json(&json!({ "database": store.name(), "applied": applied }))?;
     } else if applied.is_empty() {
         say!("{}: up to date", store.name())?;
@@ -44,7 +44,7 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     };
     let name = store.name();
     store.close().await;
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         let migrations: Vec<_> = migrations
             .iter()
             .map(|m| json!({ "version": m.version, "name": m.name, "applied": m.applied }))

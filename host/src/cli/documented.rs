@@ -1,8 +1,6 @@
 //! What the pages tell people to type is what the program takes.
 
-use clap::Parser as _;
-
-use super::args::Cli;
+use super::line;
 
 const PAGES: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../README.md")),
@@ -38,7 +36,7 @@ fn every_command_in_the_pages_is_one_that_the_program_takes() {
         let commands = commands(text);
         assert!(!commands.is_empty(), "{page} has no command: is it still read as it should be?");
         for words in commands {
-            if let Err(error) = Cli::try_parse_from(&words) {
+            if let Err(error) = line::parse(&words) {
                 panic!("{page} says `{}`: {error}", words.join(" "));
             }
         }
@@ -46,9 +44,25 @@ fn every_command_in_the_pages_is_one_that_the_program_takes() {
 }
 
 #[test]
+fn every_example_in_the_help_is_one_that_the_program_takes() {
+    let program = line::declared();
+    let all = line::commands(&program).into_iter().map(|(_, command)| command).chain([&program]);
+    let mut examples = 0;
+    for help in all.filter_map(|command| command.get_after_help()) {
+        for words in commands(&format!("```\n{help}\n```")) {
+            examples += 1;
+            if let Err(error) = line::parse(&words) {
+                panic!("`{}`: {error}", words.join(" "));
+            }
+        }
+    }
+    assert!(examples > 5, "{examples}");
+}
+
+#[test]
 fn a_command_that_the_program_does_not_take_is_found() {
     let page = "```sh\ntest-dashboard status --lately \\\n    > status.txt # shows it\n```\n";
     let commands = commands(page);
     assert_eq!(commands, [["test-dashboard", "status", "--lately"]]);
-    assert!(Cli::try_parse_from(&commands[0]).is_err());
+    assert!(line::parse(&commands[0]).is_err());
 }

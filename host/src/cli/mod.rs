@@ -10,6 +10,7 @@ mod db;
 mod documented;
 mod exit;
 mod freshness;
+mod line;
 mod log;
 mod output;
 mod plugin;
@@ -24,20 +25,16 @@ mod views;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
 use args::{Cli, Command, DbCommand, ViewsCommand};
 use exit::Exit;
 
-use crate::misuse::Misuse;
-
 /// Runs the program and tells how it ended.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match line::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return unparsable(&error),
     };
-    log::start(cli.common.log, cli.common.verbose);
+    log::start(cli.log.log, cli.log.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -57,14 +54,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line makes no sense, or asks for help.
+/// The command line is a usage error, or asks for help.
 fn unparsable(error: &clap::Error) -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into()).collect();
-    if error.use_stderr() && Cli::looks_like_a_run(&arguments) {
+    if error.use_stderr() && line::looks_like_a_run(&arguments) {
         run::misused(&arguments, error);
     }
-    if error.use_stderr() && args::wants_json_log(&arguments) {
+    if error.use_stderr() && line::wants_json_log(&arguments) {
         terminal::log_json();
         output::error(run::in_short(error));
     } else {
@@ -75,31 +72,23 @@ fn unparsable(error: &clap::Error) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
-    let common = &cli.common;
-    if cli.command.is_some() && !cli.run.is_empty() {
-        return Err(Misuse::new(
-            "flags of a run go behind the command: test-dashboard run --project …",
-        )
-        .into());
-    }
     match cli.command {
-        None if cli.run.is_empty() => {
+        None => {
             // Who does not read it to its end needs no other answer.
-            let _ = Cli::command().print_help();
+            let _ = line::declared().print_help();
             Ok(Exit::Misused)
         }
-        None => run::run(common, &cli.run).await,
-        Some(Command::Run(args)) => run::run(common, &args).await,
-        Some(Command::Reports) => reports::reports(common).await,
-        Some(Command::Check(args)) => check::check(common, &args).await,
-        Some(Command::Status(args)) => status::status(common, &args).await,
-        Some(Command::Runs(args)) => runs::runs(common, &args).await,
-        Some(Command::Rejects { command }) => rejects::rejects(common, &command).await,
-        Some(Command::Db { command: DbCommand::Migrate }) => db::migrate(common).await,
-        Some(Command::Db { command: DbCommand::Status }) => db::status(common).await,
+        Some(Command::Run(args)) => run::run(&args).await,
+        Some(Command::Reports(common)) => reports::reports(&common).await,
+        Some(Command::Check(args)) => check::check(&args).await,
+        Some(Command::Status(args)) => status::status(&args).await,
+        Some(Command::Runs(args)) => runs::runs(&args).await,
+        Some(Command::Rejects { command }) => rejects::rejects(&command).await,
+        Some(Command::Db { command: DbCommand::Migrate(common) }) => db::migrate(&common).await,
+        Some(Command::Db { command: DbCommand::Status(common) }) => db::status(&common).await,
         Some(Command::Views { command: ViewsCommand::Bigquery(args) }) => {
-            views::bigquery(common, &args).await
+            views::bigquery(&args).await
         }
-        Some(Command::Plugin { command }) => plugin::plugin(common, &command).await,
+        Some(Command::Plugin { command }) => plugin::plugin(&command).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::args::{Common, Format};
+use super::args::{Configured, Format};
 use super::exit::Exit;
 use super::output::{self, say};
 use crate::config::Config;
@@ -15,8 +15,8 @@ use crate::pump::Installed;
 ///
 /// When the configuration cannot be read. A plugin that cannot be loaded is shown as such,
 /// and makes the command fail at its end.
-pub async fn reports(common: &Common) -> anyhow::Result<Exit> {
-    let config = Config::load(common.config.as_deref())?;
+pub async fn reports(common: &Configured) -> anyhow::Result<Exit> {
+    let config = Config::load(common.config.file())?;
     let installed = Installed::load(&config, &Runtime::new(None)?).await?;
     let mut exit = Exit::Done;
     let mut table = output::table(["report", "plugin", "fills", "answers"]);
@@ -48,7 +48,7 @@ pub async fn reports(common: &Common) -> anyhow::Result<Exit> {
             "settings": description.settings,
         }));
     }
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         output::json(&json!(plugins))?;
         return Ok(exit);
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, ShardSummary, Store};
 
-use super::args::{Common, Format, RunsArgs};
+use super::args::{Format, RunsArgs};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
@@ -14,14 +14,15 @@ use crate::config::Environment;
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn runs(common: &Common, args: &RunsArgs) -> anyhow::Result<Exit> {
+pub async fn runs(args: &RunsArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
     let store = context::connect_existing(&target, 1).await?;
     store.migrate().await?;
     let exit = match args.id {
-        Some(id) => one(common.format, &store, id).await,
-        None => newest(common.format, &store, args.limit).await,
+        Some(id) => one(common.output.format, &store, id).await,
+        None => newest(common.output.format, &store, args.limit).await,
     };
     store.close().await;
     exit

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use test_dashboard_store::{OpenRun, Outcome, ReportStatus};
 
-use super::args::{Common, Format, StatusArgs};
+use super::args::{Format, StatusArgs};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
@@ -62,7 +62,8 @@ impl Verdict {
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn status(common: &Common, args: &StatusArgs) -> anyhow::Result<Exit> {
+pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
     let store = context::connect_existing(&target, 1).await?;
@@ -78,7 +79,7 @@ pub async fn status(common: &Common, args: &StatusArgs) -> anyhow::Result<Exit> 
     let name = store.name();
     store.close().await;
     let never = never_run(config.as_ref(), &lines, args);
-    match common.format {
+    match common.output.format {
         Format::Json => tell_json(&lines, &open, &never, now)?,
         Format::Human => tell(&lines, &open, &never, &name, now)?,
     }

@@ -20,12 +20,13 @@ use crate::pump::Installed;
 ///
 /// [`Misuse`] for names that BigQuery does not have, and for SQLite. When a plugin cannot be
 /// loaded: a list that lacks its tables would pass for all of them.
-pub async fn bigquery(common: &Common, args: &BigqueryArgs) -> anyhow::Result<Exit> {
+pub async fn bigquery(args: &BigqueryArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let connection = Connection::parse(&args.connection)
         .map_err(|error| Misuse::new(format!("--connection: {error}")))?;
     let dataset = args.dataset.as_deref().map(Dataset::parse).transpose();
     let dataset = dataset.map_err(|error| Misuse::new(format!("--dataset: {error}")))?;
-    let config = Config::load(common.config.as_deref())?;
+    let config = Config::load(common.config.file())?;
     let source = source(common, args, &config)?;
 
     let installed = Installed::load(&config, &Runtime::new(None)?).await?;
@@ -35,7 +36,7 @@ pub async fn bigquery(common: &Common, args: &BigqueryArgs) -> anyhow::Result<Ex
         tables.extend(&plugin.description.tables);
     }
     let statements = bigquery::statements(source, &connection, dataset.as_ref(), &tables);
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         let statements: Vec<_> = statements
             .iter()
             .map(|statement| json!({ "view": statement.view, "statement": statement.sql }))

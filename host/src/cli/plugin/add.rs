@@ -14,7 +14,7 @@ use test_dashboard_model::{CredentialKind, Description};
 
 use super::source::Source;
 use super::{shown, site};
-use crate::cli::args::{AddArgs, Common, Format};
+use crate::cli::args::{AddArgs, Format};
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
@@ -47,33 +47,34 @@ struct Plan {
 ///
 /// [`Misuse`] when it is not clear what is meant or nobody can be asked; what the file is
 /// instead of a plugin; what cannot be written. Nothing is changed then.
-pub async fn add(common: &Common, args: &AddArgs) -> anyhow::Result<Exit> {
-    let source = Source::of(args)?;
-    let (site, _guard) = site::site(common)?;
-    let config = Config::load_or_empty(common.config.as_deref())?;
+pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
+    let source = Source::of(&args.source, args.sha256.as_deref(), args.yes)?;
+    let (site, _guard) = site::site(&common.config)?;
+    let config = Config::load_or_empty(common.config.file())?;
     let lock = Lock::of(&config)?;
     let plan = plan(&config, &lock, &site, &source).await?;
     let name = plan.addition.name.clone();
     if plan.is_there {
-        tell(common.format, &plan, "unchanged")?;
-        if common.format == Format::Human {
+        tell(common.output.format, &plan, "unchanged")?;
+        if common.output.format == Format::Human {
             say!("{name} {} is installed already: nothing changes", plan.pin.version)?;
         }
         return Ok(Exit::Done);
     }
-    if common.format == Format::Human {
+    if common.output.format == Format::Human {
         show(&plan, &config, &site)?;
     }
     if !ask::agreed(args.yes, &format!("Install {name}?"))? {
-        tell(common.format, &plan, "declined")?;
-        if common.format == Format::Human {
+        tell(common.output.format, &plan, "declined")?;
+        if common.output.format == Format::Human {
             say!("nothing was changed")?;
         }
         return Ok(Exit::Failed);
     }
     install(&plan, &config, lock, &site)?;
-    tell(common.format, &plan, "installed")?;
-    if common.format == Format::Human {
+    tell(common.output.format, &plan, "installed")?;
+    if common.output.format == Format::Human {
         next_step(&plan, &config, &site)?;
     }
     Ok(Exit::Done)

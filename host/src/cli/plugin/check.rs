@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::cli::args::{Common, Format, PluginCheckArgs};
+use crate::cli::args::{Format, PluginCheckArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::{Config, Environment};
@@ -25,8 +25,9 @@ const FIXTURES: &str = "fixtures";
 ///
 /// [`Misuse`] when the configuration does not fit the plugin or its fixtures; else what the
 /// file is instead of a plugin, or a recording that cannot be read.
-pub async fn check(common: &Common, args: &PluginCheckArgs) -> anyhow::Result<Exit> {
-    let config = Config::load(common.config.as_deref())?;
+pub async fn check(args: &PluginCheckArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
+    let config = Config::load(common.config.file())?;
     let runtime = Runtime::new(None)?;
     let findings = match load_one(&config, &runtime, &args.file).await {
         Ok(plugin) => try_all(&config, args, &plugin).await?,
@@ -41,7 +42,7 @@ pub async fn check(common: &Common, args: &PluginCheckArgs) -> anyhow::Result<Ex
         }
     };
     let answer = Answer::new(&findings, args.partial);
-    match common.format {
+    match common.output.format {
         Format::Json => output::json(&answer.json(&args.file))?,
         Format::Human => answer.say(&args.file)?,
     }

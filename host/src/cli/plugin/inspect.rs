@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::shown;
-use crate::cli::args::{Common, Format, InspectArgs};
+use crate::cli::args::{Format, InspectArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output;
 use crate::config::Limits;
@@ -17,12 +17,13 @@ use crate::plugin::{Plugin, Runtime};
 /// # Errors
 ///
 /// What the file is instead of a plugin.
-pub async fn inspect(common: &Common, args: &InspectArgs) -> anyhow::Result<Exit> {
+pub async fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let runtime = Runtime::new(None)?;
     let plugin = runtime.load(&args.file, Arc::new(Limits::default())).await?;
-    let lock = Lock::read(&Site::of(common.config.as_deref()).lock);
+    let lock = Lock::read(&Site::of(common.config.file()).lock);
     let known = lock.as_ref().ok().and_then(|lock| name_of(lock, &plugin));
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         let mut answer = shown::json(&plugin);
         answer["pinned-as"] = json!(known);
         output::json(&answer)?;

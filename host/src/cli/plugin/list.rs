@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::args::{Common, Format};
+use crate::cli::args::{Format, ListArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::Config;
@@ -14,10 +14,11 @@ use crate::plugin::printable;
 /// # Errors
 ///
 /// When the configuration or the lock file cannot be read.
-pub async fn list(common: &Common) -> anyhow::Result<Exit> {
-    let config = Config::load_or_empty(common.config.as_deref())?;
+pub async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
+    let config = Config::load_or_empty(common.config.file())?;
     let entries = survey(&config, &Lock::of(&config)?);
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         output::json(&json!(entries))?;
         return Ok(Exit::Done);
     }

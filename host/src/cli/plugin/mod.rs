@@ -15,7 +15,7 @@ mod source;
 mod test;
 mod verify;
 
-use super::args::{Common, PluginCommand};
+use super::args::PluginCommand;
 use super::exit::Exit;
 
 /// Does what is to be done with plugin files.
@@ -23,17 +23,17 @@ use super::exit::Exit;
 /// # Errors
 ///
 /// The verb's.
-pub async fn plugin(common: &Common, command: &PluginCommand) -> anyhow::Result<Exit> {
+pub async fn plugin(command: &PluginCommand) -> anyhow::Result<Exit> {
     match command {
         PluginCommand::New(args) => new::new(args),
         PluginCommand::Build(args) => build::build(args).await,
-        PluginCommand::Inspect(args) => inspect::inspect(common, args).await,
-        PluginCommand::Check(args) => check::check(common, args).await,
-        PluginCommand::Record(args) => record::record(common, args).await,
-        PluginCommand::Test(args) => test::test(common, args).await,
-        PluginCommand::Add(args) => add::add(common, args).await,
-        PluginCommand::List => list::list(common).await,
-        PluginCommand::Remove(args) => remove::remove(common, args).await,
-        PluginCommand::Verify(args) => verify::verify(common, args).await,
+        PluginCommand::Inspect(args) => inspect::inspect(args).await,
+        PluginCommand::Check(args) => check::check(args).await,
+        PluginCommand::Record(args) => record::record(args).await,
+        PluginCommand::Test(args) => test::test(args).await,
+        PluginCommand::Add(args) => add::add(args).await,
+        PluginCommand::List(args) => list::list(args).await,
+        PluginCommand::Remove(args) => remove::remove(args).await,
+        PluginCommand::Verify(args) => verify::verify(args).await,
     }
 }

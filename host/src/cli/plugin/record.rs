@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde_json::json;
 use test_dashboard_egress::{MaskUse, Written};
 
-use crate::cli::args::{Common, Format, RecordArgs};
+use crate::cli::args::{Format, RecordArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, remark, say};
 use crate::cli::{context, days};
@@ -23,9 +23,10 @@ use crate::record::{Fixture, Recording, Taken};
 ///
 /// [`Misuse`] for what is wrong before anything was asked; else why there is no recording. A
 /// partition's failure is no error but an exit code, and leaves the former recording.
-pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> {
+pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let environment = Environment::of_process();
-    let config = Config::load(common.config.as_deref())?;
+    let config = Config::load(common.config.file())?;
     let runtime = Runtime::new(None)?;
     let plugin = pump::load_one(&config, &runtime, &args.file).await?;
     let datasource = &plugin.description.name;
@@ -52,7 +53,7 @@ pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> 
             remark(format_args!("interrupted: {}", untouched(&recording.path)));
             Ok(Exit::Interrupted)
         }
-        Some(Taken::Failed(run)) => failed(common.format, &run, &recording.path),
+        Some(Taken::Failed(run)) => failed(common.output.format, &run, &recording.path),
         Some(Taken::Written(fixture)) => {
             for warning in fixture.written.warnings() {
                 tracing::warn!("{warning}");
@@ -62,7 +63,7 @@ pub async fn record(common: &Common, args: &RecordArgs) -> anyhow::Result<Exit> 
                     "what was recorded for `plugin check` may lack something: {trouble}"
                 );
             }
-            match common.format {
+            match common.output.format {
                 Format::Json => output::json(&to_json(&fixture))?,
                 Format::Human => show(&fixture, &recording, &next_step(&config, args))?,
             }

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::site;
-use crate::cli::args::{Common, RemoveArgs};
+use crate::cli::args::RemoveArgs;
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::say;
@@ -18,9 +18,9 @@ use crate::prepared::Prepared;
 /// # Errors
 ///
 /// [`Misuse`] for a plugin that is not there, with the nearest name; what could not be written.
-pub async fn remove(common: &Common, args: &RemoveArgs) -> anyhow::Result<Exit> {
-    let (site, _guard) = site::site(common)?;
-    let config = Config::load_or_empty(common.config.as_deref())?;
+pub async fn remove(args: &RemoveArgs) -> anyhow::Result<Exit> {
+    let (site, _guard) = site::site(&args.config)?;
+    let config = Config::load_or_empty(args.config.file())?;
     let mut lock = Lock::of(&config)?;
     let name = &args.name;
     let Some(pin) = lock.plugins.remove(name) else {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::cli::args::Common;
+use crate::cli::args::ConfigOption;
 use crate::cli::output;
 use crate::lock::{Guard, Site};
 
@@ -13,8 +13,8 @@ use crate::lock::{Guard, Site};
 /// # Errors
 ///
 /// When there is no such folder.
-pub fn site(common: &Common) -> anyhow::Result<(Site, Guard)> {
-    let site = Site::of(common.config.as_deref());
+pub fn site(config: &ConfigOption) -> anyhow::Result<(Site, Guard)> {
+    let site = Site::of(config.file());
     let waiting = || {
         output::remark(format_args!(
             "another `plugin add` or `plugin remove` is at work in {}; waiting for it",

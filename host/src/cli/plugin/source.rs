@@ -7,7 +7,6 @@ use anyhow::bail;
 use test_dashboard_egress::download::{download, shown};
 use url::Url;
 
-use crate::cli::args::AddArgs;
 use crate::lock::Digest;
 use crate::misuse::Misuse;
 use crate::plugin::{printable, read};
@@ -36,13 +35,13 @@ impl Source {
     /// [`Misuse`] for a digest that is none, for an address that is neither https nor, with a
     /// digest, http, and for one that nobody is asked about although nothing says what is
     /// behind it.
-    pub fn of(args: &AddArgs) -> Result<Source, Misuse> {
-        let digest = args.sha256.as_ref().map(|text| text.parse()).transpose();
+    pub fn of(source: &str, sha256: Option<&str>, yes: bool) -> Result<Source, Misuse> {
+        let digest = sha256.map(str::parse).transpose();
         let digest = digest.map_err(|error| Misuse::new(format!("--sha256: {error}")))?;
-        if !args.source.contains("://") {
-            return Ok(Source { from: From::File(args.source.clone().into()), digest });
+        if !source.contains("://") {
+            return Ok(Source { from: From::File(source.into()), digest });
         }
-        let url = Url::parse(&args.source)
+        let url = Url::parse(source)
             .map_err(|error| Misuse::new(format!("this is no address: {error}")))?;
         match url.scheme() {
             "https" => {}
@@ -58,7 +57,7 @@ impl Source {
                 )));
             }
         }
-        if args.yes && digest.is_none() {
+        if yes && digest.is_none() {
             return Err(Misuse::new(
                 "--yes with an address needs --sha256: nobody looks at what is behind it",
             ));
@@ -115,7 +114,7 @@ mod tests {
 
     fn of(source: &str, sha256: bool, yes: bool) -> Result<Source, Misuse> {
         let sha256 = sha256.then(|| Digest::of(b"").to_string());
-        Source::of(&AddArgs { source: source.into(), sha256, yes })
+        Source::of(source, sha256.as_deref(), yes)
     }
 
     #[test]

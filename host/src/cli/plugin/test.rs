@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use serde_json::json;
 
 use super::differences;
-use crate::cli::args::{Common, Format, TestArgs};
+use crate::cli::args::{Format, TestArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::{Config, DEFAULT_FILE, DatasourceConfig, Environment};
@@ -28,8 +28,9 @@ const FIXTURES: &str = "fixtures";
 ///
 /// [`Misuse`] for a configuration that names no plugin for the folder; when the plugin cannot
 /// be loaded, or the folder has no fixtures. What a fixture fails is no error but an exit code.
-pub async fn test(common: &Common, args: &TestArgs) -> anyhow::Result<Exit> {
-    let file = common.config.clone().unwrap_or_else(|| args.dir.join(DEFAULT_FILE));
+pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
+    let file = common.config.file().map_or_else(|| args.dir.join(DEFAULT_FILE), Path::to_path_buf);
     let config = Config::load(Some(&file))?;
     let (name, datasource) = datasource_of(&config, &args.dir)?;
     let folder = args.dir.join(FIXTURES);
@@ -56,7 +57,7 @@ pub async fn test(common: &Common, args: &TestArgs) -> anyhow::Result<Exit> {
     if args.update {
         tested.remove_leftovers()?;
     }
-    match common.format {
+    match common.output.format {
         Format::Json => output::json(&tested.to_json())?,
         Format::Human => tested.show()?,
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::args::{Common, Format, VerifyArgs};
+use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::Config;
@@ -15,15 +15,16 @@ use crate::plugin::printable;
 /// # Errors
 ///
 /// When the configuration or the lock file cannot be read.
-pub async fn verify(common: &Common, args: &VerifyArgs) -> anyhow::Result<Exit> {
-    let config = Config::load_or_empty(common.config.as_deref())?;
+pub async fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
+    let config = Config::load_or_empty(common.config.file())?;
     let entries = survey(&config, &Lock::of(&config)?);
     let all_ok = entries.iter().all(|entry| match entry.state {
         Standing::Ok => true,
         Standing::Built => args.allow_built,
         Standing::Changed | Standing::Missing | Standing::NotPinned => false,
     });
-    if common.format == Format::Json {
+    if common.output.format == Format::Json {
         output::json(&json!(entries))?;
     } else {
         for entry in &entries {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{chosen, open, rows};
-use crate::cli::args::{Common, Format, RejectsDiscardArgs};
+use crate::cli::args::{Format, RejectsDiscardArgs};
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
@@ -14,7 +14,8 @@ use crate::cli::output::{self, say};
 ///
 /// [`Misuse`](crate::misuse::Misuse) for an id that is none or means several, and when there is
 /// nobody to be asked; when there is no such row; when the database cannot be written.
-pub async fn discard(common: &Common, args: &RejectsDiscardArgs) -> anyhow::Result<Exit> {
+pub async fn discard(args: &RejectsDiscardArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let store = open(common).await?;
     let chosen = chosen(&store, &args.choice).await?;
     let question = format!("Forget {} in {}?", rows(chosen.len() as u64), store.name());
@@ -24,7 +25,7 @@ pub async fn discard(common: &Common, args: &RejectsDiscardArgs) -> anyhow::Resu
     }
     let discarded = store.discard_rejects(chosen.into_keys().collect()).await?;
     store.close().await;
-    match common.format {
+    match common.output.format {
         Format::Json => output::json(&json!({ "discarded": discarded }))?,
         Format::Human => say!("forgot {}", rows(discarded))?,
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 use test_dashboard_store::{Reject, RejectCount, RejectFilter};
 
 use super::{open, short, to_json};
-use crate::cli::args::{Common, Format, RejectsListArgs};
+use crate::cli::args::{Format, RejectsListArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::plugin::printable;
@@ -19,10 +19,11 @@ const LONGEST_REASON: usize = 80;
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn list(common: &Common, args: &RejectsListArgs) -> anyhow::Result<Exit> {
+pub async fn list(args: &RejectsListArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let store = open(common).await?;
     let filter = RejectFilter::from(&args.of);
-    let limit = match common.format {
+    let limit = match common.output.format {
         Format::Human => Some(args.limit.unwrap_or(DEFAULT_LIMIT)),
         Format::Json => args.limit,
     };
@@ -30,7 +31,7 @@ pub async fn list(common: &Common, args: &RejectsListArgs) -> anyhow::Result<Exi
     let counts = store.reject_counts(&filter).await?;
     let database = store.name();
     store.close().await;
-    match common.format {
+    match common.output.format {
         Format::Json => tell_json(&rejects, &counts)?,
         Format::Human => tell(&rejects, &counts, &database)?,
     }

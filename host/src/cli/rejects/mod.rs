@@ -28,12 +28,12 @@ const SHORTEST: usize = 4;
 /// # Errors
 ///
 /// The verb's.
-pub async fn rejects(common: &Common, command: &RejectsCommand) -> anyhow::Result<Exit> {
+pub async fn rejects(command: &RejectsCommand) -> anyhow::Result<Exit> {
     match command {
-        RejectsCommand::List(args) => list::list(common, args).await,
-        RejectsCommand::Show(args) => show::show(common, args).await,
-        RejectsCommand::Retry(args) => retry::retry(common, args).await,
-        RejectsCommand::Discard(args) => discard::discard(common, args).await,
+        RejectsCommand::List(args) => list::list(args).await,
+        RejectsCommand::Show(args) => show::show(args).await,
+        RejectsCommand::Retry(args) => retry::retry(args).await,
+        RejectsCommand::Discard(args) => discard::discard(args).await,
     }
 }
 

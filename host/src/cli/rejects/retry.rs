@@ -11,7 +11,7 @@ use test_dashboard_egress::{Tape, Window};
 use test_dashboard_store::{PartitionKey, RejectFilter, Store};
 
 use super::{chosen, rows};
-use crate::cli::args::{Common, Format, RejectsRetryArgs};
+use crate::cli::args::{Format, RejectsRetryArgs};
 use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
@@ -31,9 +31,10 @@ type Partitions = HashSet<PartitionKey>;
 ///
 /// [`Misuse`] for ids and configurations that make no sense; when the database cannot be read.
 /// What goes wrong with a report or a partition is told, and is no error but an exit code.
-pub async fn retry(common: &Common, args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
+pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let environment = Environment::of_process();
-    let config = Config::load(common.config.as_deref())?;
+    let config = Config::load(common.config.file())?;
     let jobs = args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS);
     let target = context::database(common, Some(&config), &environment)?;
     let store = context::connect_existing(&target, jobs as u32 + 2).await?;
@@ -46,11 +47,11 @@ pub async fn retry(common: &Common, args: &RejectsRetryArgs) -> anyhow::Result<E
             let installed = Installed::load(&config, &Runtime::new(None)?).await?;
             let (config, environment, store) = (&config, &environment, &store);
             let reading = Reading { config, environment, installed, store, jobs };
-            reading.all(common.format, &partitions).await?
+            reading.all(common.output.format, &partitions).await?
         }
     };
     let after = waiting(&store, &partitions).await?;
-    tell_all(common.format, &retried, [before, after], &store.name())?;
+    tell_all(common.output.format, &retried, [before, after], &store.name())?;
     store.close().await;
     Ok(together(retried.iter().map(|one| one.exit)))
 }

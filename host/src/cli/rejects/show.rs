@@ -3,7 +3,7 @@
 use test_dashboard_store::Reject;
 
 use super::{one, open, short, to_json};
-use crate::cli::args::{Common, Format, RejectsShowArgs};
+use crate::cli::args::{Format, RejectsShowArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::cli::terminal;
@@ -15,11 +15,12 @@ use crate::plugin::printable;
 ///
 /// [`Misuse`](crate::misuse::Misuse) for an id that is none or means several; when there is no
 /// such row; when the database cannot be read.
-pub async fn show(common: &Common, args: &RejectsShowArgs) -> anyhow::Result<Exit> {
+pub async fn show(args: &RejectsShowArgs) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let store = open(common).await?;
     let reject = one(&store, &args.id).await?;
     store.close().await;
-    match common.format {
+    match common.output.format {
         Format::Json => output::json(&to_json(&reject))?,
         Format::Human => tell(&reject)?,
     }

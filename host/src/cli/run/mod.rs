@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use test_dashboard_egress::{Cassette, Tape};
 
-use super::args::{self, Common, Format, RunArgs};
+use super::args::{Format, RunArgs};
 use super::exit::Exit;
 use super::progress::Shown;
-use super::{context, days, output};
+use super::{context, days, line, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
@@ -37,10 +37,10 @@ pub const DEFAULT_JOBS: usize = 4;
 ///
 /// [`Misuse`] for what is wrong before anything was tried; else what made the whole run
 /// impossible. A partition's failure is no error here but an exit code.
-pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
+pub async fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let mut account = Account::begin(args.project.clone(), args.report_type.clone());
     let (file, outcome) = match args.summary.as_deref().map(SummaryFile::claim).transpose() {
-        Ok(file) => (file, pump(common, args, &mut account).await),
+        Ok(file) => (file, pump(args, &mut account).await),
         Err(misuse) => (None, Err(misuse.into())),
     };
     ending::tell(&account, file.as_ref(), outcome)
@@ -49,10 +49,10 @@ pub async fn run(common: &Common, args: &RunArgs) -> anyhow::Result<Exit> {
 /// Tells of a run whose command line makes no sense, as far as what it says can be made out.
 pub fn misused(arguments: &[String], error: &clap::Error) {
     let account = Account::begin(
-        args::value_of(arguments, "--project"),
-        args::value_of(arguments, "--report-type"),
+        line::value_of(arguments, "--project"),
+        line::value_of(arguments, "--report-type"),
     );
-    let file = args::value_of(arguments, "--summary")
+    let file = line::value_of(arguments, "--summary")
         .and_then(|path| SummaryFile::claim(path.as_ref()).ok());
     // What it comes to is told already: it is the error of the command line.
     let _ = ending::tell(&account, file.as_ref(), Err(Misuse::new(in_short(error)).into()));
@@ -65,11 +65,12 @@ pub fn in_short(error: &clap::Error) -> String {
     paragraph.trim_start_matches("error: ").trim_end().to_string()
 }
 
-async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
+async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
+    let common = &args.common;
     let (project, report) = asked_for(args)?;
     let environment = Environment::of_process();
     let part = part(args, &environment)?;
-    let config = Config::load(common.config.as_deref())?;
+    let config = Config::load(common.config.file())?;
     let runtime = Runtime::new(None)?;
     let installed = Installed::load(&config, &runtime).await?;
     let options = Options {
@@ -80,7 +81,7 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
     let jobs = jobs(&config, &installed, &environment, project, report, args, &options)?;
     account.plan(&jobs);
     if args.dry_run {
-        return dry_run(common.format, jobs, &options, account).await;
+        return dry_run(common.output.format, jobs, &options, account).await;
     }
 
     let target = context::database(common, Some(&config), &environment)?;
@@ -101,7 +102,7 @@ async fn pump(common: &Common, args: &RunArgs, account: &mut Account) -> anyhow:
     let name = store.name();
     store.close().await;
     if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
-        output::run(common.format, &account.pumped, &name)?;
+        output::run(common.output.format, &account.pumped, &name)?;
     }
     exit
 }
