@@ -16,6 +16,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args as _, Command, FromArgMatches as _};
 
 use super::args::{Cli, Common, LOG_VARIABLE};
+use super::help;
 
 /// What the program is called.
 const PROGRAM: &str = "test-dashboard";
@@ -26,7 +27,7 @@ const FEW: usize = 3;
 
 /// The whole command line, for `--help`, completions and manual pages.
 pub fn declared() -> Command {
-    Cli::augment_args(Common::augment_args(Command::new(PROGRAM)))
+    help::with_first_page(Cli::augment_args(Common::augment_args(Command::new(PROGRAM))))
 }
 
 /// Parses a command line; its first word is the program.

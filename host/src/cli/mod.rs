@@ -10,6 +10,7 @@ mod db;
 mod documented;
 mod exit;
 mod freshness;
+mod help;
 mod line;
 mod log;
 mod output;
