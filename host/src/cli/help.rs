@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Set up", &["check", "reports", "plugin"]),
     ("Pump", &["run", "status", "runs", "rejects"]),
     ("Database", &["db", "views"]),
-    ("Help", &["help"]),
+    ("Shell", &["completions", "man", "help"]),
 ];
 
 /// How far the names reach.

@@ -20,6 +20,7 @@ mod rejects;
 mod reports;
 mod run;
 mod runs;
+mod shell;
 mod status;
 mod terminal;
 mod views;
@@ -79,6 +80,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             let _ = line::declared().print_help();
             Ok(Exit::Misused)
         }
+        Some(Command::Completions(args)) => shell::completions(&args),
+        Some(Command::Man(args)) => shell::man(&args),
         Some(Command::Run(args)) => run::run(&args).await,
         Some(Command::Reports(common)) => reports::reports(&common).await,
         Some(Command::Check(args)) => check::check(&args).await,

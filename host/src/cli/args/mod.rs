@@ -6,6 +6,7 @@ mod common;
 mod plugin;
 mod rejects;
 mod run;
+mod setup;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -13,6 +14,7 @@ pub use common::{Common, ConfigOption, Configured, Format, LOG_VARIABLE, LogOpti
 pub use plugin::*;
 pub use rejects::*;
 pub use run::{Days, RunArgs};
+pub use setup::{CompletionsArgs, ManArgs, Shell};
 
 /// What is shown below the options.
 const AFTER_HELP: &str = "\
@@ -75,6 +77,10 @@ pub enum Command {
         #[command(subcommand)]
         command: PluginCommand,
     },
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+    /// Write manual pages of the program and of every command.
+    Man(ManArgs),
 }
 
 /// What to check.

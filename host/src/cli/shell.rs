@@ -1,0 +1,53 @@
+//! `completions` and `man`: what a shell and a reader of manual pages get of the declaration that
+//! `--help` is made of.
+
+use anyhow::Context as _;
+use clap_complete::aot;
+
+use super::args::{CompletionsArgs, ManArgs, Shell};
+use super::exit::Exit;
+use super::line::{self, PROGRAM};
+use super::output::{self, say};
+
+/// Prints a completion script.
+///
+/// # Errors
+///
+/// When standard output cannot be written to.
+pub fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+    let shell = match args.shell {
+        Shell::Bash => aot::Shell::Bash,
+        Shell::Zsh => aot::Shell::Zsh,
+        Shell::Fish => aot::Shell::Fish,
+    };
+    let mut script = Vec::new();
+    aot::generate(shell, &mut line::declared(), PROGRAM, &mut script);
+    let script = String::from_utf8(script)?;
+    say!("{}", with_one_name(script.trim_end()))?;
+    Ok(Exit::Done)
+}
+
+/// In bash scripts clap_complete 4.6 writes the hyphen of a program's name in two ways, and then
+/// completes nothing behind a command: <https://github.com/clap-rs/clap/issues/6421>.
+fn with_one_name(script: &str) -> String {
+    let (one, other) = (PROGRAM.replace('-', "__"), PROGRAM.replace('-', "__subcmd__"));
+    script.replace(&other, &one)
+}
+
+/// Writes a manual page for the program and for each of its commands.
+///
+/// # Errors
+///
+/// When a page cannot be written.
+pub fn man(args: &ManArgs) -> anyhow::Result<Exit> {
+    let folder = &args.dir;
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(line::declared(), folder))
+        .with_context(|| format!("cannot write manual pages to {}", folder.display()))?;
+    output::remark(format_args!(
+        "the manual is in {}; read it with: man {}",
+        folder.display(),
+        folder.join(format!("{PROGRAM}.1")).display()
+    ));
+    Ok(Exit::Done)
+}
