@@ -105,16 +105,72 @@ fn a_run_that_is_not_due_asks_nothing_and_says_so() {
 }
 
 #[test]
-fn a_replay_makes_nothing_look_fresh() {
+fn a_replay_makes_nothing_look_fresh_and_is_told_with_its_time_until_the_service_is_read() {
+    for kind in Kind::all() {
+        let first = Database::new(kind);
+        let github = GitHub::start(github::issues(3));
+        let place = Workplace::new(&format!("{}{SCHEDULE}", github.section()));
+        run(&place, &first, &["--record", "tape"]).expect_code(0);
+        assert_eq!(status(&place, &first).1["reports"][0]["replay"], Value::Null);
+
+        let database = Database::new(kind);
+        let before = jiff::Timestamp::now();
+        for _ in 0..2 {
+            run(&place, &database, &["--replay", "tape"]).expect_code(0);
+        }
+        let (told, json) = status(&place, &database);
+        told.expect_code(1)
+            .expect_said("never")
+            .expect_said("in run 2, ")
+            .expect_said("replayed is not fresh")
+            .expect_said("replayed from: tape\n")
+            .expect_said("late issues: it is scheduled, and no project was ever read");
+        let report = &json["reports"][0];
+        assert_eq!(report["state"], "replayed", "{kind:?} {json}");
+        assert_eq!((&report["project"], &report["report"]), (&"fenix".into(), &"issues".into()));
+        for unknown in ["last_success", "fresh_until", "age_seconds", "last_run", "last_outcome"] {
+            assert_eq!(report[unknown], Value::Null, "{unknown}: {json}");
+        }
+        let replay = &report["replay"];
+        assert_eq!((&replay["run"], &replay["recordings"]), (&2.into(), &"tape".into()), "{json}");
+        let rows = ["github_issues", "github_issue_labels"]
+            .map(|table| database.number(&format!("SELECT COUNT(*) FROM {table}")));
+        assert_eq!(replay["rows"], rows.iter().sum::<i64>(), "{kind:?} {json}");
+        let started: jiff::Timestamp = replay["started"].as_str().unwrap().parse().unwrap();
+        assert!(before <= started && started <= jiff::Timestamp::now(), "{kind:?} {json}");
+        assert_eq!(json["reports"].as_array().unwrap().len(), 1, "{json}");
+        assert_eq!(json["never_run"], serde_json::json!(["issues"]), "{json}");
+
+        run(&place, &database, &[]).expect_code(0);
+        let (told, json) = status(&place, &database);
+        assert!(!told.expect_code(0).said().contains("replayed"), "{kind:?}");
+        assert_eq!(json["reports"][0]["state"], "fresh", "{json}");
+        assert_eq!(json["reports"][0]["replay"]["run"], 2, "{json}");
+
+        // What came from a recording over what the service said is not what the service says.
+        run(&place, &database, &["--replay", "tape"]).expect_code(0);
+        let (told, json) = status(&place, &database);
+        told.expect_code(1).expect_said("in run 4, ");
+        assert_eq!(json["reports"][0]["state"], "replayed", "{json}");
+        assert!(json["reports"][0]["last_success"].is_string(), "{json}");
+    }
+}
+
+#[test]
+fn where_nothing_is_scheduled_what_was_only_replayed_is_not_fresh_either() {
     let database = Database::new(Kind::Sqlite);
     let github = GitHub::start(github::issues(3));
     let place = Workplace::new(&github.section());
     run(&place, &database, &["--record", "tape"]).expect_code(0);
+    status(&place, &database).0.expect_code(0);
     let other = Database::new(Kind::Sqlite);
     run(&place, &other, &["--replay", "tape"]).expect_code(0);
     let (told, json) = status(&place, &other);
-    told.expect_code(1).expect_said("no report has been read yet");
-    assert_eq!(json["reports"], serde_json::json!([]));
+    told.expect_code(1).expect_said("replayed is not fresh");
+    assert_eq!(
+        (&json["reports"][0]["state"], &json["never_run"]),
+        (&"replayed".into(), &serde_json::json!([]))
+    );
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod password;
 mod patience;
 mod pool;
 mod rejected;
+mod replay;
 mod rights;
 mod shard;
 mod shared;
@@ -52,6 +53,7 @@ pub use history::{
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
 pub use password::Password;
+pub use replay::{REPLAY, Replay};
 pub use shard::{MOST_SHARDS, Shard};
 pub use shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};
 pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};

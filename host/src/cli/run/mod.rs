@@ -11,6 +11,7 @@ mod write;
 use std::sync::Arc;
 
 use test_dashboard_egress::{Cassette, Tape};
+use test_dashboard_store::REPLAY;
 
 use super::args::{Format, RunArgs};
 use super::exit::Exit;
@@ -152,10 +153,11 @@ fn part(args: &RunArgs, environment: &Environment) -> Result<Option<Part>, Misus
 }
 
 /// What was asked for beside project and report, and decides what is read; each flag with a
-/// space before it.
+/// space before it. From `--replay` at its end `status` tells what was replayed.
 fn flags(args: &RunArgs) -> String {
     let full = if args.full { " --full" } else { "" };
-    args.days.flags() + full
+    let replay = args.replay.as_ref().map(|folder| format!("{REPLAY}{}", folder.display()));
+    args.days.flags() + full + &replay.unwrap_or_default()
 }
 
 fn tapes(args: &RunArgs) -> Tapes {
