@@ -1,39 +1,31 @@
 //! `plugin add`: installs a plugin, or another version of one, pinned by its digest.
-//!
-//! The file is written before the lock file, and that before the configuration. A program that
-//! is stopped in between leaves a file that the lock file does not know, or a configuration that
-//! names another one than the lock file: both do not run, and `plugin add` done again mends it.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde_json::json;
 use test_dashboard_egress::AllowList;
 use test_dashboard_model::{CredentialKind, Description};
 
+use super::install::{Candidate, install};
 use super::source::Source;
 use super::{shown, site};
 use crate::cli::args::{AddArgs, Format};
 use crate::cli::ask;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
-use crate::config::{Config, DatasourceConfig, Environment, LimitsConfig};
+use crate::config::{Config, DatasourceConfig, Environment};
 use crate::lock::{
-    Addition, Change, Digest, LOCK_FILE, Lock, Pin, Pinned, Site, Weight, add_datasource, compare,
+    Addition, Change, LOCK_FILE, Lock, Pin, Pinned, Site, Weight, add_datasource, compare,
     digest_of, same, settings_to_write,
 };
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
-use crate::prepared::Prepared;
 use crate::pump::Installed;
 
 /// What is to be installed, where, and what changes by it.
 struct Plan {
-    plugin: Plugin,
-    pin: Pin,
-    bytes: Vec<u8>,
-    addition: Addition,
+    candidate: Candidate,
     /// What is installed now, and what differs. None for a plugin that is new here.
     before: Option<Result<Vec<Change>, String>>,
     /// The configuration's text when it is done.
@@ -54,11 +46,12 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     let config = Config::load_or_empty(common.config.file())?;
     let lock = Lock::of(&config)?;
     let plan = plan(&config, &lock, &site, &source).await?;
-    let name = plan.addition.name.clone();
+    let Candidate { addition, pin, .. } = &plan.candidate;
+    let name = &addition.name;
     if plan.is_there {
         tell(common.output.format, &plan, "unchanged")?;
         if common.output.format == Format::Human {
-            say!("{name} {} is installed already: nothing changes", plan.pin.version)?;
+            say!("{name} {} is installed already: nothing changes", pin.version)?;
         }
         return Ok(Exit::Done);
     }
@@ -72,7 +65,7 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Failed);
     }
-    install(&plan, &config, lock, &site)?;
+    install(&[&plan.candidate], lock, &plan.configuration, &config, &site)?;
     tell(common.output.format, &plan, "installed")?;
     if common.output.format == Format::Human {
         next_step(&plan, &config, &site)?;
@@ -82,34 +75,18 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
 
 /// Loads the file, without a network, and finds out what installing it means.
 async fn plan(config: &Config, lock: &Lock, site: &Site, source: &Source) -> anyhow::Result<Plan> {
-    let limits = LimitsConfig::default()
-        .resolve(&config.limits)
-        .map_err(|problem| Misuse::new(problem.to_string()))?;
-    let bytes = source.fetch(limits.max_plugin_bytes).await?;
     let runtime = Runtime::new(None)?;
-    let plugin = runtime.load_bytes(&source.path(), bytes.clone(), Arc::new(limits)).await?;
-    let name = &plugin.description.name;
-
-    let folder = config.plugin_folder.as_deref().unwrap_or(Path::new("plugins"));
-    let file = folder.join(format!("{name}.wasm"));
-    let addition = Addition::of(&plugin.description, file.clone())
-        .map_err(|problem| anyhow!("{}: {problem}", source.path().display()))?;
-    let pin = Pin {
-        file,
-        version: shown::sentence(&plugin.description.version),
-        contract: plugin.version.to_string(),
-        sha256: Digest::of(&bytes),
-        source: source.name(),
-    };
+    let candidate = Candidate::load(config, &runtime, source).await?;
+    let Candidate { plugin, pin, addition, .. } = &candidate;
     let installed = Installed::load(config, &runtime).await?;
     refuse_shared_reports(&plugin.description, &installed)?;
-    let old = installed_before(config, lock, &runtime, &installed, &plugin).await;
+    let old = installed_before(config, lock, &runtime, &installed, plugin).await;
     let before = old.map(|old| Ok(compare(&old?, &plugin.description)));
     let text = site::read_or_empty(&site.configuration)?;
-    let configuration = add_datasource(&text, &addition)
+    let configuration = add_datasource(&text, addition)
         .map_err(|problem| anyhow!("{}: {problem}", site.configuration.display()))?;
-    let is_there = configuration == text && stands(config, lock, name, &pin);
-    Ok(Plan { plugin, pin, bytes, addition, before, configuration, is_there })
+    let is_there = configuration == text && stands(config, lock, &addition.name, pin);
+    Ok(Plan { candidate, before, configuration, is_there })
 }
 
 /// Whether the very file is installed under this name.
@@ -165,23 +142,8 @@ async fn installed_before(
     Some(loaded.map(|plugin| plugin.description).map_err(|error| error.to_string()))
 }
 
-/// Everything is written beside its place first: what fails for want of room or rights fails
-/// before anything has changed.
-fn install(plan: &Plan, config: &Config, mut lock: Lock, site: &Site) -> anyhow::Result<()> {
-    lock.plugins.insert(plan.addition.name.clone(), plan.pin.clone());
-    let unchanged = "nothing was changed";
-    let file = Prepared::new(&config.resolve_path(&plan.pin.file), &plan.bytes);
-    let file = file.context(unchanged)?;
-    let lock = Prepared::new(&site.lock, lock.render()?.as_bytes()).context(unchanged)?;
-    let text = plan.configuration.as_bytes();
-    let configuration = Prepared::new(&site.configuration, text).context(unchanged)?;
-    let halfway = "it is installed halfway, and does not run: do the same again";
-    file.commit().context(unchanged)?;
-    lock.commit().and_then(|()| configuration.commit()).context(halfway)
-}
-
 fn show(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
-    let Plan { plugin, pin, addition, .. } = plan;
+    let Candidate { plugin, pin, addition, .. } = &plan.candidate;
     let pinned = format!("{LOCK_FILE} is going to have this file, as {}", addition.name);
     shown::show(plugin, &pinned)?;
     match &plan.before {
@@ -281,7 +243,7 @@ fn is_granted(granted: &[String], origin: &String) -> bool {
 }
 
 fn next_step(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
-    let Plan { addition, pin, .. } = plan;
+    let Candidate { addition, pin, plugin, .. } = &plan.candidate;
     let (name, configuration) = (&addition.name, site.configuration.display());
     say!("{name} {} is installed; commit {configuration}, {LOCK_FILE} and the file.", pin.version)?;
     if !config.datasources.contains_key(name) {
@@ -305,7 +267,7 @@ fn next_step(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
     let is_used = config.projects.values().any(|settings| settings.contains_key(name));
     if !is_used {
         let project = config.projects.keys().next().map_or("my-product", String::as_str);
-        let settings = settings_to_write(&plan.plugin.description, project);
+        let settings = settings_to_write(&plugin.description, project);
         say!("Write a project's settings into {configuration}, such as\n\n{settings}")?;
     }
     say!("Then try it: test-dashboard check")?;
@@ -317,14 +279,14 @@ fn tell(format: Format, plan: &Plan, outcome: &str) -> anyhow::Result<()> {
     if format == Format::Human {
         return Ok(());
     }
-    let mut answer = shown::json(&plan.plugin);
+    let mut answer = shown::json(&plan.candidate.plugin);
     let (changes, problem) = match &plan.before {
         None => (None, None),
         Some(Ok(changes)) => (Some(changes), None),
         Some(Err(reason)) => (None, Some(reason)),
     };
     answer["outcome"] = json!(outcome);
-    answer["installed-as"] = json!(plan.pin.file);
+    answer["installed-as"] = json!(plan.candidate.pin.file);
     answer["changes"] = json!(changes);
     answer["not-compared"] = json!(problem);
     output::json(&answer)

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod differences;
 mod inspect;
+mod install;
 mod list;
 mod new;
 mod record;
