@@ -12,6 +12,7 @@ mod bad_input;
 mod command_line;
 mod conformance;
 mod faults;
+mod first_configuration;
 mod first_run;
 mod full;
 mod golden;

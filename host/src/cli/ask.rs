@@ -1,9 +1,10 @@
-//! Asks before what cannot be taken back.
+//! Asks a person on the terminal: before what cannot be taken back, and what only they know.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 
+use super::output;
 use crate::misuse::Misuse;
 
 /// Whether the person wants it so: `--yes`, or what is typed.
@@ -15,15 +16,47 @@ pub fn agreed(yes: bool, question: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
-    if !std::io::stdin().is_terminal() {
+    if !can_ask() {
         return Err(Misuse::new(format!(
             "{question} There is no terminal to ask on: read what is above, and say --yes. Nothing was changed"
         ))
         .into());
     }
+    let answer = line(&format!("{question} [y/N] "))?.unwrap_or_default();
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Whether there is a person to be asked.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks until the answer is one that can be used; says why the others cannot.
+///
+/// # Errors
+///
+/// [`Misuse`] when the person leaves (Ctrl-D).
+pub fn for_one<T>(
+    question: &str,
+    mut read: impl FnMut(&str) -> Result<T, String>,
+) -> anyhow::Result<T> {
+    loop {
+        let Some(answer) = line(question)? else {
+            return Err(Misuse::new("no answer was given, so nothing was changed").into());
+        };
+        match read(&answer) {
+            Ok(answer) => return Ok(answer),
+            Err(problem) => output::remark(problem),
+        }
+    }
+}
+
+/// What is typed; none at its end (Ctrl-D).
+fn line(question: &str) -> anyhow::Result<Option<String>> {
     let mut terminal = std::io::stderr().lock();
-    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush())?;
+    write!(terminal, "{question}").and_then(|()| terminal.flush())?;
+    drop(terminal);
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let read = std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+    Ok((read > 0).then(|| answer.trim().to_string()))
 }

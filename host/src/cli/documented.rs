@@ -56,7 +56,7 @@ fn every_example_in_the_help_is_one_that_the_program_takes() {
             }
         }
     }
-    assert!(examples > 5, "{examples}");
+    assert!(examples > 10, "{examples}");
 }
 
 #[test]

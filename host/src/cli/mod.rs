@@ -11,6 +11,7 @@ mod documented;
 mod exit;
 mod freshness;
 mod help;
+mod init;
 mod line;
 mod log;
 mod output;
@@ -80,6 +81,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
             let _ = line::declared().print_help();
             Ok(Exit::Misused)
         }
+        Some(Command::Init(args)) => init::init(&args).await,
         Some(Command::Completions(args)) => shell::completions(&args),
         Some(Command::Man(args)) => shell::man(&args),
         Some(Command::Run(args)) => run::run(&args).await,

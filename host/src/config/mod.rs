@@ -68,7 +68,7 @@ impl Config {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         let text = std::fs::read_to_string(path).map_err(|error| {
             let hint = match named {
-                None => " Name another file with --config, or start from the one that is shipped: it has every setting with its default.",
+                None => " Name another file with --config, or write a first one with `test-dashboard init`.",
                 Some(_) => "",
             };
             Misuse::new(format!("cannot read the configuration {}: {error}.{hint}", path.display()))

@@ -54,6 +54,17 @@ impl Template {
         replace(&self.0, environment)
     }
 
+    /// The variables that the text needs and that are not set, in their order.
+    pub fn wanted(&self, environment: &Environment) -> Vec<String> {
+        let mut environment = environment.clone();
+        let mut wanted = Vec::new();
+        while let Err(VariableError::NotSet(name)) = self.resolve(&environment) {
+            environment.0.insert(name.clone(), "set".into());
+            wanted.push(name);
+        }
+        wanted
+    }
+
     /// Whether the text refers to any variable.
     pub fn has_variable(&self) -> bool {
         self.0.replace("$$", "").contains("${")
@@ -137,6 +148,14 @@ mod tests {
             let error = resolve(&format!("x${{{name}}}")).unwrap_err();
             assert_eq!(error, VariableError::NotSet(name.into()));
         }
+    }
+
+    #[test]
+    fn what_is_wanted_is_every_variable_without_a_value_or_a_default() {
+        let environment = Environment::of([("HOST", "db.example"), ("EMPTY", "")]);
+        let wanted = |text: &str| Template(text.into()).wanted(&environment);
+        assert_eq!(wanted("${A}@${HOST}:${PORT:-1}/${EMPTY}?${A}"), ["A", "EMPTY"]);
+        assert_eq!(wanted("$${A}"), [""; 0]);
     }
 
     #[test]

@@ -14,11 +14,12 @@ pub use common::{Common, ConfigOption, Configured, Format, LOG_VARIABLE, LogOpti
 pub use plugin::*;
 pub use rejects::*;
 pub use run::{Days, RunArgs};
-pub use setup::{CompletionsArgs, ManArgs, Shell};
+pub use setup::{CompletionsArgs, FirstEngine, InitArgs, ManArgs, Shell};
 
 /// What is shown below the options.
 const AFTER_HELP: &str = "\
 Examples:
+  test-dashboard init
   test-dashboard check
   test-dashboard run --project fenix --report-type issues --dry-run
   test-dashboard status
@@ -42,6 +43,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first configuration, by asking or from flags.
+    #[command(after_help = setup::EXAMPLES)]
+    Init(InitArgs),
     /// Read a report and write it to the database.
     #[command(after_help = run::EXAMPLES)]
     Run(RunArgs),

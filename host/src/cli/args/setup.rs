@@ -1,8 +1,69 @@
-//! What `completions` and `man` take.
+//! What `init`, `completions` and `man` take.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use super::ConfigOption;
+
+/// What is shown below the options of `init`.
+pub const EXAMPLES: &str = "\
+Examples:
+  Answer questions:
+    test-dashboard init
+  Ask nothing:
+    test-dashboard init --project fenix --set testrail.project-id=59 \\
+        --set github.repository=mozilla-mobile/fenix
+  For MySQL in Cloud SQL, in another file:
+    test-dashboard init --project fenix --set github=mozilla-mobile/fenix --database-engine mysql \\
+        --config deploy/test-dashboard.toml";
+
+/// What the first configuration says.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The first project, as dashboards are to call it: lower-case letters, digits and '-'.
+    /// Without it questions are asked, on the terminal.
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// What the project is called in a service, such as github.repository=mozilla-mobile/fenix;
+    /// may be given several times. Where a plugin needs one setting only, its name can be left
+    /// out: github=mozilla-mobile/fenix. A VALUE is text, or as TOML has it: 59, ["a", "b"].
+    #[arg(long = "set", value_name = "PLUGIN.SETTING=VALUE", requires = "project")]
+    pub settings: Vec<String>,
+    /// Which database rows go to; how a server is reached say variables [default: sqlite].
+    #[arg(long, value_enum, requires = "project")]
+    pub database_engine: Option<FirstEngine>,
+    /// Overwrite a configuration that is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Where the configuration is to be.
+    #[command(flatten)]
+    pub config: ConfigOption,
+}
+
+/// What a first database can be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FirstEngine {
+    /// A file beside the configuration.
+    #[default]
+    Sqlite,
+    /// A PostgreSQL server.
+    #[value(alias = "postgresql")]
+    Postgres,
+    /// A MySQL server.
+    Mysql,
+}
+
+impl fmt::Display for FirstEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FirstEngine::Sqlite => "sqlite",
+            FirstEngine::Postgres => "postgres",
+            FirstEngine::Mysql => "mysql",
+        })
+    }
+}
 
 /// Which shell completes.
 #[derive(Debug, Args)]

@@ -5,14 +5,14 @@ mod build;
 mod check;
 mod differences;
 mod inspect;
-mod install;
+pub(super) mod install;
 mod list;
 mod new;
 mod record;
 mod remove;
-mod shown;
-mod site;
-mod source;
+pub(super) mod shown;
+pub(super) mod site;
+pub(super) mod source;
 mod test;
 mod verify;
 

@@ -1,0 +1,178 @@
+//! `init`: writes a first configuration, with the plugins that are at hand, checks it, and says
+//! what comes next.
+
+mod answers;
+mod offered;
+mod text;
+mod value;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::args::{FirstEngine, InitArgs};
+use super::exit::Exit;
+use super::output::say;
+use super::plugin::install::{Candidate, install};
+use super::plugin::site;
+use crate::config::{Config, DEFAULT_FILE, Environment, Template};
+use crate::lock::{LOCK_FILE, Lock, Site};
+use crate::misuse::Misuse;
+use crate::plugin::Runtime;
+use crate::pump::settings_of;
+use offered::Offered;
+
+/// What a person wants the configuration to say.
+struct Wanted {
+    project: String,
+    engine: FirstEngine,
+    /// The plugins to read from, with the project's settings for each.
+    plugins: Vec<(Offered, Settings)>,
+}
+
+/// Settings of a project for a plugin, in the order in which they are to be written.
+type Settings = Vec<(String, toml_edit::Value)>;
+
+/// Asks, or reads the flags; installs the plugins that are wanted and not there yet, and writes
+/// the configuration.
+///
+/// # Errors
+///
+/// [`Misuse`] for a configuration that is there already, for what the plugins do not take, and
+/// when nobody can be asked; what cannot be written. Nothing is changed then.
+pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
+    let configuration = Site::of(args.config.file()).configuration;
+    refuse_to_overwrite(&configuration, args.force)?;
+    let folder = Site::of(args.config.file()).folder;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let (site, _guard) = site::site(&args.config)?;
+    let mut empty = Config::parse("").map_err(Misuse::new)?;
+    empty.folder.clone_from(&site.folder);
+
+    let runtime = Runtime::new(None)?;
+    let offered = offered::all(&empty, &runtime).await?;
+    let wanted = match &args.project {
+        Some(project) => answers::of_flags(args, project, offered)?,
+        None => answers::of_person(offered)?,
+    };
+    let text = text::configuration(&wanted);
+    let config = checked(&text, &wanted, &site)?;
+    let candidates: Vec<&Candidate> =
+        wanted.plugins.iter().filter_map(|(offered, _)| offered.candidate()).collect();
+    // Another process may have written one while this one asked.
+    refuse_to_overwrite(&site.configuration, args.force)?;
+    install(&candidates, Lock::of(&empty)?, &text, &empty, &site)?;
+    tell(&wanted, &text, &config, &candidates, &site)?;
+    Ok(Exit::Done)
+}
+
+fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), Misuse> {
+    if force || !configuration.exists() {
+        return Ok(());
+    }
+    Err(Misuse::new(format!(
+        "{} is there already, and stays as it is: name another file with --config, or overwrite it with --force",
+        configuration.display()
+    )))
+}
+
+/// Reads the text as every command does, and tries the settings against their plugins.
+fn checked(text: &str, wanted: &Wanted, site: &Site) -> Result<Config, Misuse> {
+    let mut config = Config::parse(text).map_err(|problem| {
+        Misuse::new(format!("what would be written could not be read again{problem}"))
+    })?;
+    config.folder.clone_from(&site.folder);
+    let environment = Environment::of_process();
+    for (offered, _) in &wanted.plugins {
+        let plugin = offered.plugin();
+        settings_of(&config, &environment, &plugin.description.name, plugin, &wanted.project)?;
+    }
+    Ok(config)
+}
+
+fn tell(
+    wanted: &Wanted,
+    text: &str,
+    config: &Config,
+    candidates: &[&Candidate],
+    site: &Site,
+) -> anyhow::Result<()> {
+    let names: Vec<&str> = wanted.plugins.iter().map(|(offered, _)| offered.name()).collect();
+    let configuration = site.configuration.display();
+    say!("wrote {configuration}: {} from {}", wanted.project, names.join(", "))?;
+    for Candidate { pin, addition, .. } in candidates {
+        let file = config.resolve_path(&pin.file);
+        say!(
+            "installed {} {} as {}, pinned in {LOCK_FILE}",
+            addition.name,
+            pin.version,
+            file.display()
+        )?;
+    }
+    let environment = Environment::of_process();
+    let unset = Unset::of(text, config, &environment);
+    if !unset.needed.is_empty() {
+        say!("not set yet, and needed: {}", joined(&unset.needed))?;
+    }
+    if !unset.optional.is_empty() {
+        say!("not set, and optional: {}", joined(&unset.optional))?;
+    }
+    let common = match site.configuration == Path::new(DEFAULT_FILE) {
+        true => String::new(),
+        false => format!(" --config {configuration}"),
+    };
+    let report =
+        wanted.plugins.iter().flat_map(|(offered, _)| &offered.plugin().description.reports);
+    let report = report.map(|report| report.name.as_str()).next().unwrap_or("REPORT");
+    let run =
+        format!("test-dashboard run{common} --project {} --report-type {report}", wanted.project);
+    say!("\nNext:")?;
+    say!("  test-dashboard check{common}    # tries credentials and database")?;
+    say!("  {run} --dry-run    # shows rows, writes nothing")?;
+    say!("  {run}")?;
+    say!("  test-dashboard status{common}    # how fresh each report is")?;
+    say!("Commit {configuration}, {LOCK_FILE} and the plugins' files.")?;
+    Ok(())
+}
+
+fn joined(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Variables that the configuration takes and that have no value here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unset {
+    needed: BTreeSet<String>,
+    /// Those of credentials that a service can be asked without.
+    optional: BTreeSet<String>,
+}
+
+impl Unset {
+    fn of(text: &str, config: &Config, environment: &Environment) -> Self {
+        let credentials = config.datasources.values().filter_map(|of| of.credential.as_ref());
+        let optional = credentials.filter(|credential| credential.optional);
+        let optional: BTreeSet<String> =
+            optional.flat_map(|credential| credential.secret.wanted(environment)).collect();
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let mut needed = BTreeSet::new();
+        for value in table.values() {
+            collect(value, environment, &mut needed);
+        }
+        Unset { needed: &needed - &optional, optional }
+    }
+}
+
+fn collect(value: &toml::Value, environment: &Environment, unset: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::String(text) => unset.extend(Template(text.clone()).wanted(environment)),
+        toml::Value::Array(items) => {
+            items.iter().for_each(|item| collect(item, environment, unset))
+        }
+        toml::Value::Table(table) => {
+            table.values().for_each(|item| collect(item, environment, unset))
+        }
+        _ => {}
+    }
+}
