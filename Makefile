@@ -3,16 +3,24 @@
 HOST := target/debug/test-dashboard
 SOURCE_PLUGINS := bitrise github taskcluster testrail
 
-.PHONY: help demo test check-plugins lint lint-workflows plugins guests host release bench setup clean
+# What a change is compared with.
+BASE := main
+
+.PHONY: help demo test check-plugins lint lint-workflows licences deny mutants plugins plugins-with \
+    guests host release dist image bench setup clean
 
 help:
 	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
 	@echo 'make test     all tests, against SQLite, PostgreSQL and MariaDB'
 	@echo 'make check-plugins  try the shipped plugins with all of their recordings'
-	@echo 'make lint     formatting and clippy, warnings are errors'
+	@echo 'make lint     formatting, clippy and licence headers; warnings are errors'
 	@echo 'make lint-workflows  the workflows and the scripts'
+	@echo 'make deny     licences, sources and known vulnerabilities of the dependencies'
+	@echo 'make mutants  faults that no test notices, in what differs from BASE (main)'
 	@echo 'make plugins  build the shipped plugins to target/plugins/'
 	@echo 'make release  build target/release/test-dashboard and the plugins'
+	@echo 'make dist     the archives of a release, in target/dist/'
+	@echo 'make image    the OCI image, with buildah'
 	@echo 'make bench    measure the pump against a mock API on loopback'
 
 setup:
@@ -58,12 +66,21 @@ test: lint-workflows plugins guests check-plugins
 	@scripts/test-databases scripts/author-toolchains cargo test --workspace \
 	    --exclude test-dashboard-guests --features test-dashboard/as-tested
 
-lint: setup
+lint: setup licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 
 lint-workflows:
 	@scripts/lint-workflows
+
+licences:
+	@scripts/licences
+
+deny: setup
+	@scripts/deny
+
+mutants: setup plugins
+	@scripts/mutants $(BASE)
 
 release: HOST := target/release/test-dashboard
 release: setup

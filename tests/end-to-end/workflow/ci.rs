@@ -7,7 +7,7 @@ use crate::support::repository;
 
 /// ci.yml's jobs, with scripts in the place of what they start; and what these were given.
 pub fn jobs() -> Vec<(&'static str, Job, String)> {
-    let jobs = ["suite", "change"].map(|name| {
+    let jobs = ["suite", "change", "release"].map(|name| {
         let runner = Runner::new();
         runner.script(".ci/run", "#!/bin/sh\necho \"run $* CI=$CI\" >>\"$RUNNER_TEMP/asked\"\n");
         runner.tool("make", "#!/bin/sh\necho \"make $*\" >>\"$RUNNER_TEMP/asked\"\n");
@@ -23,6 +23,19 @@ fn a_change_has_to_pass_the_suite_its_dependencies_and_its_mutants() {
         jobs().into_iter().map(|(name, _, asked)| (name, asked)).collect();
     assert_eq!(asked[0], ("suite", "run  CI=true\n".into()));
     assert_eq!(asked[1], ("change", "make deny\nmake mutants BASE=HEAD^1\n".into()));
+    assert_eq!(asked[2], ("release", "make dist\nmake image\n".into()));
+}
+
+/// What the workflows ask make for, make knows.
+#[test]
+fn every_target_of_make_is_there() {
+    let makefile = std::fs::read_to_string(repository().join("Makefile")).unwrap();
+    for (_, _, asked) in jobs() {
+        for target in asked.lines().filter_map(|line| line.strip_prefix("make ")) {
+            let target = target.split(' ').next().unwrap();
+            assert!(makefile.contains(&format!("\n{target}:")), "there is no target {target}");
+        }
+    }
 }
 
 #[test]
