@@ -27,7 +27,7 @@ fn unpacked() -> (tempfile::TempDir, PathBuf) {
 fn coreutils(place: &Path) -> PathBuf {
     let folder = place.join("bin");
     std::fs::create_dir(&folder).unwrap();
-    for name in ["cat", "dirname", "env", "ls", "mkdir", "rm"] {
+    for name in ["cat", "dirname", "env", "ls", "mkdir", "rm", "wc"] {
         let found = ["/usr/bin", "/bin"].map(|path| Path::new(path).join(name));
         symlink(found.iter().find(|path| path.exists()).unwrap(), folder.join(name)).unwrap();
     }

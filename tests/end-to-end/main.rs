@@ -7,6 +7,7 @@
 
 mod support;
 
+mod archive;
 mod authoring;
 mod bad_input;
 mod command_line;

@@ -28,14 +28,13 @@ use sha2::Digest as _;
 use toml_edit::DocumentMut;
 
 use crate::support::actions::{Given, Job, Runner, workflow};
+use crate::support::archive::{self, TARGET, VERSION};
 use crate::support::user::{User, database_name};
-use crate::support::{Database, Ended, Kind, Server, built, repository};
+use crate::support::{Database, Ended, Kind, Server, repository};
 
 const PASSWORD: &str = "a password that nobody may see";
 const TOKEN: &str = "ghp_a-token-that-nobody-may-see";
 const ISSUES: i64 = 150;
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-const TARGET: &str = "x86_64-unknown-linux-musl";
 /// The configuration that this repository's own workflows name.
 const CONFIG: &str = "deploy/test-dashboard.toml";
 const READ: &str = "Read the report";
@@ -49,22 +48,10 @@ fn sha256(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The archive of a release, made once of what was built for the tests. Its program has no
-/// symbols, as one that is released: with them it is ten times as large.
+/// The archive of a release.
 fn archive() -> &'static Bytes {
     static ARCHIVE: OnceLock<Bytes> = OnceLock::new();
-    ARCHIVE.get_or_init(|| {
-        built("plugins/github.wasm");
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("test-dashboard");
-        let mut strip = Command::new("strip");
-        strip.arg("-o").arg(&program).arg(env!("CARGO_BIN_EXE_test-dashboard"));
-        Ended::new(strip.output().unwrap()).expect_code(0);
-        let mut package = Command::new(repository().join("scripts/package"));
-        package.arg(program).arg(TARGET).arg(folder.path().join("dist"));
-        Ended::new(package.output().unwrap()).expect_code(0);
-        std::fs::read(folder.path().join("dist").join(archive_name(TARGET))).unwrap().into()
-    })
+    ARCHIVE.get_or_init(|| std::fs::read(archive::archive()).unwrap().into())
 }
 
 fn archive_name(target: &str) -> String {

@@ -2,6 +2,7 @@
 //! their own, and an API on loopback.
 
 pub mod actions;
+pub mod archive;
 pub mod bombs;
 mod database;
 mod demo;
