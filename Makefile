@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: The test-dashboard authors
+# SPDX-License-Identifier: MPL-2.0
+
 # What a person does with this checkout. `make demo` and `make test` set up what they need.
 
 HOST := target/debug/test-dashboard

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Lists the files that `plugin new` writes, so that the binary holds them: the templates, the
 //! SDK's sources, the contract, and WASI's interface files.
 //!

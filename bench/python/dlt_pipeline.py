@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: The test-dashboard authors
+# SPDX-License-Identifier: MPL-2.0
+
 """The job as dlt does it: its rest_api source, declared types, merge.
 
 Usage: dlt_pipeline.py API_ADDRESS STATE DATABASE_URL WORKING_FOLDER

@@ -1,3 +1,6 @@
+# SPDX-FileCopyrightText: The test-dashboard authors
+# SPDX-License-Identifier: MPL-2.0
+
 """The job as a plain script does it: requests, COPY into a staging table, upsert.
 
 Usage: plain_script.py API_ADDRESS STATE DATABASE_URL

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What PostgreSQL takes by itself: how fast anyone who stages rows and merges them can be
 //! on this machine, however quickly the rows come.
 

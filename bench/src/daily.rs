@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a daily refresh costs: the shipped plugins load a TestRail project and a Bitrise app
 //! of the size to plan for, the world moves on by a day, and they load again.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a long history costs: `status` and `runs` over ten thousand runs in a SQLite file, each
 //! time as a process from its start to its end, and forgetting half of them.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Measures the pump against a mock API on loopback. `docs/benchmarks.md` says what, how, and
 //! what came out.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the plugin's code costs when it is compiled for this machine and reads from memory.
 //!
 //! The work is that of the plugin in the sandbox: building requests, following links, parsing

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The pump under measurement: its configuration, its runs, and what they have to report.
 
 use std::fs::File;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The rows that the mock API serves: made up, the same every time, and of the sizes that
 //! results of tests have.
 //!

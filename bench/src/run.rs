@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The whole benchmark, in the order in which its report tells it.
 
 use std::path::PathBuf;

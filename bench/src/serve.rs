@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The mock API: pages of rows that were rendered before anyone asks, so that serving them
 //! costs next to nothing.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The recorded fixtures of a plugin: `PROJECT/REPORT.har` in a folder, and beside each the
 //! rows that come of it.
 //!

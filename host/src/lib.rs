@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-dashboard`: pumps what test systems know into the team's SQL database.
 //!
 //! Data moves left to right once:

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Mistakes of the person or the configuration: nothing was tried yet, and trying again
 //! unchanged will not help.
 

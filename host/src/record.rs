@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Takes recordings that are worth keeping: a live run, and before anything is written the
 //! proof that what was recorded can be played.
 

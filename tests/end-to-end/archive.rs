@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A release is installed by unpacking it: what is in the archive works by itself, in an empty
 //! folder, on a machine without cargo, git or make, and in an image that has nothing else.
 

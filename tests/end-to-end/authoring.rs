@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What an author does: begins a project, builds it, and tries what was built. All of it in a
 //! folder that is not this repository's, as a stranger would.
 

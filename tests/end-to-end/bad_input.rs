@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Mistakes, refusals and answers that are none: each is told with its name and the way out,
 //! ends with the right code, and writes nothing.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The command line as a person and a shell meet it: what stands in the wrong place does nothing,
 //! completions complete, and the manual has every command and option.
 

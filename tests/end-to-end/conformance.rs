@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin check`: every fault that was planted is found, by the name of the rule it breaks,
 //! and a plugin that does everything right is left alone.
 

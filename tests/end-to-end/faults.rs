@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the programs before this one got wrong, each as a test.
 
 use std::sync::atomic::{AtomicBool, Ordering};

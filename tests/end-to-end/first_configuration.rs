@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `init`: from an unpacked release to a configuration that can be run.
 
 use std::io::{Read as _, Write as _};

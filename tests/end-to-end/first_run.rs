@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The recordings of the shipped plugins, pumped as `make demo` does, into every database; and
 //! what the views make of them.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin test`: recordings are replayed, and every row that is not as its golden file has it
 //! is told, until somebody says that the new rows are right.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `docs/plugins.md`, followed to the letter: the commands of the page, as they stand there, in
 //! an empty folder outside of the checkout, for each language.
 //!

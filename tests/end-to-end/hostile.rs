@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins that misbehave. Each is stopped with an error of its own, which names the rule or
 //! the budget, its value and its setting, while the same plugin's other project is written.
 

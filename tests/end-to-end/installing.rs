@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins that are added, pinned by their digest, upgraded, compared and taken away.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Runs that are stopped in the middle or overlap, and answers that nobody reads to the end.
 
 use std::io::pipe;

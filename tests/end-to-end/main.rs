@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a person sees: the built binary, real plugins, real databases.
 //!
 //! `make test` builds the plugins and guests first and starts the databases; each file here

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A night as the cron workflow has it, in which much goes wrong; what the morning says of it;
 //! and the next night, which repairs it.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! examples/notify/slack: what it posts, and when; and that pump.yml does the same.
 
 use std::process::Command;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Files that are no plugin, or one that cannot be used: told apart before anything in them
 //! runs, without a trace in the database, and without holding up another datasource.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A database that is reached as Cloud SQL is: in parts, over a Unix socket, with a token that
 //! a program makes and that does not live as long as the run.
 

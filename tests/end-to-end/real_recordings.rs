@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Bodies that real services answered, pumped through the shipped plugins. They lie beside the
 //! checkout, in `../shared/fixtures`; without that folder there is nothing to test.
 

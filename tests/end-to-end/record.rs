@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin record`: what is written can be shown to others and played back, and nothing is
 //! written that cannot.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `--record` and `--replay`: what was recorded gives the same tables without the service,
 //! and a recording that does not fit is a failure.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `rejects`: the rows that broke their declaration are shown, tried again and discarded.
 
 use std::process::{Command, Stdio};

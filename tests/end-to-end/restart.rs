@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A run that is done twice, killed anywhere, raced by another or cut off from its database
 //! leaves the tables of one that nothing disturbed.
 

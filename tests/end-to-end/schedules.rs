@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The schedules of .github/workflows: what each asks for, and which secrets it hands over.
 
 use std::collections::{BTreeMap, BTreeSet};

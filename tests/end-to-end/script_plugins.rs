@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins in Python and JavaScript: what `plugin new` writes and what is in `examples/` is
 //! built, keeps the contract, and fills a database.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Several processes share a run: each partition is read once, there is one run in the history,
 //! and a shard that is killed and started again leaves the tables of a run that nothing
 //! disturbed.

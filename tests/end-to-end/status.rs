@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `status` and `--every`: whether the data is fresh, and why it is not.
 
 use serde_json::Value;

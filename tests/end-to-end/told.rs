@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is told of a run to those who were not there: `--summary`, `--log json`, what
 //! GitHub Actions shows of it, and what a terminal does.
 

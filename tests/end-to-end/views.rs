@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The views with the predecessor's names, over the project's recordings in every database:
 //! their numbers are worked out here from the recorded answers, by the rules that the
 //! predecessor went by, and not from any table.

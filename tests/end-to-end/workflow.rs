@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The workflows' own commands, as they stand in .github/workflows: run in their order, on real
 //! servers that are reached as Cloud SQL is, with the services on loopback.
 //!

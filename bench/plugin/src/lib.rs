@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The datasource `mock`: the benchmark's API, read as any plugin reads one.
 //!
 //! Two reports read the same rows, paged in two ways: `rows-by-link` follows `Link` headers

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Pages in the envelope of TestRail: `{offset, limit, size, _links: {next, prev}, KEY: […]}`.
 
 use serde::Deserialize;

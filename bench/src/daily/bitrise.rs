@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A Bitrise app that has a past: how the list of its builds looked at a moment.
 //!
 //! It follows the API's rules: at most 50 on a page, newest first, `next` is the slug of the

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A request to TestRail, taken apart, and the forms of the answers.
 
 use std::collections::HashMap;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The mock in a process of its own, and the conversation with it.
 
 use std::io::{BufRead as _, BufReader, Write as _};

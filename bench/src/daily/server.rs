@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The mock TestRail and Bitrise: one port, and a conversation over standard input and output.
 //!
 //! A line on standard input is a command, and is answered by a line of JSON:

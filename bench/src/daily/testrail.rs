@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A TestRail project that has a past: how its lists looked at a moment.
 //!
 //! It follows the API's rules: envelopes of at most 250, filters by time and completion, runs

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How large the mock's world is, when it is, and what has to be in the tables.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which addresses a connection may be made to.
 //!
 //! An allowed host name says nothing of where it leads: whoever owns the name decides what

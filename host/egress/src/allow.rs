@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which origins a datasource's plugin may send requests to.
 //!
 //! The operator lists origins in `datasources.NAME.allow`; what is not listed is refused.

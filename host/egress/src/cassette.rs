@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Recordings of what was asked and answered, as HAR 1.2 files: taken from a run, and played
 //! in place of the network.
 //!

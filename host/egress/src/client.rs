@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The pooled HTTP client: sends one request and reads its whole answer.
 //!
 //! It follows no redirects, keeps no cookies, uses no proxy and repeats nothing by itself.

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The operator's credential, and the one origin it is for.
 //!
 //! A plugin never holds a secret: the gate adds the credential to a request once the request

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Downloads one file that an operator names: a plugin to be installed.
 //!
 //! This is not a plugin's request, so no policy of a datasource is asked. Over https the

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Why a request did not get an answer.
 //!
 //! Every message names the datasource, the URL (shortened, never with a user name in it),

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A rehearsal that goes on over the network where its recordings end, so that what they lack
 //! can be recorded beside them, and nothing is asked of the service twice.
 

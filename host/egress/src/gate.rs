@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The gate itself: takes a plugin's request through the policy and, if it may leave, through
 //! pace, credential, sending, retry, budgets and recording.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The one gate through which a plugin's HTTP requests leave.
 //!
 //! A plugin is hostile until proven otherwise, and HTTP is its only way out. Every request

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How fast and how many at once: the pace that a datasource's partitions share.
 //!
 //! Three things hold a request back. A pause, because the service asked for one: nobody

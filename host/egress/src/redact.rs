@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Takes known secrets out of what is about to be seen.
 //!
 //! A service may echo the credential in an error message, and then it must reach neither the

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A service played from recordings for as many runs as one likes, and broken on purpose.
 //!
 //! A [`Cassette`] plays one run and is strict about it. A [`Rehearsal`] is for trying a plugin

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a plugin's request may look like, and what becomes of its headers.
 //!
 //! A [`Permitted`] request has passed everything that can be decided without the network;

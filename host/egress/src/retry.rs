@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is tried again, and when. A pure function of what came back.
 //!
 //! | What came back | What happens |

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What one partition (or one call of `check` or `plan`) has used of its budgets, and the
 //! first rule it broke.
 

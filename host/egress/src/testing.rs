@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the tests share: a server on loopback that answers from a script, and a gate to it.
 
 use std::io::Write as _;

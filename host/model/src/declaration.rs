@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Checks what a plugin's `describe` claims, before anything is created or run from it.
 //!
 //! The names become SQL identifiers and the keys become indexes, so the rules are those that

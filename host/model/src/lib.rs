@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The words that every part of the host shares.
 //!
 //! These are plain values: they know nothing of WebAssembly, of HTTP or of SQL. A plugin's

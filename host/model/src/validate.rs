@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Checks every row against its table, and brings its values into the one form that reads the
 //! same from every database.
 //!

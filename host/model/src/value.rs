@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A value as a plugin hands it over, and a row of them.
 
 /// One value of a row. Which of these a column takes is its [`ColumnType`](crate::ColumnType).

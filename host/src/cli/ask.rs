@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks a person on the terminal: before what cannot be taken back, and what only they know.
 
 use std::io::{IsTerminal as _, Write as _};

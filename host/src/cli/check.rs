@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `check`: tries everything that a run needs, and answers for each.
 
 use futures::{StreamExt as _, stream};

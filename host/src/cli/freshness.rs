@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How fresh a run leaves its reports, for `status` and `--every`.
 
 use jiff::Timestamp;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The first page of `--help`: the commands, by what a person wants to do.
 
 use std::fmt::Write as _;

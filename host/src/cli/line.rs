@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads the command line, as it is declared in [`args`](super::args).
 //!
 //! Before clap parses a line, two things are done to it, both by what is declared:

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Log lines: what happens while a command works. They go to standard error; what a command
 //! answers goes to standard output.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a person types. The command line is declared in [`args`]; each command is a file.
 
 mod args;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How a run is told: tables for a person, JSON for a program.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a person sees while a run is under way: bars on a terminal; elsewhere a line now and
 //! then, and one for each report that is done.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `completions` and `man`: what a shell and a reader of manual pages get of the declaration that
 //! `--help` is made of.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `status`: whether the tables are fresh and complete, at a glance.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The way to standard output and standard error: every line that the program says passes here.
 //!
 //! Much of what it says are a plugin's words. Two readers of these streams take commands from

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What an operator says of one datasource: its plugin, and what that plugin may do.
 
 use std::num::NonZeroU32;

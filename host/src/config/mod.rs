@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The operator's configuration: one TOML file.
 //!
 //! It says where the database is, which plugin serves which datasource and what it may do,

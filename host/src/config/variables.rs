@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `${NAME}` and `${NAME:-default}` in configuration values.
 
 use std::collections::HashMap;

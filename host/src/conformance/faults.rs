@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A service that breaks: every fault in turn, at one request after the other.
 
 use std::sync::Arc;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What came of trying: per rule how often it was tried, the evidence against it, and what
 //! could not be tried.
 

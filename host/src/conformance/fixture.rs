@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is tried with one fixture: the undisturbed run, and everything that has to end like it.
 
 use std::sync::Arc;

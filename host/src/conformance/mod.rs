@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin check`: everything that a run relies on, tried, and reported by name.
 //!
 //! A fixture is a recorded run of one report of one project. Its exchanges become a service

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which answers name a next page, and whether it was asked for.
 //!
 //! A next page is named by a header `Link: <URL>; rel="next"`, or by a field of a JSON answer

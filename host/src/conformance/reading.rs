@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The one loop that plans, opens and reads, against a rehearsed service and into tables in
 //! memory.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The rules that a plugin is tried by: their names, what each means, and what fits a fault.
 
 use std::fmt;

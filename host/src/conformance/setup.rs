@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A fixture on its stage: the project's settings, the recordings, and a gate that lets
 //! through what the plugin itself declares.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Tables in memory, with the meaning that the databases give to a commit: merge by key, a
 //! snapshot replaced at its partition's end, nothing visible before the commit point.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A whole run of a report: the plan, then every partition.
 
 use test_dashboard_egress::Exchange;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Golden files: JSON lines, made to be read in a review.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One fixture's test: replayed, and compared with its golden files or written to them.
 
 use std::path::PathBuf;

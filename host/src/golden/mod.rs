@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Golden rows: what a plugin made of a recording when somebody last looked at it.
 //!
 //! Beside each recording `PROJECT/REPORT.har` lies a file `REPORT.TABLE.jsonl` for every

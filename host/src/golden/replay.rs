@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Pumps a recording the way a run does, and keeps the rows.
 
 use std::sync::Arc;

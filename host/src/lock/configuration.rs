@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What `plugin add` and `plugin remove` write into the configuration, and what they leave for
 //! a person to write.
 //!

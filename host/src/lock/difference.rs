@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What another version of a plugin changes, for the person who decides about it.
 
 use std::collections::BTreeSet;

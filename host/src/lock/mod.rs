@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which plugin files may run.
 //!
 //! `plugin add` copies a file into the plugin folder and pins it by its digest in a lock file

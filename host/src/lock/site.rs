@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where an operator's files are, and that only one program changes them at a time.
 
 use std::fs::{File, TryLockError};

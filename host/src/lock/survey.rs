@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How the installed files stand against the lock file, without loading any of them.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which budget a plugin ran out of, and how a person raises it.
 
 use std::fmt;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where compiled plugins are kept between runs.
 //!
 //! A compiled plugin is machine code: whoever can write it can run anything. So the folder is

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a plugin writes to its standard error, kept for the message of its crash.
 //!
 //! The runtimes of interpreted languages tell there of an exception that nobody caught, and

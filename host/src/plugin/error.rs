@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Everything that can go wrong with a plugin, told to the operator.
 
 use std::path::PathBuf;

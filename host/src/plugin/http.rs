@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Leads a plugin's `wasi:http` requests through the egress gate.
 
 use std::collections::VecDeque;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One instance of a plugin: the calls of the contract, each within the budgets.
 
 use std::path::Path;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Runs a plugin without trusting it.
 //!
 //! A [`Runtime`] holds the one engine and what is linked: the contract's log, `wasi:http`

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a file is made of, counted before it is compiled.
 //!
 //! The engine validates a component, but what it spends on doing so and on compiling is bounded

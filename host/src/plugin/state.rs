@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a plugin's store carries: its memory and time accounts, its log, and the interfaces
 //! that are linked to it.
 

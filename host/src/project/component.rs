@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! From what a compiler made to a component.
 //!
 //! Turning a core module into a component happens in this program, so that there is no further

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 // Makes a component of a JavaScript module: run by `test-dashboard plugin build` with Node.
 //
 // Of what the engine can do with WASI, HTTP is kept, which gives `fetch`, and the standard error,

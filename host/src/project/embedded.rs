@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The files that the binary carries: each list is of paths and contents (see `build.rs`).
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins in JavaScript, built with componentize-js.
 //!
 //! The tool is a package with a programming interface, which a small script calls

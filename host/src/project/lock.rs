@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The lock file of a new project in Rust.
 //!
 //! It has the versions that this repository's own is tested with, so that a new project builds

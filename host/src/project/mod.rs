@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A plugin's project: what `plugin new` writes and `plugin build` builds.
 //!
 //! | File | What it decides |

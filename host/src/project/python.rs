@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins in Python, built with componentize-py.
 //!
 //! The tool takes the folder of the sources, whose module `app` has the class `Datasource`, and

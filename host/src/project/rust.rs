@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plugins in Rust.
 //!
 //! Compiling is the script's work (`scripts/build-wasm`, the same that `make` uses): it finds

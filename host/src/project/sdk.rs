@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The SDK as a folder of an author's project.
 //!
 //! The SDK is not published, and a project must not point into this repository: so the

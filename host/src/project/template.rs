@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which files a new project has.
 //!
 //! Templates are ordinary files under `templates/`: those in `common/` are the same for all

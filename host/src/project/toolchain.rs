@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The tools that authors install: whether they are there, in which version, and what they say
 //! when they fail.
 

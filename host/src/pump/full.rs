@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Full runs: everything is read again, and what is gone upstream goes here too.
 //!
 //! Where an API gives no sign of a deletion, only that brings the tables back to what it

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The plugins of a configuration, loaded, and the gate of each.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is read: one report of one project, through one plugin.
 
 use std::path::{Path, PathBuf};

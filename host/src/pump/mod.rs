@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The path of a row: from a plugin's reader, through the checks, to a commit in the
 //! database.
 //!

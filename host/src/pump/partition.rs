@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads one partition and writes it: plugin → batches → checks → staging → commits.
 //!
 //! The plugin runs in a task of its own, and a channel of two batches lies between it and the

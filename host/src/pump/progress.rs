@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How far a job has come, for whoever watches. Counting costs an atomic addition, and looking
 //! holds nobody up.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Plans the jobs of a run and pumps their partitions side by side.
 
 use std::collections::HashSet;

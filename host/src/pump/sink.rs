@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where checked rows go: into the database, or, in a dry run, before a person's eyes.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A datasource of the configuration, ready to be read: its plugin, and the gate that all of
 //! its jobs go through.
 

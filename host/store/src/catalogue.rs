@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The plugins' tables: created, extended, and refused where a change could lose rows.
 //!
 //! This is a step of its own before any row is staged, because MySQL commits at every DDL

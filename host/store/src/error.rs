@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What can go wrong with the database, told apart by what a person or the host does next.
 
 use sqlx::error::DatabaseError;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Full runs: when each report was last read in full, and what goes with partitions that are
 //! gone.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The path of checked rows into a team's database: SQLite, PostgreSQL or MySQL (and MariaDB).
 //!
 //! ```text

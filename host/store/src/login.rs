@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Opens one connection to a server: password, socket and certificates as they are now.
 //!
 //! The driver's pool takes its options once, so a token that has expired would stay in it.

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The text of the statements by which staged rows become rows of their table.
 
 use test_dashboard_model::{Column, Table, TableMode, declaration};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The host's own tables: runs, partitions, checkpoints, rejected rows, the catalogue.
 //!
 //! The files are in `migrations/`, a folder per database, and are embedded in the binary.

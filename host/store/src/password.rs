@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where a database password comes from: a text, a file, or a program that makes one.
 //!
 //! File and program are asked again for every new connection, so that a secret that is

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Trying again what a connection that broke has cut short.
 //!
 //! A new connection waits for a server that is away by itself (see `pool.rs`). So a few tries

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The connections to a server: opened when they are wanted, looked at before they are used
 //! again.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Rows that broke their declaration: kept for a person to look at.
 
 use std::collections::HashMap;

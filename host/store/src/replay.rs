@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which reports were filled from recordings. Such a run is in the history like any other, and
 //! says nothing of how fresh a report is: its rows are as old as the recordings.
 

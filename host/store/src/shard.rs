@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which of several processes reads which partition.
 //!
 //! Every shard decides for itself, from the partition's name alone: nobody hands out work, so

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Runs that several shards share: one run in the history, whoever comes first, and exactly one
 //! shard that learns that all have ended.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Finds a server's Unix socket in the place that the configuration names.
 
 use std::os::unix::fs::FileTypeExt as _;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How fresh each report is: its last run, and the last one that succeeded as a whole.
 
 use jiff::Timestamp;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! TLS to a server that has to prove itself with a certificate of a named authority.
 //!
 //! The driver takes a CA file in addition to the authorities that the machine trusts, and in

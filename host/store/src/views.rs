@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The views for people and dashboards, in `views/`: made when the tables that they read are
 //! there, and made anew when their text changes.
 //!

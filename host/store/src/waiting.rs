@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Rejected rows that wait for a person: looked at, counted, discarded.
 
 use jiff::Timestamp;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Writes one partition: rows are staged, and become visible at commit points.
 
 use std::collections::HashMap;

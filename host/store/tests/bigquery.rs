@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What BigQuery is made to ask, asked here: every type of a column as it is sent, and the
 //! freshness after some runs. `tests/end-to-end` has the statements themselves parsed.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How a server is reached: address, socket, protection and password; and what a connection
 //! that breaks leaves behind.
 

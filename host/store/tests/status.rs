@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How fresh reports are, and a history that does not grow for ever.
 
 #![allow(

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The views over tables as a plugin declares them: what they look like, what they make of rows
 //! of an older version, and what is peculiar. `tests/end-to-end` has them over recordings.
 

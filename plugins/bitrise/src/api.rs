@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Bitrise's API v0.1: its addresses, its answers, and what its refusals mean here.
 
 use std::collections::HashSet;

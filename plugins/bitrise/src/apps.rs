@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The apps that the settings name: a partition of `builds`, and what a check reaches.
 //!
 //! They are taken from the list of all apps that the token can see, which is a page for most

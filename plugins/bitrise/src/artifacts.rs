@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `build-artifacts`: what settled builds produced.
 //!
 //! There is no list of all artifacts of an app, so each build is asked, once, when it is

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The builds of a week that are new, or were not done when the week was last read.
 
 use std::collections::VecDeque;

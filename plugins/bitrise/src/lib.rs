@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Builds of Bitrise apps and what they produced, through the API v0.1.
 //!
 //! # Partitions

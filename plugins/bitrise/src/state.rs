@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is remembered of a week, and what follows from it.
 //!
 //! Bitrise can be asked for builds by when they were triggered, not for what has changed

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The tables.
 
 use test_dashboard_sdk::{Json, Row, Timestamp};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which weeks are read, and how a week is named.
 
 use serde::{Deserialize, Serialize};

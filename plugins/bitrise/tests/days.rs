@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Days go by: after every run the tables are what a full run from nothing gives, but for the
 //! differences that the plugin's documentation names.
 #![allow(

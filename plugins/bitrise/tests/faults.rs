@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What goes wrong upstream: a run either has the right rows or fails, and the next repairs it.
 #![allow(
     clippy::unwrap_used,

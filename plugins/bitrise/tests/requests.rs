@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What runs cost: the formulas of the plugin's documentation, against what a Bitrise is asked.
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! GitHub's REST API: its addresses, its answers, and what its refusals mean here.
 
 use std::fmt;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `issues`: what changed since the last run, in the order in which it changed.
 //!
 //! # The watermark

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Issues, pull requests, workflow runs and releases of GitHub repositories, through the REST
 //! API.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Lists: page by page, or held until they are known to be whole.
 //!
 //! GitHub tells the pages of a list apart by a cursor (`after=…`), or counts them (`page=2`).

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How many rows of labels each issue has in the database: what a checkpoint has to know so
 //! that rows of labels that went away can be overwritten, and no others are made.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `pull-requests`: newest change first, as far back as nothing is known.
 //!
 //! # How it is read

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `releases`: newest first, as far back as they are likely to change.
 //!
 //! # How it is read

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `pull-requests`, against a GitHub whose pull requests change from day to day.
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `releases`, against a GitHub whose releases change from day to day.
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `workflow-runs`, when GitHub fails, or changes while it is read.
 #![allow(
     clippy::unwrap_used,

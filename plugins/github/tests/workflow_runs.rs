@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `workflow-runs`, against a GitHub whose runs are created, finish, are rerun and
 //! are deleted from day to day.
 #![allow(

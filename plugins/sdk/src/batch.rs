@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! From typed rows to batches with checkpoints in the right places.
 
 use std::collections::VecDeque;

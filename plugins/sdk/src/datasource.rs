@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The two traits of a plugin, and what their functions are given.
 
 use serde::de::DeserializeOwned;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a datasource plugin in Rust is written against.
 //!
 //! A plugin is a [`Datasource`]: it says what it is ([`Description`]), splits what is asked

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Days and moments, in UTC and without a clock: now is [`Context::now`](crate::Context).
 
 use jiff::civil::date;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One value of a row, and the Rust types that a column may have.
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is asked of Taskcluster, and what it answers.
 
 use std::collections::HashSet;

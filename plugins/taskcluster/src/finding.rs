@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Following a trail: the tasks whose groups are wanted.
 
 use std::collections::VecDeque;

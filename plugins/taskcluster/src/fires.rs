@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `hook-fires`: when hooks fired, and with what result.
 //!
 //! The list has no filter, so it is read whole: a request for each thousand fires. That also

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `task-groups`: the groups of one trail.
 //!
 //! First the trail is followed to the tasks that it leads to. Then the groups that were open

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is remembered of one trail from one load to the next.
 
 use std::collections::{BTreeMap, BTreeSet};

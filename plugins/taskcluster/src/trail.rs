@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The trails that lead to task groups: the partitions of `task-groups`.
 
 use std::collections::{BTreeMap, BTreeSet};

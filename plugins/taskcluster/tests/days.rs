@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `task-groups` and `hook-fires` over a sequence of days: pushes, scheduled jobs, retriggers,
 //! reruns, lost workers, missed deadlines, and tasks that expire.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What goes wrong between here and there. Either the tables are right, or the run fails and
 //! the next one repairs them.
 #![allow(

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Whole recordings: the project's own, made by `fixtures/generate.py`, and real ones.
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `task-groups`: what is read when, and what the tables then hold.
 #![allow(
     clippy::unwrap_used,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! TestRail's address form, and what its answers mean.
 
 use std::marker::PhantomData;

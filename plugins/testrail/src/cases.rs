@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-cases`: the cases of each suite, their sections, and what their custom fields say.
 //!
 //! # Partitions

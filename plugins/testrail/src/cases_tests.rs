@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Cases, sections and choices, in a TestRail of one suite.
 
 use serde_json::json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-case-coverage`: the cases of each suite, counted as they are today.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Days of work on several TestRails: after each, the tables are what TestRail holds, but for
 //! what the reports' documentation names; and after a full run without exception.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Durations as TestRail writes them: `5m`, `1m 45s`, `1min 5sec`, `1w 2d`.
 
 /// The unit's length in seconds. A day has 24 hours and a week 7 days here, not the working

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What goes wrong between a report and TestRail, at every request: the run fails and says
 //! with what, and the next one has everything.
 

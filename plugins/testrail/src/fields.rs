@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The definitions of custom case fields, and what the choices made in a case are called.
 
 use std::collections::BTreeMap;

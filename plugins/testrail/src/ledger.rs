@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How many rows of choices each case has in the database: what a checkpoint has to know so
 //! that rows of choices that went away can be emptied, and no others are made.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! For serde: parts of an answer whose form differs between servers, or that no
 //! documentation pins down. None of them fails: what cannot be understood stays as text.
 

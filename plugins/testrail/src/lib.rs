@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The datasource `testrail`: test cases, plans, runs, results and milestones of a TestRail
 //! instance (API v2). It is partitioned so that a part is small enough to be read again, costs
 //! nothing once it cannot change, and holds rows that never move to another part.

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the ids of this dashboard's custom fields are called.
 //!
 //! An instance may have more of them than these: an id without a name here is kept, with its

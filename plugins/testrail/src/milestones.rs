@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `milestones`: the milestones of the project.
 //!
 //! One partition: they are few, and the list has no filter by time. It is read whole in every

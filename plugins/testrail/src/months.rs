@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Partitions by the month in which runs and plans were created.
 //!
 //! TestRail can be asked for the runs and plans that were created in a time, and for nothing

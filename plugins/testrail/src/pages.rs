@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Lists, whole, whichever way the server pages them.
 //!
 //! A server since 6.7 (for suites since 9.3.1) answers an envelope that links to the next

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-plans-and-runs`: the plans and all runs, in plans and outside of them.
 //!
 //! Partitioned by the month of creation, see [`months`](crate::months), and read unit by unit,

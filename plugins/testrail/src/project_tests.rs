@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The tables that dashboards divide by project say which one of TestRail's it is.
 
 use serde_json::json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Tests on whole exchanges: this crate's recordings, and bodies that a real TestRail sent.
 
 use serde_json::json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `reference`: what the ids in other tables stand for.
 //!
 //! The lists are the instance's, short and without filters. Each is a partition of its own,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How many requests a report makes, by the formulas of its documentation, on a TestRail of
 //! two years with the proportions of a large one.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-results`: the tests of each run, and their results.
 //!
 //! Partitioned by the month in which a run, or its plan, was created, see

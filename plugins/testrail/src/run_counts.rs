@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `test-run-counts`: the runs in plans and outside of them.
 
 use std::collections::{HashSet, VecDeque};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A TestRail whose runs and plans change between loads.
 
 use std::cell::RefCell;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A test run: as TestRail sends it, and as a row.
 
 use serde::Deserialize;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is remembered of runs and plans from one load to the next, and what follows from it.
 //!
 //! TestRail can be asked for what was created in a time, not for what has changed since. So

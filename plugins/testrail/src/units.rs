@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The runs and plans of a month: which of them are new, which have to be read again, and
 //! what is remembered of them.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! For tests: a TestRail with one project, and what happens in it.
 //!
 //! It follows the API's rules: pages, limits, filters, what a list leaves out, and how errors

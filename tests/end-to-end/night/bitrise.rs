@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Bitrise: an app for each project, with builds and what they produced.
 
 use serde_json::{Value, json};

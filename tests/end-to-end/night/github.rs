@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! GitHub: a repository for each project, with issues, pull requests, workflow runs and
 //! releases.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Taskcluster: an index with the pushes of each project, their task groups, and a nightly hook.
 
 use serde_json::{Value, json};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! TestRail: suites, cases, plans, runs, results and milestones of each project.
 
 use std::collections::HashMap;

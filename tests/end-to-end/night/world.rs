@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The services of the night: one server that is GitHub, TestRail, Taskcluster and Bitrise, for
 //! five projects, in two nights.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A release's archive, as scripts/package makes it, of what was built for the tests.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Files that are small to write and would be dear to take in.
 
 use wasm_encoder::{

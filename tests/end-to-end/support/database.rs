@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Databases of a test's own, and what is in them.
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The shipped plugins over their own recordings, as `make demo` runs them.
 
 use super::{Database, Ended, Workplace, built, repository};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! GitHub's issues on loopback, with GitHub's rules: which headers it wants, pages of at most
 //! a hundred behind `Link` headers, and lists that change while they are read.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the tests share: a working folder with a configuration, the binary, databases of
 //! their own, and an API on loopback.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A database server of a test's own, which it may stop, crash and start again.
 
 use std::io::{BufRead as _, BufReader, Write as _};

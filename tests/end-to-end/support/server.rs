@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! An API on loopback that answers as a test tells it to.
 
 use std::sync::{Arc, Mutex};

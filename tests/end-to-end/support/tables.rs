@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a database holds, in a form in which two of the same kind can be compared.
 
 use std::collections::BTreeMap;

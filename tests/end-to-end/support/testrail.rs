@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! TestRail on loopback, with TestRail's rules: its address form, envelopes of at most 250,
 //! who may ask, and how it says that it does not know something.
 

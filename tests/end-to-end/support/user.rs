@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Users of one test's own, who may do everything in one database.
 
 use super::{Database, Kind};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `views bigquery`: what it prints is BigQuery's SQL, and each inner query is run as it is.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the recordings hold, read without the plugins.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! build.yml: what is built is kept where pump.yml looks for it.
 
 use super::{TARGET, VERSION};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! ci.yml: what a change has to pass, and that it may do nothing else there.
 
 use serde_json::json;

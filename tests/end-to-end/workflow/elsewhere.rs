@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! pump.yml called from another repository, which has a workflow, a configuration and a lock file
 //! and nothing else: those of examples/workflow.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! That no shell step of any workflow is one that no test has ever run.
 
 use std::collections::BTreeSet;

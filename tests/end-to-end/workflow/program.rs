@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where the program comes from: a release by version and digest, or what was built from source;
 //! and that no other plugin runs than those of the lock file.
 

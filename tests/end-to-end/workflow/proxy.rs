@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The auth proxy, downloaded as the workflow does it from a server on loopback: a script that
 //! makes sockets appear where the real one does.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! release.yml: what a tag becomes. Archives, images and releases are written down by scripts in
 //! the place of buildah and gh.
 

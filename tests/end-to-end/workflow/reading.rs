@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What the job reads: rows over the auth proxy and over TLS, in parts, and until it is cancelled.
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Takes memory until there is no more.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest};

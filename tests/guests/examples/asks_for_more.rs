@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A newer version of the guest, which asks for more than the first: a host, a credential, a
 //! setting, another column and another type of one that is there. It says so when it is
 //! described, so that a test can tell whether it ran.

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks for something while it is described, when nothing is granted yet, and puts the answer into
 //! its summary.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks a name that looks harmless until it is resolved.
 
 use test_dashboard_guests::http::ask;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks a host that no operator allowed.
 
 use test_dashboard_guests::http::ask;

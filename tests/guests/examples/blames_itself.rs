@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Calls every failure its own, so that nobody tries again: a 500 is likely to pass.
 
 use test_dashboard_guests::paged::{self, fetch, page};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Gives the checkpoint of a page before it has delivered the page.
 
 use test_dashboard_guests::paged::{self, fetch, page};

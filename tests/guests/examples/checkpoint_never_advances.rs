@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Gives the same checkpoint with every batch, for ever.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, batch, guest, row};

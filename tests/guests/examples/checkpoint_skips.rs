@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Gives checkpoints that are a page too far.
 
 use test_dashboard_guests::paged::{self, fetch, page};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Sleeps for an hour inside a host call, where it uses no CPU at all.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest};

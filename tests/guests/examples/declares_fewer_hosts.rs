@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks a host of which it has not said a word.
 
 use test_dashboard_guests::http::get;

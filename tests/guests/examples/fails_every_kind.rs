@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Fails with the kind that the setting `kind` names (`internal` unless told), where the setting `at`
 //! says.
 

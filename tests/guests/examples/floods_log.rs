@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Writes a hundred thousand long lines into the log, then goes on as if nothing were.
 
 use test_dashboard_guests::log::{Level, write};

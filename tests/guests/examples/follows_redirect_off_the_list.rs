@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks the setting `url`, which answers with a redirect, and goes where it leads.
 
 use test_dashboard_guests::http::{ask, get};

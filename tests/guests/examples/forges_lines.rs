@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Says what looks like lines of the host's, and steers the terminal, wherever a person reads
 //! what it says: in its description, its log, its rows and its failure.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Believes that a full run is for what is new.
 
 use test_dashboard_guests::paged::{self, fetch, page};

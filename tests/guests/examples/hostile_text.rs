@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Has text that a careless database layer breaks on, in keys and beside them. All of it is
 //! allowed, and every key differs from every other.
 

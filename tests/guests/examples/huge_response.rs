@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads all of what the setting `url` answers, however much that is.
 
 use test_dashboard_guests::http::ask;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Delivers whole pages, whatever the host wants.
 
 use test_dashboard_guests::paged::{self, fetch, page};

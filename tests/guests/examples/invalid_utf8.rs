@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Hands over bytes as text that are none: half of a surrogate pair.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, batch, guest, row};

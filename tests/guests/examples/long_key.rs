@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Has a text in its key that is longer than it declared.
 
 use test_dashboard_guests::{

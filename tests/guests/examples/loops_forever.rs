@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Never comes back from the first `next-batch`.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest};

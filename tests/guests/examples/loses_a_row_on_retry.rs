@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks once more when the service fails, and goes on behind the first row.
 
 use test_dashboard_guests::paged::{self, fetch, page};

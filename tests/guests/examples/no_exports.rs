@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A component, but no plugin: it exports nothing of the contract.
 
 #![allow(missing_docs, unsafe_code, reason = "generated")]

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Goes around HTTP: resolves a name and makes a socket, and tells how far it came.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest, seen};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads every page, says what went wrong, and goes on where it stopped: what `plugin check`
 //! has nothing to say about.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Panics, as a plugin with a bug does.
 
 #![allow(clippy::panic, reason = "this is the misbehaviour")]

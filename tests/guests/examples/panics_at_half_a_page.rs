@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Trusts that an answer is whole.
 
 use test_dashboard_guests::paged::{self, fetch, page};

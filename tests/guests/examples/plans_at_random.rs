@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Splits the same request otherwise every time.
 
 use test_dashboard_guests::paged::{self, fetch, page};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Splits a request into a million partitions.
 
 use test_dashboard_guests::{Behaviour, Failure, Partition, Request, guest};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads variables, arguments and the working directory, and tells what it found.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest, seen};

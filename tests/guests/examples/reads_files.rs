@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Looks for folders and tries to read a file in each, and tells what it found.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest, seen};

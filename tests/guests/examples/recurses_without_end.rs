@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Runs out of stack.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, batch, guest, row};

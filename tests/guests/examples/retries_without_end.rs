@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Asks again until the service is well, however long that takes.
 
 use test_dashboard_guests::paged::{self, fetch, page};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Returns far more rows in one batch than it was asked for: two million, or the setting `rows`.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, batch, guest, row};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Takes the first page for all there is.
 
 use test_dashboard_guests::paged::{self, Page, fetch, page};

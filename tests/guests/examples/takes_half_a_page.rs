@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads as many items as there are, and does not mind how the document ends.
 
 use test_dashboard_guests::paged::{self, Page, fetch, page};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Finds no items in a page for people, and thinks that there are none.
 
 use test_dashboard_guests::paged::{self, Page, fetch, page};

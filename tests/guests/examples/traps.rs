@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Executes the instruction `unreachable`.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest};

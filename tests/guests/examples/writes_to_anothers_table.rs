@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Declares another datasource's table and has rows for it.
 
 use test_dashboard_guests::{

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Has rows with one value too few, one too many, and none at all.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, Value, batch, guest};

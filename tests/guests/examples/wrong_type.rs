@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Has text where it declared a number.
 
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, Value, batch, guest};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Has values of the right kinds that no database can hold: a row for each, and one that is well.
 
 use test_dashboard_guests::bindings::testops::datasource::types::DecimalSize;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A plugin of a contract that no host knows yet (`wit-9/`).
 
 #![allow(missing_docs, unsafe_code, reason = "generated")]

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A guest that behaves, to be overridden piece by piece.
 
 use std::cell::{Cell, RefCell};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a guest declares unless it says otherwise.
 
 use crate::bindings::testops::datasource::types::{Report, Setting};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The plainest of HTTP clients over wasi:http: it asks for whatever it is told.
 
 use wasip2::http::outgoing_handler;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One tiny plugin per behaviour that the host has to survive.
 //!
 //! Every file of `examples/` is a plugin named after its misbehaviour and shows nothing else:

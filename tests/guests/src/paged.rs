@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A paged service, `BASE/items?page=1` and on, and a reader that reads it well. The guests
 //! that read it badly change one step and leave the rest as it is.
 //!

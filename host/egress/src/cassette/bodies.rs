@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Bodies in files of their own, beside the recording that names them.
 //!
 //! A review of a recording is about what was asked and what came, not about megabytes of it,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The files of recordings: HAR 1.2, and large bodies beside it.
 
 use std::io::Write as _;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Takes personal values out of a recording.
 //!
 //! A mask is a JSON path (RFC 9535). Whatever it finds in a recorded answer is replaced in

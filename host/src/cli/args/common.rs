@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Options that many commands share. A command takes those that mean something to it.
 
 use std::path::{Path, PathBuf};

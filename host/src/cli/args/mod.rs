@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The command line, declared. Every option documents itself here, where it is declared, and
 //! each command has those that mean something to it. How a line is read says
 //! [`line`](super::line).

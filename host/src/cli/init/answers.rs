@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a person wants, from flags or by being asked.
 
 use test_dashboard_model::Setting;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `init`: writes a first configuration, with the plugins that are at hand, checks it, and says
 //! what comes next.
 

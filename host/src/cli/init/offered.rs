@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The plugins that a first configuration can name: those installed beside it, and those that lie
 //! beside the program, as in a release's archive.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The text of a first configuration: the shipped one, with its comments, and in it the plugins
 //! and the project that are wanted.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A setting's value, as a person types it. A plugin says of a setting what it is for, with an
 //! example behind `such as`, and that tells numbers and lists from text.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin add`: installs a plugin, or another version of one, pinned by its digest.
 
 use std::sync::Arc;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin build`: a component from a plugin's source, with the toolchain that is there.
 
 use std::io::Write as _;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin check`: whether a plugin does what the host relies on, rule by rule.
 
 use std::path::Path;

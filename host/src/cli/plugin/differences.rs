@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Differences between golden rows and new ones, for a person.
 
 use serde_json::Value as Json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin inspect`: what a file is and asks for, before it is trusted with anything.
 
 use std::sync::Arc;

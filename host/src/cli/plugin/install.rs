@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Installing a plugin, for `plugin add` and `init`: its file goes into the plugin folder and is
 //! pinned by its digest.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin`: what an author and an operator do with plugin files. A file per verb.
 
 mod add;

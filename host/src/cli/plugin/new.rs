@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin new`: a small project that builds, with a recorded fixture and its rows.
 
 use std::path::Path;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin record`: one live run as a fixture.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin remove`: takes an installed plugin away, and leaves what it has written.
 
 use anyhow::Context as _;

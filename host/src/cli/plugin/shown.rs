@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a plugin is and asks for, as a person and as a program is told it.
 //!
 //! Every text here may be hostile. A person sees it through [`printable`], cut, and no list is

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What `plugin add` and `plugin remove` do alike: one at a time.
 
 use std::path::Path;

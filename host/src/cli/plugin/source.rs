@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Where `plugin add` takes a file from.
 
 use std::path::{Path, PathBuf};

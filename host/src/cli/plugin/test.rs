@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin test`: replays a plugin's fixtures and compares the rows with the golden files
 //! beside them.
 

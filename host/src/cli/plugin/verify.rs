@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `plugin verify`: every plugin file against the lock file, without loading any of them.
 
 use serde_json::json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `rejects discard`: a person has decided that nobody needs these rows.
 
 use serde_json::json;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `rejects retry`: reads the partitions that rejected rows came from again, in full.
 //!
 //! A rejected row cannot be written as it is: what mends it is a newer plugin or a newer answer,

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `rejects show`: all of one.
 
 use test_dashboard_store::Reject;

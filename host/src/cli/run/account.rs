@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What becomes known of a run while it goes, for all who are told of it at its end.
 
 use jiff::Timestamp;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which part of a run this process is to read: from the command line, or from what the
 //! platform says that started it.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A run that several shards share: what the first one decides for all of them, and what the
 //! last one does for all of them.
 //!

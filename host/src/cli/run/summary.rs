@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `--summary FILE`: what became of a run, as JSON for a notifier.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The part of a run that writes: tables, rows, history.
 
 use std::sync::Arc;

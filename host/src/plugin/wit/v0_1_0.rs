@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The contract's version 0.1.0, as in `wit/0.1.0`.
 
 use test_dashboard_model as model;

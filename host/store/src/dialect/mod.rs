@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What differs between the databases in the text of SQL, one file per database.
 //!
 //! Every session takes `"name"` for an identifier (MySQL through `ANSI_QUOTES`) and every

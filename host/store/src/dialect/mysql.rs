@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! MySQL from 8.0.17 on, and MariaDB from 10.2 on.
 
 use std::sync::Arc;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Days and moments as the databases read and write them.
 
 use std::fmt::Write;

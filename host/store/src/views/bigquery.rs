@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The statements that make BigQuery read a database: a view for each table and view, through a
 //! federated query, and one that tells how fresh they are.
 //!

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Which views there are, and what each is made of.
 //!
 //! A view may have several parts, each over tables of its own; it is the union of those whose

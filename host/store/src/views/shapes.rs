@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The columns of the views, with their types and meanings: what a reader in another database
 //! has to be told. The tests compare them with what the databases say.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The words in the text of views for what differs between databases, or is said too often to
 //! be written out. Everything else in `views/` is the same SQL everywhere.
 //!

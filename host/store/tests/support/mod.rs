@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A fresh database per test, on each of the three; and what the tests look at it with.
 
 #![allow(dead_code, reason = "each test file uses its part of this")]

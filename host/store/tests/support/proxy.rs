@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A way to a server that breaks when a test wants it to.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

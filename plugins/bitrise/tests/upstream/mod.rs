@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A Bitrise with a few apps: it filters, sorts, pages and forgets as the real one does, while
 //! builds are triggered, run, wait, end, and are deleted.
 #![allow(dead_code, reason = "each test file uses a part of it")]

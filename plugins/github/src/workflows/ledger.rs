@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What is remembered of a week of runs, and which runs it makes due.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The report `workflow-runs`: runs of GitHub Actions with every attempt, job and step.
 //!
 //! # Partitions

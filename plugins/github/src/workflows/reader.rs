@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Reads a week of runs.
 
 use std::collections::{BTreeSet, VecDeque};

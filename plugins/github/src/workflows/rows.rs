@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! From answers to rows.
 
 use test_dashboard_sdk::{Batches, Failure, Json, Timestamp};

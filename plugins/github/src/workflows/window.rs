@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Windows of creation, and splitting one that holds more runs than can be reached.
 
 use test_dashboard_sdk::{Date, Failure, Timestamp, time};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A GitHub whose repository changes from day to day. It follows the API's rules: what can be
 //! filtered and sorted, pages that are counted, how many runs can be reached, how errors look.
 #![allow(dead_code, reason = "each test file uses a part of it")]

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Workflow runs that are created, finish, are rerun and are deleted.
 
 use super::{Attempt, BEGIN, DAY, Dice, HOUR, Pump, Repository, Run};

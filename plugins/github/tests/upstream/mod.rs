@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A GitHub with one repository: it filters, sorts and pages issues as the real one does.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 

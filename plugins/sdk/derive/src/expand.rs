@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The code that `#[derive(Row)]` writes.
 
 use proc_macro2::TokenStream;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Derives a table's declaration from a Rust struct; see `Row` in `test-dashboard-sdk`.
 
 mod attributes;

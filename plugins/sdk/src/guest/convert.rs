@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Between the contract's generated types and those of plugin authors.
 
 use super::bindings::testops::datasource::types;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The side that faces the host: the generated bindings, and nothing of them for plugin code.
 
 mod convert;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! An answer, and what can be read from it.
 
 use serde::de::DeserializeOwned;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! JSON that does not parse: saying where, and what came instead.
 
 use super::Response;

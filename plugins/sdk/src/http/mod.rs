@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! HTTP: the only way out of a plugin, and through a gate of the host's.
 //!
 //! The host holds the allowlist, the credential, the rate limit and the retries. So a plugin

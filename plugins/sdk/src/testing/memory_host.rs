@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A host that keeps a plugin's tables in memory.
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Running a plugin's code natively: a fake web, and a host that keeps its tables in memory.
 //!
 //! ```

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A Taskcluster in memory: an index, a queue and hooks, with the paging and the errors of the
 //! real one. Time passes only when a test says so, and what has expired is not found.
 #![allow(dead_code, reason = "each test file uses a part of it")]

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What happens in a TestRail from one day to the next.
 
 use serde_json::{Value as JsonValue, json};

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! GitHub's expressions, as far as the workflows here use them. What is not known is a failure
 //! of the test, never an empty text.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Runs a workflow's job as GitHub does: its steps in order, each in a shell of its own, with the
 //! files through which a step tells the next ones something. What `uses:` an action is left out.
 

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Errors and rejected rows as annotations, which GitHub shows above the log of a job.
 
 use crate::cli::run::summary::Summary;

@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How a run is told under GitHub Actions: annotations on the job, and a page in its summary.
 
 mod annotations;

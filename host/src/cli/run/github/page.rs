@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A run in the summary of a job: a table of what was read, and below it what went wrong.
 
 use std::time::Duration;

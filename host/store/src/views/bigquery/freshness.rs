@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The view `freshness`: per project and report the last success, its age, and the rows that
 //! were rejected.
 

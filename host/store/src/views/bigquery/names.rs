@@ -1,3 +1,6 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The names of BigQuery's things, checked before they become part of a statement.
 
 use std::fmt;
