@@ -65,6 +65,8 @@ check-plugins: plugins
 	        --fixtures plugins/$$plugin/fixtures || exit 1; \
 	done
 
+# Most tests wait for a server or for another process: two for each core.
+test: export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 test: lint-workflows plugins guests check-plugins
 	@scripts/test-databases scripts/author-toolchains cargo test --workspace \
 	    --exclude test-dashboard-guests --features test-dashboard/as-tested
