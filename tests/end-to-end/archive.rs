@@ -115,15 +115,16 @@ fn the_sbom_names_what_the_program_and_the_plugins_are_linked_with() {
     let lock: toml::Value = toml::from_str(&lock).unwrap();
     let locked = |name: &str| {
         let packages = lock["package"].as_array().unwrap();
-        let package = packages.iter().find(|package| package["name"].as_str() == Some(name));
-        package.unwrap()["version"].as_str().unwrap().to_owned()
+        let found = packages.iter().filter(|package| package["name"].as_str() == Some(name));
+        found.map(|package| package["version"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let components = sbom["components"].as_array().unwrap();
     let named = |name: &str| components.iter().find(|part| part["name"] == name);
     // The program's, and a plugin's.
     for name in ["wasmtime", "sqlx", "wit-bindgen", "test-dashboard-testrail"] {
         let part = named(name).unwrap_or_else(|| panic!("{name} is not in the SBOM"));
-        assert_eq!(part["version"], locked(name), "{name}");
+        let version = part["version"].as_str().unwrap().to_owned();
+        assert!(locked(name).contains(&version), "{name} {version} is not locked");
         assert!(part["licenses"].is_array(), "{part}");
     }
     assert!(named("wasmtime").unwrap()["hashes"][0]["content"].is_string());
