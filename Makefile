@@ -18,6 +18,7 @@ help:
 	@echo 'make check-plugins  try the shipped plugins with all of their recordings'
 	@echo 'make lint     formatting, clippy and licence headers; warnings are errors'
 	@echo 'make lint-workflows  the workflows and the scripts'
+	@echo 'make licences  every file says under which licence it is'
 	@echo 'make deny     licences, sources and known vulnerabilities of the dependencies'
 	@echo 'make mutants  faults that no test notices, in what differs from BASE (main)'
 	@echo 'make plugins  build the shipped plugins to target/plugins/'
