@@ -74,7 +74,7 @@ impl Workplace {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_test-dashboard"));
         command.current_dir(self.folder.path()).args(arguments).env_clear();
-        for kept in ["PATH", "HOME", "XDG_CACHE_HOME", "TMPDIR"] {
+        for kept in ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "XDG_CACHE_HOME", "TMPDIR"] {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
             }
