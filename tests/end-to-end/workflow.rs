@@ -20,6 +20,7 @@ mod program;
 mod proxy;
 mod publishing;
 mod reading;
+mod suite;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
