@@ -5,6 +5,7 @@
 
 use super::{TARGET, VERSION};
 use crate::support::actions::{Given, Job, Runner, workflow};
+use crate::support::repository;
 
 /// build.yml; whether the cache has it already.
 pub fn build(has_it: bool) -> Job {
@@ -24,6 +25,52 @@ pub fn build(has_it: bool) -> Job {
     let kept = runner.workspace().join("target/test-dashboard.tar.gz");
     assert_eq!(std::fs::read_to_string(kept).ok().as_deref(), (!has_it).then_some("built\n"));
     job
+}
+
+/// An older program would be taken from the cache for a change elsewhere.
+#[test]
+fn the_caches_key_knows_every_folder_that_is_built_in() {
+    let build = workflow("build.yml");
+    let steps = build["jobs"]["build"]["steps"].as_array().unwrap();
+    let named = steps.iter().find(|step| step["id"] == "key").unwrap();
+    let sources = named["env"]["SOURCES"].as_str().unwrap();
+    let is_known = |path: &str| {
+        sources.split('\'').any(|pattern| {
+            pattern.strip_suffix("**").is_some_and(|folder| path.starts_with(folder))
+                || pattern == path
+                || pattern
+                    .strip_prefix('*')
+                    .is_some_and(|end| !path.contains('/') && path.ends_with(end))
+        })
+    };
+    // What the build script embeds, what the archive is made of, and how.
+    let script = std::fs::read_to_string(repository().join("host/build.rs")).unwrap();
+    let embedded: Vec<&str> = script.split('"').filter(|text| text.contains('/')).collect();
+    let embedded = embedded.iter().filter(|path| repository().join(path).is_dir());
+    let folders: Vec<String> = embedded.map(|path| format!("{path}/file")).collect();
+    assert!(folders.len() > 5, "host/build.rs is not understood: {folders:?}");
+    for path in folders.iter().map(String::as_str).chain([
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE",
+        "Makefile",
+        "CHANGELOG.md",
+        "rust-toolchain.toml",
+        "test-dashboard.toml",
+        "rustfmt.toml",
+        "deploy/archive.md",
+        "demo/run",
+        "scripts/dist",
+        ".github/cross-tools.txt",
+        "host/store/src/lib.rs",
+        "migrations/sqlite/0001",
+        "views/x.sql",
+        "plugins/github/src/lib.rs",
+        "wit/0.1.0/world.wit",
+    ]) {
+        assert!(is_known(path), "the key of build.yml does not know {path}");
+    }
+    assert!(!is_known("docs/views.md") && !is_known("tests/end-to-end/main.rs"));
 }
 
 #[test]

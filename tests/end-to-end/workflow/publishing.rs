@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::{VERSION, archive, archive_name, write};
-use crate::support::actions::{Given, Job, Runner, workflow};
+use crate::support::actions::{Given, Job, Runner, members, workflow};
 use crate::support::repository;
 
 const TARGETS: [&str; 4] = [
@@ -32,8 +32,8 @@ const GH: &str = r#"#!/bin/sh
 echo "gh $* in $GH_REPO" >>"$RUNNER_TEMP/asked"
 if [ "$GH_TOKEN" != TOKEN ]; then echo 'HTTP 401: Bad credentials' >&2; exit 1; fi
 if [ "$2" = view ]; then
-    if [ ! -e ../is-draft ]; then echo 'release not found' >&2; exit 1; fi
-    cat ../is-draft
+    if [ ! -e "$GITHUB_WORKSPACE/is-draft" ]; then echo 'release not found' >&2; exit 1; fi
+    cat "$GITHUB_WORKSPACE/is-draft"
 fi
 "#;
 
@@ -43,6 +43,11 @@ fn given(tag: &str) -> Given {
         .github("actor", "somebody")
         .secret("GITHUB_TOKEN", GITHUB_TOKEN)
         .need("image", "reference", &format!("ghcr.io/my-org/test-dashboard:{VERSION}@{DIGEST}"))
+}
+
+/// GitHub's program, for whoever has this token.
+fn gh(token: &str) -> String {
+    GH.replace("TOKEN\" != TOKEN", &format!("TOKEN\" != {token}"))
 }
 
 fn tag() -> String {
@@ -60,7 +65,16 @@ fn job(runner: &Runner, name: &str, given: &Given, matrix: &[(&str, &str)]) -> J
 }
 
 fn check(tag: &str, changelog: &str) -> (Runner, Job) {
+    check_with(tag, changelog, None, GITHUB_TOKEN)
+}
+
+/// With a release that is a draft, or published, or not there.
+fn check_with(tag: &str, changelog: &str, is_draft: Option<&str>, token: &str) -> (Runner, Job) {
     let runner = Runner::new();
+    runner.tool("gh", &gh(token));
+    if let Some(is_draft) = is_draft {
+        write(&runner, "is-draft", is_draft);
+    }
     let manifest = std::fs::read_to_string(repository().join("Cargo.toml")).unwrap();
     write(&runner, "Cargo.toml", manifest);
     write(&runner, "CHANGELOG.md", changelog.replace("VERSION", VERSION));
@@ -95,7 +109,7 @@ fn image() -> (Runner, Job) {
 /// With a release that is a draft, or published, or not there.
 fn draft(tag: &str, is_draft: Option<&str>, token: &str) -> (Runner, Job) {
     let runner = Runner::new();
-    runner.tool("gh", &GH.replace("TOKEN\" != TOKEN", &format!("TOKEN\" != {token}")));
+    runner.tool("gh", &gh(token));
     for target in TARGETS {
         write(&runner, &format!("dist/{}", archive_name(target)), target);
     }
@@ -149,6 +163,30 @@ fn a_tag_is_the_version_and_the_changelog_has_it() {
         let take = job.step("Take the notes from the changelog");
         assert_eq!(take.code, Some(1), "{changelog}: {}", job.said());
         assert!(take.out.contains("::error title=There is nothing in the changelog::"));
+    }
+}
+
+/// A tag that is moved and pushed again would else give a version that people use another image.
+#[test]
+fn what_is_published_is_not_built_again() {
+    check_with(&tag(), CHANGELOG, Some("true\n"), GITHUB_TOKEN).1.expect_green();
+    for (is_draft, token, says) in [
+        ("false\n", GITHUB_TOKEN, "::error title=It is published already::"),
+        // What cannot be asked is not taken for what is not there.
+        ("true\n", "another", "HTTP 401"),
+    ] {
+        let (_, job) = check_with(&tag(), CHANGELOG, Some(is_draft), token);
+        let refuse = job.step("Refuse a version that is published");
+        assert_eq!(refuse.code, Some(1), "{}", job.said());
+        assert!(refuse.said().contains(says), "{}", job.said());
+    }
+    let release = workflow("release.yml");
+    for (name, job) in members(&release["jobs"]).filter(|(name, _)| *name != "check") {
+        let needs = job["needs"].to_string();
+        assert!(
+            needs.contains("check") || needs.contains("build") || needs.contains("attest"),
+            "{name}"
+        );
     }
 }
 
