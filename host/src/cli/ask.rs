@@ -14,7 +14,7 @@ use crate::misuse::Misuse;
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is nobody to be asked.
+/// [`Misuse`] when there is nobody to be asked, and when the person leaves (Ctrl-D).
 pub fn agreed(yes: bool, question: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
@@ -25,8 +25,15 @@ pub fn agreed(yes: bool, question: &str) -> anyhow::Result<bool> {
         ))
         .into());
     }
-    let answer = line(&format!("{question} [y/N] "))?.unwrap_or_default();
-    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+    for_one(&format!("{question} [y/N] "), yes_or_no)
+}
+
+fn yes_or_no(answer: &str) -> Result<bool, String> {
+    match answer.to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(true),
+        "" | "n" | "no" => Ok(false),
+        _ => Err("y or n is wanted; Enter means n".into()),
+    }
 }
 
 /// Whether there is a person to be asked.
@@ -62,4 +69,25 @@ fn line(question: &str) -> anyhow::Result<Option<String>> {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
     Ok((read > 0).then(|| answer.trim().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_answer_is_taken_for_yes_or_no() {
+        for (answer, meant) in [
+            ("y", Some(true)),
+            ("YES", Some(true)),
+            ("", Some(false)),
+            ("n", Some(false)),
+            ("No", Some(false)),
+            ("fenix", None),
+            ("yess", None),
+            ("1", None),
+        ] {
+            assert_eq!(yes_or_no(answer).ok(), meant, "{answer:?}");
+        }
+    }
 }
