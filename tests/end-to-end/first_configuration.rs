@@ -14,13 +14,21 @@ const SHIPPED: [&str; 4] = ["bitrise", "github", "taskcluster", "testrail"];
 /// A release as its archive is unpacked, and an empty folder beside it.
 struct Release {
     folder: tempfile::TempDir,
+    /// Where the program is.
+    bin: &'static str,
 }
 
 impl Release {
     fn new() -> Self {
-        let release = Release { folder: tempfile::tempdir().unwrap() };
-        std::fs::create_dir_all(release.path("release")).unwrap();
-        std::fs::create_dir_all(release.path("mine")).unwrap();
+        Release::laid_out("release", "release")
+    }
+
+    /// The program in one folder, and the shipped plugins with their lock file in another.
+    fn laid_out(bin: &'static str, share: &str) -> Self {
+        let release = Release { folder: tempfile::tempdir().unwrap(), bin };
+        for folder in [bin, share, "mine"] {
+            std::fs::create_dir_all(release.path(folder)).unwrap();
+        }
         let program = Path::new(env!("CARGO_BIN_EXE_test-dashboard"));
         // As large as it is, it is only copied where the file system cannot link.
         if std::fs::hard_link(program, release.program()).is_err() {
@@ -30,7 +38,7 @@ impl Release {
             let file = built(&format!("plugins/{plugin}.wasm"));
             let add = ["plugin", "add", file.to_str().unwrap(), "--yes"];
             let mut add = release.command(&add);
-            add.current_dir(release.path("release"));
+            add.current_dir(release.path(share));
             Ended::new(add.output().unwrap()).expect_code(0);
         }
         release
@@ -41,7 +49,7 @@ impl Release {
     }
 
     fn program(&self) -> PathBuf {
-        self.path("release/test-dashboard")
+        self.path(self.bin).join("test-dashboard")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -131,6 +139,14 @@ fn flags_write_a_configuration_that_is_commented_checked_and_runs() {
             assert!(total["rows_new"].as_u64().unwrap() > 0, "{kind:?} {report}: {total}");
         }
     }
+}
+
+#[test]
+fn a_program_in_a_bin_has_its_plugins_in_the_share_beside_it() {
+    let release = Release::laid_out("usr/local/bin", "usr/local/share/test-dashboard");
+    release.run(&FENIX).expect_code(0).expect_said("as ./plugins/github.wasm, pinned");
+    assert_eq!(release.files(), ["plugins", "test-dashboard.lock", "test-dashboard.toml"]);
+    release.run(&["plugin", "verify"]).expect_code(0);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The plugins that a first configuration can name: those installed beside it, and those that lie
-//! beside the program, as in a release's archive.
+//! The plugins that a first configuration can name: those installed beside it, and those that came
+//! with the program: beside it, as in a release's archive, or in its `../share/test-dashboard`, as
+//! in the image.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use crate::lock::{Addition, LOCK_FILE, Lock, Pinned};
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
 
+/// Where a program that is installed for all users has what belongs to it, below the prefix.
+const SHARE: &str = "share/test-dashboard";
+
 /// A plugin that can be named.
 pub enum Offered {
     /// It is installed beside the configuration.
@@ -23,7 +27,7 @@ pub enum Offered {
         /// What the configuration is to grant it.
         addition: Addition,
     },
-    /// It lies beside the program, and would be installed.
+    /// It came with the program, and would be installed.
     Shipped(Box<Candidate>),
 }
 
@@ -66,8 +70,8 @@ impl Offered {
 /// [`Misuse`] when there is none; why one cannot be loaded.
 pub async fn all(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Offered>> {
     let mut offered = installed(config, runtime).await?;
-    let program = folder_of_program();
-    if let Some(folder) = &program {
+    let shipped = folders_of_program();
+    for folder in &shipped {
         let lock = Lock::read(&folder.join(LOCK_FILE))?;
         for (name, pin) in &lock.plugins {
             let file = folder.join(&pin.file);
@@ -81,12 +85,11 @@ pub async fn all(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Offer
         }
     }
     if offered.is_empty() {
-        let beside = program.map_or_else(String::new, |program| {
-            format!(" nor beside the program in {}", program.display())
-        });
+        let places = std::iter::once(&config.folder).chain(&shipped);
+        let places: Vec<String> = places.map(|place| place.display().to_string()).collect();
         return Err(Misuse::new(format!(
-            "there is no plugin to read with: none is installed in {}{beside} ({LOCK_FILE} lists them). `test-dashboard plugin add FILE` installs one and begins a configuration; `init --force` then writes a whole one",
-            config.folder.display()
+            "there is no plugin to read with: no {LOCK_FILE} lists one whose file is there, in {}. `test-dashboard plugin add FILE` installs one and begins a configuration; `init --force` then writes a whole one",
+            places.join(" or ")
         ))
         .into());
     }
@@ -112,8 +115,11 @@ async fn installed(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Off
     Ok(installed)
 }
 
-/// Where a release's archive was unpacked.
-fn folder_of_program() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    program.parent().map(Path::to_path_buf)
+/// Where a release puts its plugins: where its archive was unpacked, and, for a program in a `bin`,
+/// the `share` beside that.
+fn folders_of_program() -> Vec<PathBuf> {
+    let Ok(program) = std::env::current_exe() else { return Vec::new() };
+    let folder = program.parent();
+    let share = folder.and_then(Path::parent).map(|prefix| prefix.join(SHARE));
+    folder.map(Path::to_path_buf).into_iter().chain(share).collect()
 }
