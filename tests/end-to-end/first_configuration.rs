@@ -65,6 +65,11 @@ impl Release {
         Ended::new(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// A command as a person types it who called the program by where it is.
+    fn would_type(&self, command: &str) -> String {
+        format!("  {} {command}", self.program().display())
+    }
+
     fn written(&self) -> String {
         std::fs::read_to_string(self.path("mine/test-dashboard.toml")).unwrap()
     }
@@ -110,9 +115,10 @@ fn flags_write_a_configuration_that_is_commented_checked_and_runs() {
         .expect_said("as ./plugins/github.wasm, pinned in test-dashboard.lock")
         .expect_said("needed: TESTRAIL_HOST, TESTRAIL_PASSWORD, TESTRAIL_USERNAME\n")
         .expect_said("optional: GITHUB_TOKEN\n")
-        .expect_said("test-dashboard check ")
-        .expect_said("test-dashboard run --project fenix --report-type issues --dry-run")
-        .expect_said("test-dashboard status ");
+        .expect_said(&release.would_type("check "))
+        .expect_said(&release.would_type("run --project fenix --report-type issues --dry-run"))
+        .expect_said(&release.would_type("status "))
+        .expect_said("test-dashboard.lock, and the plugins' files unless a release brings them.");
     assert_eq!(release.files(), ["plugins", "test-dashboard.lock", "test-dashboard.toml"]);
     let text = release.written();
     for line in [
@@ -162,14 +168,14 @@ fn every_shipped_plugin_can_be_named_and_a_server_is_the_database() {
         "--database-engine",
         "postgres",
         "--config",
-        "conf/pump.toml",
+        "my conf/pump.toml",
     ];
     release
         .run(&[&FENIX[..], &more].concat())
         .expect_code(0)
         .expect_said("CLOUD_SQL_DATABASE_NAME, CLOUD_SQL_DATABASE_PASSWORD")
-        .expect_said("test-dashboard check --config conf/pump.toml");
-    let text = std::fs::read_to_string(release.path("mine/conf/pump.toml")).unwrap();
+        .expect_said(&release.would_type("check --config 'my conf/pump.toml'"));
+    let text = std::fs::read_to_string(release.path("mine/my conf/pump.toml")).unwrap();
     for line in [
         "engine = \"${CLOUD_SQL_DATABASE_ENGINE:-postgres}\"",
         "[projects.fenix.bitrise]\napp-slugs = [\"6c06d3a40422d10f\"]\n",
@@ -177,15 +183,25 @@ fn every_shipped_plugin_can_be_named_and_a_server_is_the_database() {
     ] {
         assert!(text.contains(line), "{line:?} is not in\n{text}");
     }
-    let reports = release.run(&["reports", "--config", "conf/pump.toml", "--format", "json"]);
+    let reports = release.run(&["reports", "--config", "my conf/pump.toml", "--format", "json"]);
     assert_eq!(reports.expect_code(0).json().as_array().unwrap().len(), 4);
 }
 
+/// The end of what is typed.
+const CTRL_D: &str = "\u{4}";
+
 /// Answers on a terminal what `init` asks there, in this order; gives all that was shown.
-fn answered(release: &Release, answers: &[(&str, &str)]) -> String {
+fn answered(release: &Release, flags: &str, answers: &[(&str, &str)]) -> String {
+    let (code, shown) = ended(release, flags, answers);
+    assert_eq!(code, Some(0), "{shown}");
+    shown
+}
+
+/// The same, with the exit code.
+fn ended(release: &Release, flags: &str, answers: &[(&str, &str)]) -> (Option<i32>, String) {
     let program = release.program();
     let mut terminal = Command::new("script");
-    let line = format!("exec timeout --foreground 120 {} init", program.display());
+    let line = format!("exec timeout --foreground 120 {} init {flags}", program.display());
     terminal.args(["-qefc", &line, "/dev/null"]);
     terminal.current_dir(release.path("mine")).env("TERM", "dumb").env("SHELL", "/bin/sh");
     terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -199,11 +215,13 @@ fn answered(release: &Release, answers: &[(&str, &str)]) -> String {
             shown.push_str(&String::from_utf8_lossy(&bytes[..read]));
         }
         seen = shown.len();
-        writeln!(keyboard, "{answer}").unwrap();
+        match *answer {
+            CTRL_D => write!(keyboard, "{CTRL_D}").unwrap(),
+            answer => writeln!(keyboard, "{answer}").unwrap(),
+        }
     }
     screen.read_to_string(&mut shown).unwrap();
-    assert!(child.wait().unwrap().success(), "{shown}");
-    shown
+    (child.wait().unwrap().code(), shown)
 }
 
 #[test]
@@ -211,11 +229,20 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
     let release = Release::new();
     let shown = answered(
         &release,
+        "",
         &[
             ("The first project", ""),
-            ("a name is wanted", "fenix"),
-            ("Read bitrise", "y"),
-            ("app-slugs", "6c06d3a40422d10f, 9f87e6d5"),
+            ("lower-case letters, digits and '-' are wanted", "Fenix Android"),
+            ("lower-case letters, digits and '-' are wanted", "ALL"),
+            ("and not \"all\"", "fenix"),
+            ("Read bitrise", "maybe"),
+            ("y or n is wanted", "y"),
+            // Both, then none: the plugin refuses either.
+            ("app-slugs", "6c06d3a40422d10f"),
+            ("app-slug", "9f87e6d5"),
+            ("name all apps with app-slugs", ""),
+            ("app-slug", ""),
+            ("name its Bitrise apps with app-slugs", "6c06d3a40422d10f, 9f87e6d5"),
             ("app-slug", ""),
             ("Read github", "n"),
             ("Read taskcluster", ""),
@@ -241,6 +268,41 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
 }
 
 #[test]
+fn what_a_flag_says_is_not_asked() {
+    let release = Release::new();
+    let shown = answered(
+        &release,
+        "--database-engine postgres",
+        &[
+            ("The first project", "fenix"),
+            ("Read bitrise", ""),
+            ("Read github", "y"),
+            ("repository", "mozilla-mobile"),
+            ("expected owner/name", "mozilla-mobile/fenix"),
+            ("Read taskcluster", "no"),
+            ("Read testrail", "N"),
+        ],
+    );
+    assert!(!shown.contains("The database"), "{shown}");
+    assert!(release.written().contains("engine = \"${CLOUD_SQL_DATABASE_ENGINE:-postgres}\""));
+}
+
+#[test]
+fn who_leaves_at_a_question_has_changed_nothing() {
+    for answers in [
+        &[("The first project", CTRL_D)][..],
+        &[("The first project", "fenix"), ("Read bitrise", CTRL_D)],
+        &[("The first project", "fenix"), ("Read bitrise", "y"), ("app-slugs", CTRL_D)],
+    ] {
+        let release = Release::new();
+        let (code, shown) = ended(&release, "", answers);
+        assert_eq!(code, Some(2), "{shown}");
+        assert!(shown.contains("no answer was given, so nothing was changed"), "{shown}");
+        assert_eq!(release.files(), [""; 0]);
+    }
+}
+
+#[test]
 fn without_a_terminal_and_without_flags_nothing_is_written() {
     let release = Release::new();
     release.run(&["init"]).expect_code(2).expect_said("say --project NAME");
@@ -259,13 +321,23 @@ fn what_the_plugins_do_not_take_is_a_usage_error_and_nothing_is_written() {
         (&["--set", "github=a/b", "--set", "github.repository=a/c"], "repository is given twice"),
         (&["--set", "testrail.suite-ids=1,2"], "project-id is missing"),
         (&["--set", "github=${NOT_SET}/b"], "NOT_SET is not set"),
+        (&["--set", "github="], "--set github=: a value is wanted: Owner and name"),
+        (&["--set", "github=mozilla-mobile"], "github: project fenix: its setting repository is"),
+        (&["--set", "taskcluster.days=4"], "taskcluster: project fenix"),
+        (
+            &["--set", "bitrise.app-slug=a2b473cfa869c525", "--set", "bitrise.app-slugs=9f87e6d5"],
+            "name all apps with app-slugs",
+        ),
         (&[], "there is nothing to read"),
     ] {
         let given = [&["init", "--project", "fenix"], given].concat();
         release.run(&given).expect_code(2).expect_said(says);
     }
-    let name = ["init", "--project", "Fenix!", "--set", "github=a/b"];
-    release.run(&name).expect_code(2).expect_said("lower-case letters");
+    for name in ["Fenix!", "Fenix Android", "Fenix", "ALL", "all", ""] {
+        let said = format!("--project {name:?}: lower-case letters, digits and '-' are wanted");
+        let line = ["init", "--project", name, "--set", "github=a/b"];
+        release.run(&line).expect_code(2).expect_said(&said);
+    }
     release.run(&["init", "--set", "github=a/b"]).expect_code(2).expect_said("--project");
     assert_eq!(release.files(), [""; 0]);
 }

@@ -57,6 +57,19 @@ pub fn looks_like_a_run(arguments: &[String]) -> bool {
     Walk::over(&command, &words).path.first().is_none_or(|name| *name == RUN)
 }
 
+/// The program as it was called, for a command that is to be typed next: a name that is found in
+/// PATH, or where it is.
+pub fn as_called() -> String {
+    let called = std::env::args_os().next().map(|called| called.to_string_lossy().into_owned());
+    let called = called.filter(|called| called.contains('/'));
+    called.map_or_else(|| PROGRAM.into(), |called| quoted(&called))
+}
+
+/// A word as a shell has to be told it.
+pub fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_string(), Into::into)
+}
+
 /// The value of an option in arguments that cannot be parsed.
 pub fn value_of(arguments: &[String], option: &str) -> Option<String> {
     let at = arguments.iter().position(|argument| argument.split('=').next() == Some(option))?;

@@ -60,6 +60,11 @@ pub struct Config {
     pub folder: PathBuf,
 }
 
+/// Whether a text can name a project. `all` means every one of them.
+pub fn is_project_name(text: &str) -> bool {
+    declaration::is_kebab(text) && text != "all"
+}
+
 impl Config {
     /// Reads a file; without a name, [`DEFAULT_FILE`] in the working folder.
     ///
@@ -106,7 +111,7 @@ impl Config {
 
     fn check(&self) -> Result<(), String> {
         for (project, settings) in &self.projects {
-            if !declaration::is_kebab(project) || project.eq_ignore_ascii_case("all") {
+            if !is_project_name(project) {
                 return Err(format!(
                     ": the project {project:?} must be named with lower-case letters, digits and '-', and not \"all\""
                 ));

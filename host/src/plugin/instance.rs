@@ -184,6 +184,11 @@ impl Instance {
             .map_err(|failure| self.failed(failure.into()))
     }
 
+    /// Whether it made a request although it was set up without a gate.
+    pub fn was_refused_offline(&self) -> bool {
+        self.store.data().hooks().was_refused_offline()
+    }
+
     /// Splits a request into partitions.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ pub struct InitArgs {
     #[arg(long = "set", value_name = "PLUGIN.SETTING=VALUE", requires = "project")]
     pub settings: Vec<String>,
     /// Which database rows go to; how a server is reached say variables [default: sqlite].
-    #[arg(long, value_enum, requires = "project")]
+    #[arg(long, value_enum)]
     pub database_engine: Option<FirstEngine>,
     /// Overwrite a configuration that is there.
     #[arg(long)]

@@ -7,10 +7,11 @@ use test_dashboard_model::Setting;
 
 use super::offered::Offered;
 use super::value::value;
-use super::{Settings, Wanted};
+use super::{NAME_RULE, Settings, Wanted, checked};
 use crate::cli::args::{FirstEngine, InitArgs};
-use crate::cli::ask;
 use crate::cli::plugin::shown::sentence;
+use crate::cli::{ask, output};
+use crate::config::is_project_name;
 use crate::misuse::{Misuse, did_you_mean};
 
 /// What the flags say.
@@ -40,6 +41,9 @@ pub fn of_flags(args: &InitArgs, project: &str, offered: Vec<Offered>) -> Result
             misuse(format!("there is no plugin {plugin:?}{}", did_you_mean(plugin, known.iter())))
         })?;
         let setting = meant(offered, setting).map_err(misuse)?.clone();
+        if typed.trim().is_empty() {
+            return Err(misuse(format!("a value is wanted: {}", sentence(&setting.description))));
+        }
         if settings.iter().any(|(name, _)| *name == setting.name) {
             return Err(misuse(format!("{} is given twice", setting.name)));
         }
@@ -76,12 +80,12 @@ fn meant<'a>(offered: &'a Offered, name: Option<&str>) -> Result<&'a Setting, St
         .ok_or_else(|| format!("{plugin} takes no setting {name:?}{}", did_you_mean(name, all)))
 }
 
-/// Asks a person on the terminal.
+/// Asks a person on the terminal what no flag says.
 ///
 /// # Errors
 ///
 /// [`Misuse`] when there is nobody to be asked, and when there is nothing to read.
-pub fn of_person(offered: Vec<Offered>) -> anyhow::Result<Wanted> {
+pub async fn of_person(args: &InitArgs, offered: Vec<Offered>) -> anyhow::Result<Wanted> {
     if !ask::can_ask() {
         return Err(Misuse::new(
             "there is no terminal to ask on: say --project NAME and, for each service, --set PLUGIN.SETTING=VALUE",
@@ -89,34 +93,50 @@ pub fn of_person(offered: Vec<Offered>) -> anyhow::Result<Wanted> {
         .into());
     }
     let project = ask::for_one(
-        "The first project, as dashboards are to call it, such as fenix: ",
-        |answer| match answer.is_empty() {
-            true => Err("a name is wanted".into()),
-            false => Ok(answer.to_string()),
+        "The first project, as dashboards are to call it, in lower-case letters, digits and '-', such as fenix: ",
+        |answer| match is_project_name(answer) {
+            true => Ok(answer.to_string()),
+            false => Err(NAME_RULE.into()),
         },
     )?;
-    let mut plugins = Vec::new();
+    let engine = args.database_engine.unwrap_or_default();
+    let mut wanted = Wanted { project, engine, plugins: Vec::new() };
     for offered in offered {
         let summary = sentence(&offered.plugin().description.summary);
         let question = format!("Read {}: {}?", offered.name(), summary.trim_end_matches('.'));
         if ask::agreed(false, &question)? {
-            let settings = settings(&offered)?;
-            plugins.push((offered, settings));
+            wanted.plugins.push((offered, Settings::new()));
+            with_settings(&mut wanted).await?;
         }
     }
-    if plugins.is_empty() {
+    if wanted.plugins.is_empty() {
         return Err(Misuse::new("there is nothing to read, so nothing was written").into());
     }
-    let engine =
-        ask::for_one(
-            "The database: sqlite, postgres or mysql [sqlite]: ",
-            |answer| match answer {
-                "" => Ok(FirstEngine::default()),
-                answer => <FirstEngine as clap::ValueEnum>::from_str(answer, true)
-                    .map_err(|_| "sqlite, postgres or mysql is wanted".into()),
-            },
-        )?;
-    Ok(Wanted { project, engine, plugins })
+    if args.database_engine.is_none() {
+        wanted.engine =
+            ask::for_one("The database: sqlite, postgres or mysql [sqlite]: ", read_engine)?;
+    }
+    Ok(wanted)
+}
+
+fn read_engine(answer: &str) -> Result<FirstEngine, String> {
+    match answer {
+        "" => Ok(FirstEngine::default()),
+        answer => <FirstEngine as clap::ValueEnum>::from_str(answer, true)
+            .map_err(|_| "sqlite, postgres or mysql is wanted".into()),
+    }
+}
+
+/// Asks for the settings of the plugin that was added last, until it can use them.
+async fn with_settings(wanted: &mut Wanted) -> anyhow::Result<()> {
+    while let Some((offered, given)) = wanted.plugins.last_mut() {
+        *given = settings(offered)?;
+        match checked(wanted).await {
+            Ok(_) => break,
+            Err(problem) => output::remark(problem),
+        }
+    }
+    Ok(())
 }
 
 /// Those that a plugin needs; where it needs none by itself, all that it takes.

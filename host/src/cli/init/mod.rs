@@ -7,6 +7,7 @@
 mod answers;
 mod offered;
 mod text;
+mod trial;
 mod value;
 
 use std::collections::BTreeSet;
@@ -16,14 +17,14 @@ use anyhow::Context as _;
 
 use super::args::{FirstEngine, InitArgs};
 use super::exit::Exit;
+use super::line;
 use super::output::say;
 use super::plugin::install::{Candidate, install};
 use super::plugin::site;
-use crate::config::{Config, DEFAULT_FILE, Environment, Template};
+use crate::config::{Config, DEFAULT_FILE, Environment, Template, is_project_name};
 use crate::lock::{LOCK_FILE, Lock, Site};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::settings_of;
 use offered::Offered;
 
 /// What a person wants the configuration to say.
@@ -33,6 +34,9 @@ struct Wanted {
     /// The plugins to read from, with the project's settings for each.
     plugins: Vec<(Offered, Settings)>,
 }
+
+/// What a project's name is made of.
+const NAME_RULE: &str = "lower-case letters, digits and '-' are wanted, and not \"all\"";
 
 /// Settings of a project for a plugin, in the order in which they are to be written.
 type Settings = Vec<(String, toml_edit::Value)>;
@@ -45,6 +49,9 @@ type Settings = Vec<(String, toml_edit::Value)>;
 /// [`Misuse`] for a configuration that is there already, for what the plugins do not take, and
 /// when nobody can be asked; what cannot be written. Nothing is changed then.
 pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
+    if let Some(project) = args.project.as_deref().filter(|name| !is_project_name(name)) {
+        return Err(Misuse::new(format!("--project {project:?}: {NAME_RULE}")).into());
+    }
     let configuration = Site::of(args.config.file()).configuration;
     refuse_to_overwrite(&configuration, args.force)?;
     let folder = Site::of(args.config.file()).folder;
@@ -58,10 +65,10 @@ pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
     let offered = offered::all(&empty, &runtime).await?;
     let wanted = match &args.project {
         Some(project) => answers::of_flags(args, project, offered)?,
-        None => answers::of_person(offered)?,
+        None => answers::of_person(args, offered).await?,
     };
-    let text = text::configuration(&wanted);
-    let config = checked(&text, &wanted, &site)?;
+    let (text, mut config) = checked(&wanted).await?;
+    config.folder.clone_from(&site.folder);
     let candidates: Vec<&Candidate> =
         wanted.plugins.iter().filter_map(|(offered, _)| offered.candidate()).collect();
     // Another process may have written one while this one asked.
@@ -81,18 +88,16 @@ fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), Misuse> 
     )))
 }
 
-/// Reads the text as every command does, and tries the settings against their plugins.
-fn checked(text: &str, wanted: &Wanted, site: &Site) -> Result<Config, Misuse> {
-    let mut config = Config::parse(text).map_err(|problem| {
+/// The text, read as every command reads it, and the settings tried against their plugins.
+async fn checked(wanted: &Wanted) -> Result<(String, Config), Misuse> {
+    let text = text::configuration(wanted);
+    let config = Config::parse(&text).map_err(|problem| {
         Misuse::new(format!("what would be written could not be read again{problem}"))
     })?;
-    config.folder.clone_from(&site.folder);
-    let environment = Environment::of_process();
     for (offered, _) in &wanted.plugins {
-        let plugin = offered.plugin();
-        settings_of(&config, &environment, &plugin.description.name, plugin, &wanted.project)?;
+        trial::settings(&config, offered.plugin(), &wanted.project).await?;
     }
-    Ok(config)
+    Ok((text, config))
 }
 
 fn tell(
@@ -124,19 +129,21 @@ fn tell(
     }
     let common = match site.configuration == Path::new(DEFAULT_FILE) {
         true => String::new(),
-        false => format!(" --config {configuration}"),
+        false => format!(" --config {}", line::quoted(&site.configuration.to_string_lossy())),
     };
+    let program = line::as_called();
     let report =
         wanted.plugins.iter().flat_map(|(offered, _)| &offered.plugin().description.reports);
     let report = report.map(|report| report.name.as_str()).next().unwrap_or("REPORT");
-    let run =
-        format!("test-dashboard run{common} --project {} --report-type {report}", wanted.project);
+    let run = format!("{program} run{common} --project {} --report-type {report}", wanted.project);
     say!("\nNext:")?;
-    say!("  test-dashboard check{common}    # tries credentials and database")?;
+    say!("  {program} check{common}    # tries credentials and database")?;
     say!("  {run} --dry-run    # shows rows, writes nothing")?;
     say!("  {run}")?;
-    say!("  test-dashboard status{common}    # how fresh each report is")?;
-    say!("Commit {configuration}, {LOCK_FILE} and the plugins' files.")?;
+    say!("  {program} status{common}    # how fresh each report is")?;
+    say!(
+        "Commit {configuration} and {LOCK_FILE}, and the plugins' files unless a release brings them."
+    )?;
     Ok(())
 }
 
