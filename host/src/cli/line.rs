@@ -15,6 +15,7 @@
 use std::ffi::OsString;
 use std::ops::Range;
 
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args as _, Command, FromArgMatches as _};
 
@@ -44,8 +45,9 @@ pub fn parse<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Cl
 
 fn read(mut command: Command, words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let words = arranged(&command, words).map_err(|error| error.format(&mut command))?;
-    let matches =
-        command.try_get_matches_from_mut(words).map_err(|error| with_advice(error, &command))?;
+    let matches = command
+        .try_get_matches_from_mut(&words)
+        .map_err(|error| with_advice(error, &command, &words))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
@@ -186,10 +188,10 @@ impl<'a> Walk<'a> {
         let name = format!("--{}", option.get_long().unwrap_or_default());
         match takes(self.command, option) {
             true => format!(
-                "'{name}' stands before the command, and belongs behind it: test-dashboard {path} {name} …\n"
+                "'{name}' stands before the command, and belongs behind it: test-dashboard {path} {name} …"
             ),
             false => format!(
-                "'{name}' is an option of `run`, and `{path}` does not take it: test-dashboard run {name} …\n"
+                "'{name}' is an option of `run`, and `{path}` does not take it: test-dashboard run {name} …"
             ),
         }
     }
@@ -216,11 +218,15 @@ fn takes(command: &Command, option: &Arg) -> bool {
 }
 
 /// A usage error that, for an option of other commands, says of which.
-fn with_advice(mut error: clap::Error, root: &Command) -> clap::Error {
+fn with_advice(mut error: clap::Error, root: &Command, words: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return error;
     };
-    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some()
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    if let Some(ContextValue::String(similar)) = error.get(ContextKind::SuggestedArg)
+        && is_one_option(root, option, similar)
     {
         return error;
     }
@@ -230,9 +236,29 @@ fn with_advice(mut error: clap::Error, root: &Command) -> clap::Error {
         1..=FEW => format!("'{option}' is an option of `{}`", owners.join("`, `")),
         _ => format!("'{option}' is an option of other commands; `--help` shows those of this one"),
     };
+    // What clap finds similar by its letters is another option, which may do what nobody asked for;
+    // its usage names it, too.
+    if error.remove(ContextKind::SuggestedArg).is_some() {
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage(root, words)));
+    }
     let advice = ContextValue::StyledStrs(vec![advice.into()]);
     error.insert(ContextKind::Suggested, advice);
     error
+}
+
+/// How the command of this line is used.
+fn usage(root: &Command, words: &[OsString]) -> StyledStr {
+    let mut root = root.clone();
+    root.build();
+    Walk::over(&root, words.get(1..).unwrap_or_default()).command.clone().render_usage()
+}
+
+/// Whether a command takes both names for one option.
+fn is_one_option(root: &Command, name: &str, other: &str) -> bool {
+    commands(root).into_iter().any(|(_, command)| {
+        let option = find(command, name);
+        option.is_some() && option.map(Arg::get_id) == find(command, other).map(Arg::get_id)
+    })
 }
 
 /// The commands that take an option.
@@ -427,10 +453,16 @@ mod tests {
             ("runs --yes", "is an option of `rejects discard`, `plugin add`, `plugin remove`"),
             ("--database x plugin new x", "'--database' is an option of other commands"),
             ("run --report-typ x", "'--report-type'"),
+            ("run --report x", "a similar argument exists: '--report-type'"),
+            ("init --format json", "'--format' is an option of other commands"),
+            ("run --sha256 x", "'--sha256' is an option of `plugin add`"),
         ] {
             let error = line(text).unwrap_err();
             assert_eq!((error.kind(), error.exit_code()), (ErrorKind::UnknownArgument, 2));
-            assert!(error.to_string().contains(says), "{text}: {error}");
+            let told = error.to_string();
+            assert!(told.contains(says), "{text}: {told}");
+            assert!(!told.contains("--force") && !told.contains("--shard"), "{text}: {told}");
+            assert!(!told.contains("\n\n\n"), "{text}: {told}");
         }
     }
 
