@@ -45,9 +45,9 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     let mut findings = vec![Finding {
         what: "configuration".into(),
         outcome: Ok(format!(
-            "{} datasources, {} projects",
-            config.datasources.len(),
-            config.projects.len()
+            "{}, {}",
+            output::counted(config.datasources.len() as u64, "datasource"),
+            output::counted(config.projects.len() as u64, "project")
         )),
     }];
     for (name, plugin) in installed.all() {
@@ -56,9 +56,9 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             outcome: plugin
                 .map(|plugin| {
                     format!(
-                        "version {}, {} reports",
+                        "version {}, {}",
                         plugin.description.version,
-                        plugin.description.reports.len()
+                        output::counted(plugin.description.reports.len() as u64, "report")
                     )
                 })
                 .map_err(ToString::to_string),

@@ -217,10 +217,16 @@ pub fn failures(run: &RunReport) -> std::io::Result<()> {
 fn verdict(run: &RunReport) -> String {
     let failed = run.failures().count();
     let read = run.total().rows_read;
+    let is_dry = run.run.is_none();
+    let has_others = failed < run.partitions.len() || !run.done_before.is_empty();
     if failed == 0 {
         format!("succeeded, {read} rows read")
-    } else {
+    } else if is_dry {
+        format!("{failed} failed")
+    } else if has_others {
         format!("{failed} failed; what the others wrote is complete, and running it again is safe")
+    } else {
+        format!("{failed} failed, and nothing else was read; running it again is safe")
     }
 }
 
