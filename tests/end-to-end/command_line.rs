@@ -64,11 +64,13 @@ fn what_a_command_has_no_use_for_is_not_offered_and_not_taken() {
 fn completed(place: &Workplace, words: &[&str]) -> Vec<String> {
     let script = r#"
         source <("$0" completions bash) || exit 1
+        # Bash takes compopt only while it completes by itself.
+        compopt() { if [ "$2" = plusdirs ]; then folders=$(compgen -d -- "${COMP_WORDS[COMP_CWORD]}"); fi; }
         function=$(complete -p test-dashboard | sed 's/.*-F \([^ ]*\) .*/\1/')
         COMP_WORDS=(test-dashboard "$@")
         COMP_CWORD=$#
         "$function" test-dashboard "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
-        printf '%s\n' "${COMPREPLY[@]}"
+        printf '%s\n' "${COMPREPLY[@]}" $folders
     "#;
     let program = place.command(&[]);
     let mut bash = Command::new("bash");
@@ -84,11 +86,17 @@ fn completed(place: &Workplace, words: &[&str]) -> Vec<String> {
 fn bash_completes_commands_options_and_values_where_they_belong() {
     let place = Workplace::new("");
     std::fs::create_dir(place.path("recordings")).unwrap();
+    std::fs::write(place.path("file.toml"), "").unwrap();
     for (words, expected) in [
         (&["st"][..], &["status"][..]),
         (&["plugin", "re"], &["record", "remove"]),
         (&["run", "--re"], &["--record", "--replay", "--report-type"]),
-        (&["run", "--replay", "rec"], &["recordings"]),
+        (&["run", "--replay", ""], &["recordings"]),
+        (&["run", "--config", "fi"], &["file.toml"]),
+        (&["run", "--project", ""], &[]),
+        (&["run", "--since", ""], &[]),
+        (&["init", "--set", ""], &[]),
+        (&["plugin", "add", "--sha256", ""], &[]),
         (&["status", "--format", "j"], &["json"]),
         (&["plugin", "new", "--database"], &[]),
         (&["--dat"], &["--database"]),
@@ -184,7 +192,17 @@ fn the_manual_has_a_page_for_every_command_with_every_option_of_its_help() {
         }
     }
     let run = rendered(&folder.join("test-dashboard-run.1"));
-    assert!(run.contains("test-dashboard run --project ALL --report-type issues\n"), "{run}");
+    let add = rendered(&folder.join("test-dashboard-plugin-add.1"));
+    for (page, says) in [
+        (&run, "test-dashboard run --project ALL --report-type issues\n"),
+        (&run, "EXAMPLES"),
+        (&run, "EXIT STATUS"),
+        (&run, "TEST_DASHBOARD_CONFIG"),
+        (&add, "test-dashboard plugin add [OPTIONS] <FILE|URL>"),
+    ] {
+        assert!(page.contains(says), "{says:?} is not in\n{page}");
+    }
+    assert!(!run.contains("EXTRA"), "{run}");
 }
 
 /// The page as a person reads it, or, without man-db, its source without the mark-up.

@@ -17,6 +17,7 @@ mod help;
 mod init;
 mod line;
 mod log;
+mod manual;
 mod output;
 mod plugin;
 mod progress;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use crate::cli::log::LogFormat;
 
@@ -45,7 +45,12 @@ pub struct Configured {
 #[command(next_help_heading = HEADING)]
 pub struct ConfigOption {
     /// The configuration file [default: test-dashboard.toml].
-    #[arg(long, value_name = "FILE", env = "TEST_DASHBOARD_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TEST_DASHBOARD_CONFIG",
+        value_hint = ValueHint::FilePath
+    )]
     config: Option<PathBuf>,
 }
 

@@ -28,8 +28,10 @@ Examples:
   test-dashboard status
 
 `test-dashboard COMMAND --help` says what a command takes, with examples. Where it takes --config,
---database or --format, these may stand before it, too. Exit codes: 0 done, 1 failed, 2 usage error
-(command line or configuration), 3 some partitions failed, 4 not due (--every), 130 interrupted.";
+--database or --format, these may stand before it, too.
+
+Exit codes: 0 done, 1 failed, 2 usage error (command line or configuration), 3 some partitions
+failed, 4 not due (--every), 130 interrupted.";
 
 /// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
 #[derive(Debug, Parser)]
@@ -56,7 +58,7 @@ pub enum Command {
     Reports(Configured),
     /// Try the configuration, the credentials and the database, one after the other.
     Check(CheckArgs),
-    /// Show how fresh each report is; exit code 1 when one is late or failed.
+    /// Show how fresh each report is; exit code 0 only when all of them are.
     Status(StatusArgs),
     /// Show the history of runs, or one of them.
     Runs(RunsArgs),
@@ -72,7 +74,7 @@ pub enum Command {
         #[command(subcommand)]
         command: DbCommand,
     },
-    /// Make other databases read this one.
+    /// Print SQL by which another database reads this one.
     Views {
         /// Which.
         #[command(subcommand)]
@@ -92,6 +94,12 @@ pub enum Command {
 
 /// What to check.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Before the first run:
+    test-dashboard check
+  One project, in another file:
+    test-dashboard check --project fenix --config deploy/test-dashboard.toml")]
 pub struct CheckArgs {
     /// Only this project.
     #[arg(long, value_name = "NAME")]
@@ -103,6 +111,15 @@ pub struct CheckArgs {
 
 /// Which reports to look at.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  All reports of all projects:
+    test-dashboard status
+  For a monitor, one report:
+    test-dashboard status --report issues --format json
+
+Exit codes: 0 all reports are fresh, 1 one of them is not, 2 usage error (command line or
+configuration).")]
 pub struct StatusArgs {
     /// Only this project.
     #[arg(long, value_name = "NAME")]
@@ -117,6 +134,12 @@ pub struct StatusArgs {
 
 /// Which runs to show.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The newest five:
+    test-dashboard runs --limit 5
+  What became of each partition of one:
+    test-dashboard runs 17")]
 pub struct RunsArgs {
     /// Show this run with its partitions.
     pub id: Option<i64>,
@@ -146,6 +169,11 @@ pub enum ViewsCommand {
 
 /// Where BigQuery reads from, and where its views go.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Make the views in a dataset:
+    test-dashboard views bigquery --connection my-project.europe-west1.pump \\
+        --dataset dashboards | bq query --use_legacy_sql=false")]
 pub struct BigqueryArgs {
     /// BigQuery's connection to the Cloud SQL instance.
     #[arg(long, value_name = "PROJECT.REGION.CONNECTION")]
@@ -156,7 +184,7 @@ pub struct BigqueryArgs {
     pub dataset: Option<String>,
     /// What the instance is; by default what the configured database is. With it, no setting
     /// of the database is needed.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "ENGINE")]
     pub database_engine: Option<CloudSqlEngine>,
     /// What it shares with other commands.
     #[command(flatten)]

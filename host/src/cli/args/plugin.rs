@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 
 use super::{ConfigOption, Configured, Days};
 use crate::project::Language;
@@ -47,19 +47,25 @@ pub struct NewArgs {
 
 /// What to build.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The plugin in this folder:
+    test-dashboard plugin build
+  Another one, into a file:
+    test-dashboard plugin build plugins/github --output github.wasm")]
 pub struct BuildArgs {
     /// The plugin's folder.
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
     /// Where the component goes; by default NAME.wasm in the plugin's folder, as the datasource
     /// calls itself.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Build the examples of the package instead, each as a component, into this folder.
-    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(long, value_name = "DIR", conflicts_with = "output", value_hint = ValueHint::DirPath)]
     pub examples: Option<PathBuf>,
     /// The target folder of the build.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub target_dir: Option<PathBuf>,
 }
 
@@ -67,6 +73,7 @@ pub struct BuildArgs {
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// The plugin's file.
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// What it shares with other commands.
     #[command(flatten)]
@@ -75,12 +82,19 @@ pub struct InspectArgs {
 
 /// Which file to try, and with what.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  With the recordings beside the configuration:
+    test-dashboard plugin check acme.wasm
+  One report, as far as it is recorded:
+    test-dashboard plugin check acme.wasm --report builds --partial")]
 pub struct PluginCheckArgs {
     /// The plugin's file.
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// The folder with the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
     /// configuration, which names the projects' settings.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub fixtures: Option<PathBuf>,
     /// Only this project's fixtures.
     #[arg(long, value_name = "NAME")]
@@ -98,8 +112,16 @@ pub struct PluginCheckArgs {
 
 /// What to record.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A week, with addresses masked:
+    test-dashboard plugin record acme.wasm --project fenix --report builds --num-days 7 \\
+        --mask '$..email'
+  What `plugin check` needs:
+    test-dashboard plugin record acme.wasm --project fenix --report builds --for-check")]
 pub struct RecordArgs {
     /// The plugin's file.
+    #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// A configured project.
     #[arg(long, value_name = "NAME")]
@@ -109,7 +131,7 @@ pub struct RecordArgs {
     pub report: String,
     /// The folder for the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
     /// configuration.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub fixtures: Option<PathBuf>,
     /// Replace what this JSON path (RFC 9535) finds in answers, such as '$..email'; may be
     /// given several times.
@@ -131,7 +153,7 @@ pub struct RecordArgs {
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// The plugin's folder, with its configuration and its fixtures.
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
     /// Write the golden files instead of comparing with them.
     #[arg(long)]
@@ -143,9 +165,15 @@ pub struct TestArgs {
 
 /// What to install.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A file, after a look at what it asks for:
+    test-dashboard plugin add acme.wasm
+  In CI, where nobody is asked:
+    test-dashboard plugin add acme.wasm --yes")]
 pub struct AddArgs {
     /// The plugin's file, or the https:// address of one.
-    #[arg(value_name = "FILE|URL")]
+    #[arg(value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     pub source: String,
     /// The SHA-256 that the file has to have, in hexadecimal.
     #[arg(long, value_name = "HEX")]
@@ -169,7 +197,7 @@ pub struct ListArgs {
 /// What may be there besides.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Take no offence at plugins that are built from source: files outside of the plugin
+    /// Accept plugins that are built from source: files outside of the plugin
     /// folder, which run without having been added.
     #[arg(long)]
     pub allow_built: bool,

@@ -10,13 +10,13 @@ use super::Common;
 /// What to do with rejected rows.
 #[derive(Debug, Subcommand)]
 pub enum RejectsCommand {
-    /// Show those that wait, the newest first.
+    /// Show the rejected rows that wait, the newest first.
     List(RejectsListArgs),
-    /// Show one: what is wrong with it, where it came from, and the row itself.
+    /// Show a rejected row: what is wrong with it, where it came from, and the row itself.
     Show(RejectsShowArgs),
     /// Read the partitions that they came from again, in full, and no others.
     Retry(RejectsRetryArgs),
-    /// Forget them without reading anything again.
+    /// Forget rejected rows without reading anything again.
     Discard(RejectsDiscardArgs),
 }
 
@@ -39,6 +39,10 @@ pub struct RejectsOf {
 
 /// Which rejected rows to show.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The newest ten of a project:
+    test-dashboard rejects list --project fenix --limit 10")]
 pub struct RejectsListArgs {
     /// Which.
     #[command(flatten)]
@@ -83,6 +87,12 @@ pub struct RejectsChoice {
 
 /// Which rejected rows to try again.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  One row, by the beginning of its id:
+    test-dashboard rejects retry 1f3a
+  All of a report, once its plugin is mended:
+    test-dashboard rejects retry --report issues")]
 pub struct RejectsRetryArgs {
     /// Which.
     #[command(flatten)]

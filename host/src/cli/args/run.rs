@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use jiff::civil::Date;
 use test_dashboard_store::Shard;
 
@@ -84,13 +84,19 @@ pub struct RunArgs {
     )]
     pub run_key: Option<String>,
     /// Record answers to DIR/PROJECT/REPORT.har. Credentials are not in them.
-    #[arg(long, value_name = "DIR", help_heading = "Recordings")]
+    #[arg(long, value_name = "DIR", help_heading = "Recordings", value_hint = ValueHint::DirPath)]
     pub record: Option<PathBuf>,
     /// Take answers from recordings, DIR/PROJECT/REPORT.har, instead of the network.
-    #[arg(long, value_name = "DIR", conflicts_with = "record", help_heading = "Recordings")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "record",
+        help_heading = "Recordings",
+        value_hint = ValueHint::DirPath
+    )]
     pub replay: Option<PathBuf>,
     /// Write what became of the run to a file, as JSON for a notifier; also when it fails.
-    #[arg(long, value_name = "FILE", help_heading = "What is told")]
+    #[arg(long, value_name = "FILE", help_heading = "What is told", value_hint = ValueHint::FilePath)]
     pub summary: Option<PathBuf>,
     /// What it shares with other commands.
     #[command(flatten)]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::ConfigOption;
 
@@ -26,7 +26,7 @@ Examples:
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// The first project, as dashboards are to call it: lower-case letters, digits and '-'.
-    /// Without it questions are asked, on the terminal.
+    /// Without it, init asks on the terminal.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
     /// What the project is called in a service, such as github.repository=mozilla-mobile/fenix;
@@ -34,8 +34,9 @@ pub struct InitArgs {
     /// out: github=mozilla-mobile/fenix. A VALUE is text, or as TOML has it: 59, ["a", "b"].
     #[arg(long = "set", value_name = "PLUGIN.SETTING=VALUE", requires = "project")]
     pub settings: Vec<String>,
-    /// Which database rows go to; how a server is reached say variables [default: sqlite].
-    #[arg(long, value_enum)]
+    /// Which database rows go to; a server's address and login come from CLOUD_SQL_DATABASE_…
+    /// variables [default: sqlite].
+    #[arg(long, value_enum, value_name = "ENGINE")]
     pub database_engine: Option<FirstEngine>,
     /// Overwrite a configuration that is there.
     #[arg(long)]
@@ -75,9 +76,16 @@ Examples:
   For this shell only:
     source <(test-dashboard completions bash)
   For all to come, of this user:
+    mkdir -p ~/.local/share/bash-completion/completions
     test-dashboard completions bash > ~/.local/share/bash-completion/completions/test-dashboard
+
+    mkdir -p ~/.zfunc
     test-dashboard completions zsh > ~/.zfunc/_test-dashboard
-    test-dashboard completions fish > ~/.config/fish/completions/test-dashboard.fish")]
+
+    mkdir -p ~/.config/fish/completions
+    test-dashboard completions fish > ~/.config/fish/completions/test-dashboard.fish
+
+Zsh finds it when ~/.zshrc has `fpath=(~/.zfunc $fpath)` before `compinit`.")]
 pub struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
@@ -97,7 +105,12 @@ pub enum Shell {
 
 /// Where the manual goes.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  For this user:
+    test-dashboard man ~/.local/share/man/man1")]
 pub struct ManArgs {
     /// The folder, such as ~/.local/share/man/man1; it is made where it is missing.
+    #[arg(value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
 }
