@@ -52,11 +52,15 @@ fn read(mut command: Command, words: Vec<OsString>) -> Result<Cli, clap::Error> 
 }
 
 /// Whether these arguments, which cannot be parsed, look like a run's: they name no other
-/// command.
+/// command, also not by a word that may be one misspelt.
 pub fn looks_like_a_run(arguments: &[String]) -> bool {
     let command = declared();
     let words: Vec<OsString> = arguments.iter().map(Into::into).collect();
-    Walk::over(&command, &words).path.first().is_none_or(|name| *name == RUN)
+    let walk = Walk::over(&command, &words);
+    match walk.path.first() {
+        Some(name) => *name == RUN,
+        None => !walk.ends_at_a_word || walk.early.iter().any(|early| early.of_run().is_some()),
+    }
 }
 
 /// The program as it was called, for a command that is to be typed next: a name that is found in
@@ -122,6 +126,8 @@ struct Walk<'a> {
     early: Vec<Early<'a>>,
     /// How many words that is.
     read: usize,
+    /// Whether the next word is neither an option nor a command.
+    ends_at_a_word: bool,
 }
 
 /// An option before the command.
@@ -152,12 +158,23 @@ impl Early<'_> {
 impl<'a> Walk<'a> {
     fn over(root: &'a Command, words: &[OsString]) -> Self {
         let run = root.find_subcommand(RUN);
-        let mut walk = Walk { path: Vec::new(), command: root, early: Vec::new(), read: 0 };
+        let mut walk = Walk {
+            path: Vec::new(),
+            command: root,
+            early: Vec::new(),
+            read: 0,
+            ends_at_a_word: false,
+        };
         while walk.command.has_subcommands()
-            && let Some(word) = words.get(walk.read).and_then(|word| word.to_str())
+            && let Some(word) = words.get(walk.read)
         {
+            // What is not UTF-8 is no option and no command; it may be the value of one.
+            let word = &*word.to_string_lossy();
             if !word.starts_with('-') {
-                let Some(command) = walk.command.find_subcommand(word) else { break };
+                let Some(command) = walk.command.find_subcommand(word) else {
+                    walk.ends_at_a_word = true;
+                    break;
+                };
                 walk.path.push(command.get_name());
                 walk.command = command;
                 walk.read += 1;
@@ -171,10 +188,10 @@ impl<'a> Walk<'a> {
                 (None, None) => Of::Nobody,
             };
             // As clap has it: what begins with a dash is no value.
-            let value = words.get(walk.read + 1).and_then(|value| value.to_str());
+            let value = words.get(walk.read + 1).map(|value| value.as_encoded_bytes());
             let has_value = option.is_some_and(|option| option.get_action().takes_values())
                 && !word.contains('=')
-                && value.is_some_and(|value| !value.starts_with('-'));
+                && value.is_some_and(|value| !value.starts_with(b"-"));
             let end = walk.read + 1 + usize::from(has_value);
             walk.early.push(Early { words: walk.read..end, of });
             walk.read = end;
@@ -474,6 +491,27 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn a_value_that_is_not_utf_8_gets_to_the_command() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let name = OsString::from_vec(b"bad\xff.toml".to_vec());
+        let joined = OsString::from_vec([b"--config=", name.as_encoded_bytes()].concat());
+        for words in [
+            vec!["x".into(), "--config".into(), name.clone(), "db".into(), "status".into()],
+            vec!["x".into(), joined, "db".into(), "status".into()],
+        ] {
+            use crate::cli::args::{Command, DbCommand};
+            let Some(Command::Db { command: DbCommand::Status(args) }) =
+                parse(words).unwrap().command
+            else {
+                panic!("it is another command")
+            };
+            let named = args.config.file().unwrap();
+            assert_eq!(named.as_os_str(), name);
+        }
+    }
+
+    #[test]
     fn a_line_that_is_a_usage_error_is_understood_in_part() {
         let arguments =
             words("run --project fenix --summary=out.json --num-days soon --every --jobs");
@@ -490,6 +528,9 @@ mod tests {
             ("--project status --summary x --oops", true),
             ("--summary x --num-days soon", true),
             ("--oops", true),
+            ("statsu --summary README.md", false),
+            ("--oops value status --summary README.md", false),
+            ("--full statsu --summary x", true),
             ("--config x run --oops", true),
         ] {
             assert_eq!(looks_like_a_run(&words(text)), is_a_run, "{text}");

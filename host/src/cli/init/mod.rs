@@ -79,7 +79,8 @@ pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
 }
 
 fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), Misuse> {
-    if force || !configuration.exists() {
+    // A link that leads nowhere is there, too.
+    if force || configuration.symlink_metadata().is_err() {
         return Ok(());
     }
     Err(Misuse::new(format!(
