@@ -35,12 +35,12 @@ fn the_caches_key_knows_every_folder_that_is_built_in() {
     let named = steps.iter().find(|step| step["id"] == "key").unwrap();
     let sources = named["env"]["SOURCES"].as_str().unwrap();
     let is_known = |path: &str| {
-        sources.split('\'').any(|pattern| {
-            pattern.strip_suffix("**").is_some_and(|folder| path.starts_with(folder))
-                || pattern == path
-                || pattern
-                    .strip_prefix('*')
-                    .is_some_and(|end| !path.contains('/') && path.ends_with(end))
+        sources.split('\'').any(|pattern| match pattern.split_once('*') {
+            None => pattern == path,
+            Some((start, "*")) => path.starts_with(start),
+            Some((start, end)) => path
+                .strip_prefix(start)
+                .is_some_and(|rest| rest.ends_with(end) && !rest.contains('/')),
         })
     };
     // What the build script embeds, what the archive is made of, and how.
