@@ -51,19 +51,19 @@ impl Site {
         self.folder.to_str().unwrap()
     }
 
-    /// `plugin build`, without a network.
+    /// `plugin build`.
     fn build(&self, place: &Workplace) -> Ended {
         let target = target();
         let options = ["--target-dir", target.to_str().unwrap()];
         let arguments = [&["plugin", "build", self.path()][..], &options[..]].concat();
-        place.run_with(&arguments, &[("CARGO_NET_OFFLINE", "true")])
+        place.run(&arguments)
     }
 
-    /// Runs cargo here, without a network.
+    /// Runs cargo here.
     fn cargo(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::new("cargo");
         command.args(arguments).current_dir(&self.folder);
-        command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target());
+        command.env("CARGO_TARGET_DIR", target());
         Ended::new(command.output().unwrap())
     }
 
