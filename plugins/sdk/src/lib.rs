@@ -107,6 +107,7 @@ mod failure;
 pub mod guest;
 pub mod http;
 pub mod log;
+mod missing;
 mod table;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -119,6 +120,7 @@ pub use datasource::{
 };
 pub use description::{CredentialKind, Description, Report, Setting};
 pub use failure::{Failure, FailureKind};
+pub use missing::Missing;
 pub use table::{Column, ColumnType, Row, Table, TableMode};
 pub use test_dashboard_sdk_derive::Row;
 pub use value::{ColumnValue, Decimal, Json, Scalar, Value};
