@@ -101,7 +101,7 @@ impl Context {
     /// A `config` failure that names the project and the setting which is missing or wrong.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(&self.settings_json).map_err(|error| {
-            let path = http::json_path(self.settings_json.as_bytes(), &error);
+            let path = http::place::<T>(&self.settings_json).unwrap_or_default();
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default();
             let project = &self.project;

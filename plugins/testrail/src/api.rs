@@ -13,7 +13,7 @@ use test_dashboard_sdk::{Context, Failure, FailureKind};
 use crate::pages::{Listed, Pages};
 
 /// What some old servers print before the JSON.
-const BANNER: &[u8] = b"USER AUTHENTICATION SUCCESSFUL!";
+const BANNER: &str = "USER AUTHENTICATION SUCCESSFUL!";
 
 /// The methods of one TestRail instance.
 #[derive(Debug, Clone)]
@@ -117,16 +117,7 @@ pub fn is_gone(failure: &Failure) -> bool {
 ///
 /// An `unexpected-response` failure that says what came instead.
 pub fn decode<T: DeserializeOwned>(answer: &Response) -> Result<T, Failure> {
-    let Some(rest) = answer.body().trim_ascii_start().strip_prefix(BANNER) else {
-        return answer.json();
-    };
-    serde_json::from_slice(rest).map_err(|error| {
-        Failure::unexpected_response(format!(
-            "GET {}: not the expected JSON after {:?}: {error}",
-            answer.shown_url(),
-            String::from_utf8_lossy(BANNER)
-        ))
-    })
+    answer.json_after(BANNER)
 }
 
 /// TestRail's error message, if the body is one.

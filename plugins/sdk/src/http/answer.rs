@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 
 use super::{RawResponse, json, reference, status};
-use crate::Failure;
+use crate::{Failure, log};
 
 /// An answer: its status, headers and whole body.
 #[derive(Debug, Clone)]
@@ -38,14 +38,36 @@ impl Response {
     }
 
     /// The body as JSON. An array of rows is best read into a `Vec` of structs that name only
-    /// what is wanted.
+    /// what is wanted, each as [`Lenient`](crate::Lenient).
+    ///
+    /// A byte order mark is skipped; half of a surrogate pair and bytes that are not UTF-8
+    /// become U+FFFD, and the log says how many.
     ///
     /// # Errors
     ///
     /// An `unexpected-response` failure that says where the body stops making sense, and how
     /// it begins when it is no JSON at all. Never take it for an empty list.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(self.body()).map_err(|error| json::failure(self, &error))
+        self.json_after("")
+    }
+
+    /// The same for a service that may print something before the JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`json`](Self::json).
+    pub fn json_after<T: DeserializeOwned>(&self, banner: &str) -> Result<T, Failure> {
+        let (text, replaced) = json::text_of(self.body());
+        let text = text.trim_start().strip_prefix(banner).unwrap_or(&text);
+        let read =
+            serde_json::from_str(text).map_err(|error| json::failure::<T>(self, text, &error));
+        if replaced > 0 && read.is_ok() {
+            log::warn(format!(
+                "GET {}: {replaced} characters that no text can hold were replaced by U+FFFD",
+                self.shown_url()
+            ));
+        }
+        read
     }
 
     /// This answer, if its status is of the 200s.

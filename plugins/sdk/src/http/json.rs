@@ -3,26 +3,85 @@
 
 //! JSON that does not parse: saying where, and what came instead.
 
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+
 use super::Response;
 use crate::Failure;
 
 /// How much of a body is shown.
 const SHOWN: usize = 80;
 
-pub(super) fn failure(answer: &Response, error: &serde_json::Error) -> Failure {
-    let body = answer.body();
+/// The JSON of a body, and how many characters of it were put right.
+///
+/// A byte order mark is no part of it. What no text can hold, a byte that is not UTF-8 or half
+/// of a surrogate pair, becomes U+FFFD instead of costing the whole answer.
+pub(super) fn text_of(body: &[u8]) -> (Cow<'_, str>, usize) {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    let text = String::from_utf8_lossy(body);
+    let not_utf8 = match &text {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(_) => body.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count(),
+    };
+    let halves = halves_of_pairs(&text);
+    if halves.is_empty() {
+        return (text, not_utf8);
+    }
+    let mut text = text.into_owned();
+    for &at in &halves {
+        text.replace_range(at..at + ESCAPE, "\\ufffd");
+    }
+    (Cow::Owned(text), not_utf8 + halves.len())
+}
+
+/// The length of an escape such as `\ud83d`.
+const ESCAPE: usize = 6;
+
+/// Where the escapes are that are half of a surrogate pair without the other half.
+fn halves_of_pairs(text: &str) -> Vec<usize> {
+    let surrogate = |at: usize, leads: &[u8]| {
+        text.as_bytes().get(at..at + ESCAPE).is_some_and(|escape| {
+            escape.starts_with(b"\\u")
+                && matches!(escape[2], b'd' | b'D')
+                && leads.contains(&escape[3].to_ascii_lowercase())
+                && escape[4..].iter().all(u8::is_ascii_hexdigit)
+        })
+    };
+    let mut halves = Vec::new();
+    let mut at = 0;
+    while let Some(next) = text[at..].find('\\') {
+        at += next;
+        let is_first = surrogate(at, b"89ab");
+        let is_second = surrogate(at, b"cdef");
+        at += match (is_first, is_second) {
+            (true, _) if surrogate(at + ESCAPE, b"cdef") => 2 * ESCAPE,
+            (false, false) => 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+            _ => {
+                halves.push(at);
+                ESCAPE
+            }
+        };
+    }
+    halves
+}
+
+/// Why an answer's text is not the JSON that was expected.
+pub(super) fn failure<T: DeserializeOwned>(
+    answer: &Response,
+    text: &str,
+    error: &serde_json::Error,
+) -> Failure {
     let url = answer.shown_url();
-    let begin = excerpt(body, SHOWN);
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let message = match first {
+    let begin = excerpt(text.as_bytes(), SHOWN);
+    let message = match text.trim_start().bytes().next() {
         None => format!("GET {url}: an empty body where JSON was expected"),
         Some(b'{' | b'[') if error.is_eof() => format!(
             "GET {url}: the JSON breaks off after {} bytes; it begins with {begin}",
-            body.len()
+            text.len()
         ),
         Some(b'{' | b'[') => {
-            let path = json_path(body, error);
-            let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
+            let place = place::<T>(text).map(|place| format!(" at {place}")).unwrap_or_default();
             format!("GET {url}: not the expected JSON{place}: {error}; it begins with {begin}")
         }
         Some(b'<') => format!("GET {url}: a page of HTML where JSON was expected: {begin}"),
@@ -33,79 +92,32 @@ pub(super) fn failure(answer: &Response, error: &serde_json::Error) -> Failure {
     failure
 }
 
-/// The first `longest` characters of a text, on one line.
+/// Where a document stops making sense, as `[3].user.login`; none for all of it. Found by
+/// reading it once more, so that reading what does make sense pays nothing for it.
+pub(crate) fn place<T: DeserializeOwned>(document: &str) -> Option<String> {
+    let read = &mut serde_json::Deserializer::from_str(document);
+    let error = serde_path_to_error::deserialize::<_, T>(read).err()?;
+    Some(error.path().to_string()).filter(|path| path != ".")
+}
+
+/// The first `longest` characters of a text, on one line. What cannot be seen is escaped, as
+/// `\u{feff}`.
 pub(super) fn excerpt(text: &[u8], longest: usize) -> String {
     // A character has at most four bytes, and white space is squeezed.
     let text = String::from_utf8_lossy(&text[..text.len().min(longest * 16)]);
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
     let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    let is_long = line.chars().nth(longest).is_some();
+    let shown = line.chars().take(longest).map(visible).collect::<String>();
+    if is_long { shown + "…" } else { shown }
 }
 
-/// Where in a document an error lies, as `[3].user.login`; empty at its top.
-///
-/// Found by walking the text up to the error, so that parsing itself pays nothing for it.
-pub(crate) fn json_path(document: &[u8], error: &serde_json::Error) -> String {
-    enum Step {
-        Index(usize),
-        Key(String),
-    }
-    let mut path = Vec::new();
-    let mut rest = &document[..offset(document, error)];
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'{' => path.push(Step::Key(String::new())),
-            b'[' => path.push(Step::Index(0)),
-            b'}' | b']' => drop(path.pop()),
-            b',' => match path.last_mut() {
-                Some(Step::Index(index)) => *index += 1,
-                Some(Step::Key(key)) => key.clear(),
-                None => {}
-            },
-            b'"' => {
-                let end = end_of_string(rest);
-                if let Some(Step::Key(key)) = path.last_mut()
-                    && key.is_empty()
-                {
-                    *key = String::from_utf8_lossy(&rest[..end]).into_owned();
-                }
-                rest = rest.get(end + 1..).unwrap_or_default();
-            }
-            _ => {}
-        }
-    }
-    let mut text = String::new();
-    for step in path {
-        match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
-            Step::Key(key) if key.is_empty() => {}
-            Step::Key(key) if text.is_empty() => text = key,
-            Step::Key(key) => text.push_str(&format!(".{key}")),
-        }
-    }
-    text
-}
-
-/// Where serde_json's line and column (from 1, in bytes) lie. It reports an error after the
-/// value it is about, so the last byte is left out: it may already close what holds the value.
-fn offset(document: &[u8], error: &serde_json::Error) -> usize {
-    let lines = document.split_inclusive(|byte| *byte == b'\n');
-    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-    (before + error.column().saturating_sub(1)).min(document.len())
-}
-
-fn end_of_string(text: &[u8]) -> usize {
-    let mut escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    });
-    end.unwrap_or(text.len())
+/// A character as it is shown: escaped where nothing would be seen of it.
+fn visible(c: char) -> String {
+    // What combines with a letter is seen after one.
+    let escaped: String = format!("a{c}").escape_debug().skip(1).collect();
+    // Quotes and backslashes are seen.
+    if escaped.starts_with("\\u") { escaped } else { c.to_string() }
 }
 
 #[cfg(test)]
@@ -179,5 +191,51 @@ mod tests {
         let message = failure_of(&format!("Maintenance {}", "🐞".repeat(200))).message;
         assert!(message.ends_with('…'));
         assert!(message.chars().count() < 300, "{message}");
+    }
+
+    fn read(body: &[u8]) -> Result<String, Failure> {
+        let body = body.to_vec();
+        let http = FakeHttp::serve(move |_| Reply::text(200, "application/json", body.clone()));
+        let client = testing::context(&http, serde_json::json!({})).http();
+        client.get("/x").send().unwrap().json()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_answer() {
+        assert_eq!(read("\u{feff}\"a\"".as_bytes()).as_deref(), Ok("a"));
+        let message = read("\u{feff}\u{feff}\u{200b}x\u{301}\"".as_bytes()).unwrap_err().message;
+        assert!(message.ends_with("it begins with \\u{feff}\\u{200b}x\u{301}\""), "{message}");
+    }
+
+    #[test]
+    fn what_no_text_can_hold_is_replaced_and_told() {
+        for (body, text) in [
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""\uDC1E!""#, "\u{fffd}!"),
+            (r#""\ud83d\u0041""#, "\u{fffd}A"),
+            (r#""\ud83d\ud83d\udc1e""#, "\u{fffd}🐞"),
+            (r#""\udc1e\ud83d""#, "\u{fffd}\u{fffd}"),
+        ] {
+            testing::take_log();
+            assert_eq!(read(body.as_bytes()).as_deref(), Ok(text), "{body}");
+            let log = testing::take_log();
+            assert!(log[0].1.contains("replaced by U+FFFD"), "{log:?}");
+        }
+        assert_eq!(read(b"\"a\xff\"").as_deref(), Ok("a\u{fffd}"));
+    }
+
+    #[test]
+    fn what_only_looks_like_half_a_pair_is_kept() {
+        testing::take_log();
+        for (body, text) in [
+            (r#""\ud83d\udc1e""#, "🐞"),
+            (r#""\\ud83d""#, "\\ud83d"),
+            (r#""\\\ud83d\udc1e""#, "\\🐞"),
+            (r#""ud83d \ud7ff""#, "ud83d \u{d7ff}"),
+        ] {
+            assert_eq!(read(body.as_bytes()).as_deref(), Ok(text), "{body}");
+        }
+        assert!(testing::take_log().is_empty());
+        assert!(read(br#""\ud8""#).is_err() && read(br#""\"#).is_err());
     }
 }

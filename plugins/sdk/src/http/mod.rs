@@ -25,7 +25,7 @@ use crate::Failure;
 
 pub use answer::Response;
 pub use client::{Client, Pending, RequestBuilder};
-pub(crate) use json::json_path;
+pub(crate) use json::place;
 pub use pages::{LinkPages, OffsetPages};
 pub use reference::shown;
 

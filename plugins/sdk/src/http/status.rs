@@ -55,9 +55,10 @@ fn said_by_the_service(answer: &Response) -> String {
         #[serde(alias = "error")]
         message: String,
     }
-    let said = match serde_json::from_slice::<ErrorBody>(answer.body()) {
+    let (text, _) = json::text_of(answer.body());
+    let said = match serde_json::from_str::<ErrorBody>(&text) {
         Ok(body) => json::excerpt(body.message.as_bytes(), 200),
-        Err(_) => json::excerpt(answer.body(), 80),
+        Err(_) => json::excerpt(text.as_bytes(), 80),
     };
     if said.is_empty() { String::new() } else { format!(", saying: {said}") }
 }

@@ -21,7 +21,7 @@ impl Reply {
     }
 
     /// A body of any type.
-    pub fn text(status: u16, content_type: &str, body: &str) -> Self {
+    pub fn text(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".into(), content_type.into())];
         Reply(Ok(RawResponse { status, headers, body: body.into() }))
     }
@@ -77,6 +77,7 @@ impl FakeHttp {
 
     /// Answers as a recording in the HAR 1.2 format does. Queries match whatever their order.
     pub fn har(recording: &str) -> Self {
+        let recording = recording.trim_start_matches("\u{feff}");
         let har: serde_json::Value = serde_json::from_str(recording).expect("a HAR file is JSON");
         let entries = har["log"]["entries"].as_array().expect("a HAR file has log.entries");
         FakeHttp::script(entries.iter().map(har_entry))
