@@ -2,8 +2,15 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! Days and moments, in UTC and without a clock: now is [`Context::now`](crate::Context).
+//!
+//! A row holds days and moments of the years 1000 to 9999. A [`Timestamp`] ends 26 hours before
+//! the year 9999 does, so a later moment of that year is read as [`MAX`]. Services that have no
+//! word for "no time" write one of the year 1 or 9999 instead: what may be null reads these as
+//! null here ([`optional`], [`epoch_seconds::option`]), and the host does the same for every
+//! column that may be null.
 
 use jiff::civil::date;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 
 use crate::{Date, Timestamp};
@@ -11,19 +18,59 @@ use crate::{Date, Timestamp};
 const EPOCH: Date = date(1970, 1, 1);
 const SECONDS_PER_DAY: i64 = 86_400;
 
+/// The last moment that there is.
+pub const MAX: Timestamp = Timestamp::MAX;
+
+/// The last second of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// Reads an RFC 3339 time such as `2026-03-01T06:00:00Z`; for serde fields `Timestamp` itself
-/// does.
+/// does, or [`optional`] for one that may be null.
 ///
 /// # Errors
 ///
 /// What is wrong with the text.
 pub fn parse_rfc3339(text: &str) -> Result<Timestamp, jiff::Error> {
-    text.parse()
+    text.parse().or_else(|error| {
+        let is_last_day = Pieces::parse(text).is_ok_and(|pieces| {
+            pieces.offset().is_some() && pieces.time().is_some() && pieces.date() >= LAST_DAY
+        });
+        if is_last_day { Ok(MAX) } else { Err(error) }
+    })
 }
+
+/// The day on which [`MAX`] is.
+const LAST_DAY: Date = date(9999, 12, 30);
 
 /// A moment from seconds since the epoch, if the calendar holds it.
 pub fn from_epoch_seconds(seconds: i64) -> Option<Timestamp> {
-    Timestamp::from_second(seconds).ok()
+    Timestamp::from_second(seconds).ok().or((0..=LAST_SECOND).contains(&seconds).then_some(MAX))
+}
+
+/// Whether a moment stands for "no time": one of the year 1 or before, or of the year 9999.
+pub fn is_placeholder(moment: Timestamp) -> bool {
+    !(2..9999).contains(&day_of(moment).year())
+}
+
+/// For serde: an RFC 3339 time that may be null, `#[serde(default, with = "time::optional")]`.
+/// A placeholder for "no time" is null, too.
+pub mod optional {
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    use crate::Timestamp;
+
+    /// Reads a time, or null.
+    ///
+    /// # Errors
+    ///
+    /// When it is no time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        let moment = super::parse_rfc3339(&text).map_err(D::Error::custom)?;
+        Ok(Some(moment).filter(|moment| !super::is_placeholder(*moment)))
+    }
 }
 
 /// For serde: seconds since the epoch as a moment, `#[serde(with = "epoch_seconds")]`.
@@ -50,7 +97,7 @@ pub mod epoch_seconds {
     pub mod option {
         use super::{Deserialize, Deserializer, Timestamp, moment};
 
-        /// Reads a number of seconds, or null.
+        /// Reads a number of seconds, or null. A placeholder for "no time" is null, too.
         ///
         /// # Errors
         ///
@@ -58,7 +105,8 @@ pub mod epoch_seconds {
         pub fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Timestamp>, D::Error> {
-            Option::<i64>::deserialize(deserializer)?.map(moment).transpose()
+            let moment = Option::<i64>::deserialize(deserializer)?.map(moment).transpose()?;
+            Ok(moment.filter(|moment| !crate::time::is_placeholder(*moment)))
         }
     }
 }
@@ -137,5 +185,45 @@ mod tests {
         let run: Run = serde_json::from_str(r#"{"created_on":1,"completed_on":2}"#).unwrap();
         assert_eq!(run.completed_on.map(|moment| moment.as_second()), Some(2));
         assert!(serde_json::from_str::<Run>(r#"{"created_on":99999999999999}"#).is_err());
+    }
+
+    #[test]
+    fn the_calendar_ends_with_the_year_9999() {
+        for text in
+            ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999+00:00", "9999-12-30T23:00:00Z"]
+        {
+            assert_eq!(moment(text), MAX, "{text}");
+        }
+        for text in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "soon"] {
+            assert!(parse_rfc3339(text).is_err(), "{text}");
+        }
+        assert_eq!(from_epoch_seconds(LAST_SECOND), Some(MAX));
+        assert_eq!(from_epoch_seconds(LAST_SECOND + 1), None);
+        assert_eq!(from_epoch_seconds(i64::MIN), None);
+    }
+
+    #[test]
+    fn a_placeholder_for_no_time_is_null() {
+        #[derive(serde::Deserialize)]
+        struct Step {
+            #[serde(default, with = "optional")]
+            ended_at: Option<Timestamp>,
+            #[serde(default, with = "epoch_seconds::option")]
+            ended_on: Option<Timestamp>,
+        }
+        let step = |text: &str| serde_json::from_str::<Step>(text);
+        for none in [
+            "{}",
+            r#"{"ended_at": null, "ended_on": null}"#,
+            r#"{"ended_at": "0001-01-01T00:00:00Z", "ended_on": -62135596800}"#,
+            r#"{"ended_at": "9999-12-31T23:59:59Z", "ended_on": 253402300799}"#,
+        ] {
+            let Step { ended_at, ended_on } = step(none).unwrap();
+            assert_eq!((ended_at, ended_on), (None, None), "{none}");
+        }
+        let real = step(r#"{"ended_at": "2026-03-01T00:00:00Z", "ended_on": 0}"#).unwrap();
+        assert_eq!(real.ended_at, Some(moment("2026-03-01T00:00:00Z")));
+        assert_eq!(real.ended_on, Some(Timestamp::UNIX_EPOCH));
+        assert!(step(r#"{"ended_at": "soon"}"#).is_err());
     }
 }
