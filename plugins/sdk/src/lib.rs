@@ -106,6 +106,7 @@ mod failure;
 #[doc(hidden)]
 pub mod guest;
 pub mod http;
+mod lenient;
 pub mod log;
 mod missing;
 mod table;
@@ -120,6 +121,7 @@ pub use datasource::{
 };
 pub use description::{CredentialKind, Description, Report, Setting};
 pub use failure::{Failure, FailureKind};
+pub use lenient::{Answer, Lenient};
 pub use missing::Missing;
 pub use table::{Column, ColumnType, Row, Table, TableMode};
 pub use test_dashboard_sdk_derive::Row;

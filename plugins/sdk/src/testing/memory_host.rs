@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::{
-    Batch, Checkpoint, Datasource, Failure, Partition, Reader, Request, Table, TableMode, Value,
+    Batch, Checkpoint, Column, Datasource, Failure, Partition, Reader, Request, Table, TableMode,
+    Value,
 };
 
 /// Runs a plugin as the host does: plans, opens each partition with the checkpoint that it
@@ -19,6 +20,8 @@ pub struct MemoryHost {
     tables: BTreeMap<String, Rows>,
     checkpoints: BTreeMap<String, Checkpoint>,
     max_rows: Option<usize>,
+    /// Rows that broke their declaration, with their tables; none where that is a panic.
+    rejected: Option<Vec<(String, Vec<Value>)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +58,19 @@ impl MemoryHost {
     pub fn with_max_rows(mut self, max_rows: usize) -> Self {
         self.max_rows = Some(max_rows);
         self
+    }
+
+    /// The same, setting aside rows that break their declaration, as those of
+    /// [`Lenient`](crate::Lenient) items do, instead of panicking.
+    #[must_use]
+    pub fn rejecting(mut self) -> Self {
+        self.rejected = Some(Vec::new());
+        self
+    }
+
+    /// The rows that were set aside, with their tables.
+    pub fn rejected(&self) -> &[(String, Vec<Value>)] {
+        self.rejected.as_deref().unwrap_or_default()
     }
 
     /// Runs a report to its end.
@@ -147,15 +163,30 @@ impl MemoryHost {
         Ok(())
     }
 
-    fn next_batch(&self, reader: &mut dyn Reader) -> Result<Option<Batch>, Failure> {
+    fn next_batch(&mut self, reader: &mut dyn Reader) -> Result<Option<Batch>, Failure> {
         let max_rows = self.max_rows.unwrap_or(1_000);
-        let batch = reader.next_batch(max_rows)?;
-        if let Some(batch) = &batch {
+        let mut batch = reader.next_batch(max_rows)?;
+        if let Some(batch) = &mut batch {
             assert!(batch.rows.len() <= max_rows, "{} rows, asked {max_rows}", batch.rows.len());
             let Some(Rows { table, .. }) = self.tables.get(&batch.table) else {
                 panic!("a batch of the table {}, which is not declared", batch.table);
             };
-            batch.rows.iter().for_each(|row| check_row(table, row));
+            for row in &batch.rows {
+                assert_eq!(row.len(), table.columns.len(), "the values of a row of {}", table.name);
+            }
+            let misfit = |row: &[Value]| {
+                let mut cells = table.columns.iter().zip(row);
+                cells.find(|(column, value)| !fits(column, value)).map(|(column, value)| {
+                    format!("{}.{} is {:?}: {value:?}", table.name, column.name, column.kind)
+                })
+            };
+            match &mut self.rejected {
+                Some(rejected) => {
+                    let bad = batch.rows.extract_if(.., |row| misfit(row).is_some());
+                    rejected.extend(bad.map(|row| (table.name.clone(), row)));
+                }
+                None => batch.rows.iter().for_each(|row| assert_eq!(misfit(row), None)),
+            }
         }
         Ok(batch)
     }
@@ -230,27 +261,21 @@ fn sortable(value: &Value) -> String {
     }
 }
 
-fn check_row(table: &Table, row: &[Value]) {
+fn fits(column: &Column, value: &Value) -> bool {
     use crate::ColumnType as Kind;
-    assert_eq!(row.len(), table.columns.len(), "the values of a row of {}", table.name);
-    for (column, value) in table.columns.iter().zip(row) {
-        let fits = match (&column.kind, value) {
-            (_, Value::Null) => column.nullable,
-            (Kind::Text, Value::Text(text)) => {
-                column.max_length.is_none_or(|longest| text.chars().count() <= longest as usize)
-            }
-            (Kind::Json, Value::Json(text)) => {
-                serde_json::from_str::<serde_json::Value>(text).is_ok()
-            }
-            (Kind::Float64, Value::Float64(number)) => number.is_finite(),
-            (Kind::Boolean, Value::Boolean(_))
-            | (Kind::Int64, Value::Int64(_))
-            | (Kind::Decimal { .. }, Value::Decimal(_))
-            | (Kind::Bytes, Value::Bytes(_))
-            | (Kind::Date, Value::Date(_))
-            | (Kind::Timestamp, Value::Timestamp(_)) => true,
-            _ => false,
-        };
-        assert!(fits, "{}.{} is {:?}: {value:?}", table.name, column.name, column.kind);
+    match (&column.kind, value) {
+        (_, Value::Null) => column.nullable,
+        (Kind::Text, Value::Text(text)) => {
+            column.max_length.is_none_or(|longest| text.chars().count() <= longest as usize)
+        }
+        (Kind::Json, Value::Json(text)) => serde_json::from_str::<serde_json::Value>(text).is_ok(),
+        (Kind::Float64, Value::Float64(number)) => number.is_finite(),
+        (Kind::Boolean, Value::Boolean(_))
+        | (Kind::Int64, Value::Int64(_))
+        | (Kind::Decimal { .. }, Value::Decimal(_))
+        | (Kind::Bytes, Value::Bytes(_))
+        | (Kind::Date, Value::Date(_))
+        | (Kind::Timestamp, Value::Timestamp(_)) => true,
+        _ => false,
     }
 }
