@@ -388,10 +388,23 @@ fn rows_that_break_their_declaration_fail_the_partition_with_the_first_of_them()
         ("wrong_values", "7 of 8 rows broke their declaration"),
     ] {
         let share = "limits.max-rejected-share = 0.01";
-        Given { guest, ..Given::default() }
+        Given { guest, limits: "max-rejected-rows = 0", ..Given::default() }
             .run(Kind::Sqlite)
             .expect_stopped("rejected", &[says, share]);
     }
+}
+
+#[test]
+fn a_few_rejected_rows_are_borne_whatever_their_share() {
+    let given = |limits| Given { guest: "wrong_values", limits, ..Given::default() };
+    for limits in ["", "max-rejected-rows = 7"] {
+        let ran = given(limits).run(Kind::Sqlite);
+        assert_eq!(ran.ended.code, Some(0), "{limits}: {}", ran.ended.said());
+        assert_eq!(ran.database.rows("SELECT id FROM guest_values"), [json!([0])]);
+        assert_eq!(ran.database.number("SELECT COUNT(*) FROM rejected_rows"), 7);
+    }
+    let says = "7 of 8 rows broke their declaration, more than are borne (limits.max-rejected-rows = 6";
+    given("max-rejected-rows = 6").run(Kind::Sqlite).expect_stopped("rejected", &[says]);
 }
 
 #[test]
@@ -423,7 +436,7 @@ fn every_database_is_left_in_order() {
             ("asks_off_the_list", "", "policy"),
             ("traps", "", "trap"),
             ("invalid_utf8", "", "contract"),
-            ("null_in_key", "", "rejected"),
+            ("null_in_key", "max-rejected-rows = 0", "rejected"),
         ] {
             let ran =
                 Given { guest, limits, ..Given::default() }.run(kind).expect_stopped(failure, &[]);
@@ -555,7 +568,8 @@ fn what_a_plugin_says_can_neither_forge_lines_nor_steer_the_terminal() {
         ("at = \"table\"", "contract"),
         ("kind = \"partition\"", "contract"),
     ] {
-        let given = Given { guest, settings, ..Given::default() };
+        let limits = "max-rejected-rows = 0";
+        let given = Given { guest, settings, limits, ..Given::default() };
         let ran = given.run(Kind::Sqlite).expect_stopped(kind, &["forged line"]);
         let forged = |line: &str| line.trim_start().starts_with("ERROR forged");
         assert!(!ran.ended.said().lines().any(forged), "{}", ran.ended.said());

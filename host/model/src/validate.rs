@@ -11,7 +11,8 @@
 //! | json | has to parse; stored without insignificant white space, keys sorted |
 //! | decimal | exactly the declared digits after the point: `1.5` becomes `1.50`; more are rejected |
 //! | float64 | not-a-number and the infinities are rejected; `-0.0` becomes `0.0` |
-//! | date, timestamp | the years 1000 to 9999, which is what MySQL promises to hold |
+//! | date, timestamp | the years 1000 to 9999, which is what MySQL promises to hold; others are rejected |
+//! | date, timestamp that may be null | the year 1, which stands for "no time" where a service has no word for it, becomes null |
 
 use std::sync::Arc;
 
@@ -62,6 +63,11 @@ const DAYS: std::ops::RangeInclusive<i32> = -354_285..=2_932_896;
 const MICROS: std::ops::RangeInclusive<i64> =
     (-354_285 * MICROS_PER_DAY)..=(2_932_897 * MICROS_PER_DAY - 1);
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// 0002-01-01. Programs that have no null begin to count at 0001-01-01, and a time zone may move
+/// that into the year before.
+const END_OF_YEAR_1: i32 = -718_797;
+/// How many characters of a value are shown in a reason.
+const SHOWN: usize = 80;
 
 impl Validator {
     /// A validator for the rows of `table`.
@@ -107,6 +113,9 @@ impl Validator {
             ));
         }
         for ((value, column), is_key) in row.iter_mut().zip(columns).zip(&self.is_key) {
+            if column.nullable && stands_for_no_time(value) {
+                *value = Value::Null;
+            }
             self.replaced_nuls += fit_value(value, column, *is_key)
                 .map_err(|problem| format!("column {}: {problem}", column.name))?;
         }
@@ -176,10 +185,34 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
             replaced = nuls;
         }
         (kind, other) => {
-            return Err(format!("is declared {kind}, the row has {}", other.kind()));
+            return Err(format!("is declared {kind}, the row has {}", shown(other)));
         }
     }
     Ok(replaced)
+}
+
+fn stands_for_no_time(value: &Value) -> bool {
+    match value {
+        Value::Date(days) => *days < END_OF_YEAR_1,
+        Value::Timestamp(micros) => *micros < i64::from(END_OF_YEAR_1) * MICROS_PER_DAY,
+        _ => false,
+    }
+}
+
+/// A value for a reason: its kind and, as far as it is short, itself. What cannot be seen is
+/// escaped.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Text(text) => text.clone(),
+        other => other.to_json().to_string(),
+    };
+    let short: String = text.chars().take(SHOWN).collect();
+    let more = if short.len() < text.len() { "…" } else { "" };
+    match value {
+        Value::Text(_) => format!("text {short:?}{more}"),
+        // What is seen of JSON are its own quotes and escapes.
+        _ => format!("{} {short}{more}", value.kind()),
+    }
 }
 
 fn replace_nuls(text: &mut String) -> u64 {
@@ -298,7 +331,36 @@ mod tests {
     #[test]
     fn a_value_of_another_type_is_rejected_with_both_names() {
         let reason = stored(ColumnType::Int64, text("12")).unwrap_err();
-        assert_eq!(reason, "column value: is declared int64, the row has text");
+        assert_eq!(reason, "column value: is declared int64, the row has text \"12\"");
+        let reason = stored(ColumnType::Int64, text("\u{feff}a\n")).unwrap_err();
+        assert!(reason.ends_with(r#"the row has text "\u{feff}a\n""#), "{reason}");
+        let reason = stored(ColumnType::Text, Value::Json(r#"{"a": [1]}"#.into())).unwrap_err();
+        assert!(reason.ends_with(r#"is declared text, the row has json {"a":[1]}"#), "{reason}");
+        let reason = stored(ColumnType::Date, text(&"🐞".repeat(81))).unwrap_err();
+        assert!(reason.ends_with(&format!("{}\"…", "🐞".repeat(80))), "{reason}");
+    }
+
+    #[test]
+    fn the_year_1_is_no_time_where_there_may_be_none() {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        let end = jiff::civil::date(2, 1, 1).since(epoch).unwrap().get_days();
+        assert_eq!(END_OF_YEAR_1, end);
+        let micros = |days: i32| i64::from(days) * MICROS_PER_DAY;
+        for (kind, none, early) in [
+            (ColumnType::Date, Value::Date(end - 365), Value::Date(end)),
+            (
+                ColumnType::Timestamp,
+                Value::Timestamp(micros(end - 365)),
+                Value::Timestamp(micros(end)),
+            ),
+        ] {
+            assert_eq!(stored(kind, none.clone()), Ok(Value::Null));
+            let reason = stored(kind, early).unwrap_err();
+            assert!(reason.contains("outside of the years"), "{reason}");
+            let mut strict = validator(kind, false, None);
+            let rejected = strict.check(vec![Value::Int64(1), none]).unwrap_err();
+            assert!(rejected.reason.contains("0001-01-01"), "{}", rejected.reason);
+        }
     }
 
     #[test]

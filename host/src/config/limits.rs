@@ -30,6 +30,7 @@ pub struct LimitsConfig {
     compile_time: Option<SignedDuration>,
     describe_time: Option<SignedDuration>,
     max_rejected_share: Option<f64>,
+    max_rejected_rows: Option<u64>,
 }
 
 /// Budgets in force for one plugin. Times, requests, bytes and lines count per partition.
@@ -69,6 +70,8 @@ pub struct Limits {
     pub describe_time: Duration,
     /// The share of rows that may be rejected before the partition fails, from 0 to 1.
     pub max_rejected_share: f64,
+    /// How many rows may be rejected whatever share of the partition's they are.
+    pub max_rejected_rows: u64,
 }
 
 impl Default for Limits {
@@ -93,6 +96,7 @@ impl Default for Limits {
             compile_time: Duration::from_secs(5 * 60),
             describe_time: Duration::from_secs(10),
             max_rejected_share: 0.01,
+            max_rejected_rows: 10,
         }
     }
 }
@@ -186,6 +190,10 @@ impl LimitsConfig {
                 default.describe_time,
             )?,
             max_rejected_share: share,
+            max_rejected_rows: self
+                .max_rejected_rows
+                .or(general.max_rejected_rows)
+                .unwrap_or(default.max_rejected_rows),
         })
     }
 }
@@ -197,11 +205,12 @@ mod tests {
     #[test]
     fn a_datasource_wins_over_the_general_and_that_over_the_default() {
         let own: LimitsConfig = toml::from_str("memory = \"32MiB\"\ncpu-time = \"5s\"").unwrap();
-        let general: LimitsConfig = toml::from_str("memory = \"64MiB\"\nmax-requests = 7").unwrap();
+        let general: LimitsConfig =
+            toml::from_str("memory = \"64MiB\"\nmax-requests = 7\nmax-rejected-rows = 0").unwrap();
         let limits = own.resolve(&general).unwrap();
         assert_eq!(limits.memory, 32 << 20);
         assert_eq!(limits.cpu_time, Duration::from_secs(5));
-        assert_eq!(limits.max_requests, 7);
+        assert_eq!((limits.max_requests, limits.max_rejected_rows), (7, 0));
         assert_eq!(limits.max_body_bytes, Limits::default().max_body_bytes);
     }
 

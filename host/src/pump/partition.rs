@@ -46,11 +46,12 @@ enum PartitionError {
     )]
     OtherTable { table: String, report: String },
     #[error(
-        "{rejected} of {read} rows broke their declaration, more than the share that is borne (limits.max-rejected-share = {share}); nothing since the last commit was written. The first: {table}, {reason}; the row: {row}"
+        "{rejected} of {read} rows broke their declaration, more than are borne (limits.max-rejected-rows = {rows} or limits.max-rejected-share = {share}, whichever is more); nothing since the last commit was written. The first: {table}, {reason}; the row: {row}"
     )]
     TooManyRejected {
         rejected: u64,
         read: u64,
+        rows: u64,
         share: f64,
         table: String,
         reason: String,
@@ -341,14 +342,17 @@ impl<'a> Writing<'a> {
         checkpoint: Option<CheckpointText>,
         point: CommitPoint,
     ) -> Result<(), PartitionError> {
-        let share = self.job.plugin.limits().max_rejected_share;
-        if self.rejected as f64 > share * self.read as f64
+        let limits = self.job.plugin.limits();
+        let (rows, share) = (limits.max_rejected_rows, limits.max_rejected_share);
+        if self.rejected > rows
+            && self.rejected as f64 > share * self.read as f64
             && let Some((table, reason, row)) = self.first_reject.clone()
         {
             let (rejected, read) = (self.rejected, self.read);
             return Err(PartitionError::TooManyRejected {
                 rejected,
                 read,
+                rows,
                 share,
                 table,
                 reason,

@@ -135,7 +135,7 @@ fn what_to_do(kind: &str) -> &'static str {
         "budget" => "If the plugin is to have more, raise the limit that the message names.",
         "policy" => "If the plugin is to reach that, allow it in the settings of its datasource.",
         "rejected" => {
-            "The rows are not what the plugin declares: it needs a newer version, or `max-rejected-share` a larger one."
+            "The rows are not what the plugin declares: it needs a newer version, or `max-rejected-rows` a larger one."
         }
         "recording" => "Record it anew.",
         "plugin" => "`test-dashboard plugin verify` says what is wrong with its file.",
