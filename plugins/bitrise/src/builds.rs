@@ -7,8 +7,9 @@
 //! Bitrise lists the newest first, so a week is committed at its end: a watermark in the
 //! middle would say that what is older was read.
 
+use test_dashboard_sdk::time::seconds_between;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Context, Failure, Partition, Progress, Reader, Source, Timestamp,
+    Batches, Buffered, Checkpoint, Context, Failure, Partition, Progress, Reader, Source,
 };
 
 use crate::api::Build;
@@ -50,8 +51,8 @@ impl Source for Builds {
 
 fn row(app: &str, build: Build) -> BuildRow {
     BuildRow {
-        queue_seconds: seconds(Some(build.triggered_at), build.started_on_worker_at),
-        duration_seconds: seconds(build.environment_prepare_finished_at, build.finished_at),
+        queue_seconds: seconds_between(Some(build.triggered_at), build.started_on_worker_at),
+        duration_seconds: seconds_between(build.environment_prepare_finished_at, build.finished_at),
         slug: build.slug,
         app_slug: app.into(),
         build_number: build.build_number,
@@ -76,9 +77,4 @@ fn row(app: &str, build: Build) -> BuildRow {
         environment_prepare_finished_at: build.environment_prepare_finished_at,
         finished_at: build.finished_at,
     }
-}
-
-/// From one moment to another, where both are known.
-fn seconds(from: Option<Timestamp>, to: Option<Timestamp>) -> Option<f64> {
-    Some(to?.duration_since(from?).as_secs_f64())
 }

@@ -91,9 +91,9 @@ pub struct BuildRow {
     pub environment_prepare_finished_at: Option<Timestamp>,
     /// When it ended; null until then.
     pub finished_at: Option<Timestamp>,
-    /// Seconds from triggered_at to started_on_worker_at; null when one is not known.
+    /// Seconds from triggered_at to started_on_worker_at; null where one is not known or they are in the wrong order.
     pub queue_seconds: Option<f64>,
-    /// Seconds from environment_prepare_finished_at to finished_at; null when one is not known.
+    /// Seconds from environment_prepare_finished_at to finished_at; null where one is not known or they are in the wrong order.
     pub duration_seconds: Option<f64>,
 }
 

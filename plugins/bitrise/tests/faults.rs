@@ -346,6 +346,25 @@ fn nulls_are_kept_as_null_wherever_they_may_be() {
 }
 
 #[test]
+fn a_build_that_ends_before_it_begins_has_no_durations_and_keeps_its_times() {
+    let upstream = Upstream::new(&[APP], "2026-02-25T06:00:00Z");
+    upstream.change(|world| {
+        let triggered = world.now - DAY;
+        let slug = world.put_settled(APP, triggered);
+        world.build(&slug).runs = Some([triggered - 9, triggered + 90, triggered + 60]);
+    });
+    let host = upstream.fresh("builds");
+    let durations = host.select("bitrise_builds", &["queue_seconds", "duration_seconds"]);
+    assert_eq!(durations, [[Value::Null, Value::Null]]);
+    let times = ["started_on_worker_at", "environment_prepare_finished_at", "finished_at"];
+    let moment = |text: &str| Value::Timestamp(upstream::second(text) * 1_000_000);
+    assert_eq!(
+        host.select("bitrise_builds", &times),
+        [["2026-02-24T05:59:51Z", "2026-02-24T06:01:30Z", "2026-02-24T06:01:00Z"].map(moment)]
+    );
+}
+
+#[test]
 fn an_app_of_which_little_is_known_is_a_row() {
     let upstream = small();
     upstream.fault(|_, url| {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use test_dashboard_sdk::time::seconds_between;
 use test_dashboard_sdk::{Batches, Failure, Json, Timestamp};
 
 use crate::api::{Api, GroupPage, Run, Status, Task, TokenPages, there};
@@ -212,10 +213,6 @@ fn treeherder(route: &str) -> Option<(String, String)> {
 }
 
 fn run_row(task_id: &str, group_id: &str, run: Run) -> TaskRunRow {
-    // Divided once, so that 1.398 seconds are the number nearest to 1.398.
-    let seconds = |from: Option<Timestamp>, to: Option<Timestamp>| {
-        Some((to?.as_microsecond() - from?.as_microsecond()) as f64 / 1_000_000.0)
-    };
     TaskRunRow {
         task_id: task_id.into(),
         run_id: run.run_id,
@@ -229,8 +226,8 @@ fn run_row(task_id: &str, group_id: &str, run: Run) -> TaskRunRow {
         scheduled: run.scheduled,
         started: run.started,
         resolved: run.resolved,
-        queue_seconds: seconds(Some(run.scheduled), run.started),
-        duration_seconds: seconds(run.started, run.resolved),
+        queue_seconds: seconds_between(Some(run.scheduled), run.started),
+        duration_seconds: seconds_between(run.started, run.resolved),
     }
 }
 

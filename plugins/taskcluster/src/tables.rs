@@ -114,9 +114,9 @@ pub struct TaskRunRow {
     pub started: Option<Timestamp>,
     /// When it was over; null before.
     pub resolved: Option<Timestamp>,
-    /// Seconds in the queue, from scheduled to started; null without both.
+    /// Seconds in the queue, from scheduled to started; null where one is not known or they are in the wrong order.
     pub queue_seconds: Option<f64>,
-    /// Seconds of work, from started to resolved; null without both.
+    /// Seconds of work, from started to resolved; null where one is not known or they are in the wrong order.
     pub duration_seconds: Option<f64>,
 }
 

@@ -282,6 +282,26 @@ fn everything_that_may_be_missing_is_null() {
 }
 
 #[test]
+fn a_run_that_ends_before_it_begins_has_no_durations() {
+    let upstream = Upstream::at("2026-03-01T06:00:00Z");
+    let group = upstream.world(|world| {
+        let group = push(world, 1, 24);
+        let task = tasks_of(world, &group)[1].clone();
+        world.resolve(&task, "completed", "completed");
+        let run = &mut world.task(&task).runs[0];
+        run["scheduled"] = json!("2026-03-01T06:00:02.000Z");
+        run["resolved"] = json!("2026-03-01T06:00:01.000Z");
+        group
+    });
+    let mut host = MemoryHost::new();
+    upstream.pump(&mut host, "task-groups", &json!({"task-group-ids": [group]}), false).unwrap();
+    let columns = ["resolved", "queue_seconds", "duration_seconds"];
+    let rows = host.select("taskcluster_task_runs", &columns);
+    let resolved = upstream::moment("2026-03-01T06:00:01Z").as_microsecond();
+    assert!(rows.contains(&vec![Value::Timestamp(resolved), Value::Null, Value::Null]), "{rows:?}");
+}
+
+#[test]
 fn the_tasks_of_another_group_are_not_taken() {
     let upstream = busy();
     let list = json!({"taskGroupId": "another", "tasks": []}).to_string();

@@ -3,7 +3,8 @@
 
 //! From answers to rows.
 
-use test_dashboard_sdk::{Batches, Failure, Json, Timestamp};
+use test_dashboard_sdk::time::seconds_between;
+use test_dashboard_sdk::{Batches, Failure, Json};
 
 use super::answers::{Job, Run, Step};
 use super::tables::{WorkflowJobRow, WorkflowJobStepRow, WorkflowRunRow};
@@ -93,11 +94,4 @@ fn step_row(repository: &Repository, run_id: i64, job_id: i64, step: Step) -> Wo
         completed_at: step.completed_at,
         duration_seconds: seconds_between(step.started_at, step.completed_at),
     }
-}
-
-/// None where a time is missing, or where the end is before the begin: GitHub rounds, and
-/// fills in times of jobs that never ran.
-fn seconds_between(begin: Option<Timestamp>, end: Option<Timestamp>) -> Option<f64> {
-    let seconds = end?.duration_since(begin?).as_secs_f64();
-    (seconds >= 0.0).then_some(seconds)
 }
