@@ -54,7 +54,7 @@ pub struct List<T> {
 pub enum Whole<T> {
     /// All items, ordered by their numbers.
     Items(Vec<T>),
-    /// It has so many items that they cannot all be reached.
+    /// It has at least so many items, which may not all be reachable.
     TooMany(usize),
 }
 
@@ -92,8 +92,8 @@ impl<T: Listed> List<T> {
         }
     }
 
-    /// The same for a list that may have so many items that they cannot all be reached; then
-    /// that shows from its first page, and no other is asked for.
+    /// The same for a list of which fewer items than it has may be reachable: as many as that, or
+    /// more. It shows from its first page, and no other is asked for.
     ///
     /// # Errors
     ///
@@ -113,7 +113,8 @@ impl<T: Listed> List<T> {
         for _ in 0..MOST_READINGS {
             while let Some(page) = pages.next_page()? {
                 items.extend(by_id(page));
-                if let Some(total) = pages.total.filter(|total| *total > reachable) {
+                // A count at the limit is the limit, and not the count.
+                if let Some(total) = pages.total.filter(|total| *total >= reachable) {
                     return Ok(Whole::TooMany(total));
                 }
             }

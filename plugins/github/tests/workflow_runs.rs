@@ -128,6 +128,22 @@ fn a_window_of_too_many_runs_is_split_and_not_cut() {
 }
 
 #[test]
+fn a_count_at_the_limit_is_taken_for_at_least_so_many() {
+    for runs in [1_000, 1_300] {
+        let mut pump = pump_with(10, 100);
+        pump.change(|repository| {
+            repository.counts_to = 1_000;
+            for n in 1_000..runs {
+                let id = repository.create(BEGIN + n * 60);
+                repository.finish(id, BEGIN + n * 60 + 50, "success");
+            }
+        });
+        pump.pump().unwrap();
+        assert_eq!(i64::try_from(pump.host.rows(RUNS).len()), Ok(runs));
+    }
+}
+
+#[test]
 fn a_rerun_keeps_the_attempt_before_it_and_shows_what_is_flaky() {
     let mut pump = pump_with(1, 1);
     pump.change(|repository| {

@@ -8,8 +8,8 @@
 //! One per repository and calendar week (from Monday, in UTC) in which runs were created:
 //! `repository/187853571/2026-02-23`. A run never leaves its week, a week is a part small
 //! enough to be read again, and the only filter that the list of runs has is the time of
-//! creation. At most 1,000 runs of one filter can be reached: a window that holds more is split
-//! into parts that hold fewer.
+//! creation. At most 1,000 runs of one filter can be reached: a window that holds so many, or
+//! more, is split into parts that hold fewer.
 //!
 //! Every run plans the weeks of the last `workflow-days` days (90 unless the setting says
 //! otherwise), or those of the window that was asked for, always whole. Planning a week costs
@@ -51,7 +51,7 @@
 //!
 //! A daily refresh makes `1 + Σ (pages + splits) + c + a + o`: one for the repository; for each
 //! window of the (at most six) weeks that overlap the thirty days `max(1, ⌈runs / 100⌉)` pages,
-//! and one more for each window that held over 1,000 runs; `c` for the jobs of runs that are
+//! and one more for each window that held 1,000 runs or more; `c` for the jobs of runs that are
 //! new, changed or not finished (one for each hundred jobs); `a` for the earlier attempts of
 //! those; and `o` for runs not finished that are older than the listing or gone. There is no
 //! list of the jobs of several runs. A first load and a full run make the same over all weeks

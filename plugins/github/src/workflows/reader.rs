@@ -18,7 +18,7 @@ use super::window::Window;
 use crate::api::{Api, Repository, is_gone};
 use crate::lists::{List, Whole};
 
-/// How many runs of one filter can be reached.
+/// How many runs of one filter can be reached. A count of so many means "at least".
 const REACHABLE: usize = 1_000;
 /// How many runs' jobs are on their way at once.
 const IN_FLIGHT: usize = 4;

@@ -55,7 +55,7 @@ impl Window {
         let parts = (runs / RUNS_PER_PART + 1).max(2).min(seconds);
         if parts < 2 {
             return Err(Failure::unexpected_response(format!(
-                "{runs} workflow runs were created within the second {}, of which GitHub lists at most 1,000",
+                "at least {runs} workflow runs were created within the second {}, of which GitHub lists at most 1,000",
                 self.filter()?
             )));
         }

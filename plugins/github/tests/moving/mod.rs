@@ -38,6 +38,8 @@ pub struct Repository {
     /// Whether drafts are listed before all other releases: GitHub does not document its order.
     pub drafts_first: bool,
     pub runs: BTreeMap<i64, Run>,
+    /// The greatest number of runs that a list says it has.
+    pub counts_to: usize,
     /// What was deleted.
     pub gone: BTreeSet<i64>,
 }
@@ -70,7 +72,8 @@ pub struct Pump {
 
 impl Pump {
     pub fn new(report: &'static str) -> Self {
-        let repository = Repository { now: BEGIN, per_page: 4, ..Repository::default() };
+        let repository =
+            Repository { now: BEGIN, per_page: 4, counts_to: usize::MAX, ..Repository::default() };
         let repository = Rc::new(RefCell::new(repository));
         let intercept: Rc<RefCell<Option<Intercept>>> = Rc::default();
         let (shared, hook) = (repository.clone(), intercept.clone());
@@ -260,7 +263,7 @@ impl Repository {
             items[((page - 1) * per_page).min(end)..end].iter().map(json).collect();
         let body = match name {
             None => Json::from(shown),
-            Some(name) => json!({"total_count": total, name: shown}),
+            Some(name) => json!({"total_count": total.min(self.counts_to), name: shown}),
         };
         let reply = Reply::json(200, &body.to_string());
         if end == reachable {
