@@ -168,21 +168,15 @@ impl Api {
         List::new(filter(request), &repository.full_name)
     }
 
-    /// One thing below a repository (`releases/7`); none when it is gone.
+    /// One thing below a repository (`releases/7`).
     ///
     /// # Errors
     ///
-    /// When it does not come or is none.
-    pub fn entity<T: Listed>(
-        &self,
-        repository: &Repository,
-        path: &str,
-    ) -> Result<Option<T>, Failure> {
-        match self.below(repository, path).send() {
-            Ok(answer) => answer.json().map(Some),
-            Err(failure) if is_gone(&failure) => Ok(None),
-            Err(failure) => Err(explain(failure, &repository.full_name, T::PERMISSION)),
-        }
+    /// When it does not come or is none; `not-found` speaks of it alone, not of the repository.
+    pub fn entity<T: Listed>(&self, repository: &Repository, path: &str) -> Result<T, Failure> {
+        let answer = self.below(repository, path).send();
+        let name = &repository.full_name;
+        answer.map_err(|failure| explain_one(failure, name, T::PERMISSION))?.json()
     }
 
     fn below(&self, repository: &Repository, path: &str) -> RequestBuilder {
@@ -190,9 +184,12 @@ impl Api {
     }
 }
 
-/// Whether a failure says that what was asked for is not there.
-pub fn is_gone(failure: &Failure) -> bool {
-    matches!(failure.status, Some(404 | 410))
+/// Adds to a refusal what it means for one thing of a repository that is there.
+pub fn explain_one(failure: Failure, repository: &str, what: &str) -> Failure {
+    match failure.kind {
+        FailureKind::NotFound => failure,
+        _ => explain(failure, repository, what),
+    }
 }
 
 /// Adds to a refusal what it means for this repository, of which `what` was to be read.

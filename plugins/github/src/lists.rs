@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use test_dashboard_sdk::http::{LinkPages, RequestBuilder, Response, shown};
 use test_dashboard_sdk::{Failure, log};
 
-use crate::api::explain;
+use crate::api::{explain, explain_one};
 
 /// How often a list that changes all the time is read before it is given up.
 const MOST_READINGS: usize = 5;
@@ -30,6 +30,9 @@ const HELD_PAGE: usize = 1_000;
 pub trait Listed: DeserializeOwned {
     /// What a token has to be allowed to read.
     const PERMISSION: &'static str;
+    /// Whether its list is a repository's. That of another thing, such as a run, may be missing
+    /// while the repository is there.
+    const OF_REPOSITORY: bool = true;
     /// GitHub's number of it.
     fn id(&self) -> i64;
 
@@ -165,6 +168,7 @@ impl<T: Listed> Pages<T> {
     /// When a page does not come or is no list of these items.
     pub fn next_page(&mut self) -> Result<Option<Vec<T>>, Failure> {
         let page = self.pages.next_page();
+        let explain = if T::OF_REPOSITORY { explain } else { explain_one };
         let page = page.map_err(|failure| explain(failure, &self.repository, T::PERMISSION))?;
         let Some(page) = page else { return Ok(None) };
         let next = self.pages.next_url().and_then(|url| url.split_once('?'));

@@ -8,7 +8,8 @@
 //! One partition per repository: the list has no filter, and its order is GitHub's, about
 //! newest first. A first load and a full run read all of it. Later runs read to the first page
 //! whose last release is older than thirty days before the newest known, by its creation and
-//! its publication, and ask for the drafts that they did not come across by their numbers.
+//! its publication, and ask for the drafts that they did not come across by their numbers. When
+//! one is not found, they read the list to its end: a draft that is not in it either is gone.
 //! There is nothing on a release that tells when it changed.
 //!
 //! A window means nothing here.
@@ -25,15 +26,16 @@
 //!
 //! A daily refresh makes `1 + 1 + ⌊r / 100⌋ + d` requests, one of them for the repository,
 //! where `r` releases are of the thirty days and `d` drafts are older. A first load of `n`
-//! makes `1 + max(1, ⌈n / 100⌉)`; a full run `1 + 2 · ⌈n / 100⌉`, or 2 up to a hundred.
+//! makes `1 + max(1, ⌈n / 100⌉)`; a full run `1 + 2 · ⌈n / 100⌉`, or 2 up to a hundred. A draft
+//! that was deleted costs one more and the rest of the list, once.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, CheckpointState, Failure, Progress, Reader, Request, Source,
-    Timestamp, log,
+    Batches, Buffered, Checkpoint, CheckpointState, Failure, FailureKind, Progress, Reader,
+    Request, Source, Timestamp, log,
 };
 
 use crate::api::{Api, Repository, User};
@@ -106,6 +108,7 @@ pub fn reader(
         releases,
         begin,
         unseen: before.as_ref().map(|state| state.drafts.clone()).unwrap_or_default(),
+        not_found: BTreeSet::new(),
         drafts: BTreeSet::new(),
         newest: before.as_ref().map(|state| state.newest),
         before,
@@ -121,6 +124,8 @@ struct Releases {
     begin: Option<Timestamp>,
     /// Drafts of the run before that this one has not come across.
     unseen: BTreeSet<i64>,
+    /// Those whose own addresses did not have them, until the rest of the list was read.
+    not_found: BTreeSet<i64>,
     drafts: BTreeSet<i64>,
     newest: Option<Timestamp>,
     before: Option<State>,
@@ -129,15 +134,19 @@ struct Releases {
 impl Source for Releases {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         let page = self.releases.next_page()?;
-        let is_last = page.is_none()
-            || page.iter().flatten().last().is_some_and(|last| {
-                !last.draft && self.begin.is_some_and(|begin| last.last_event() < begin)
-            });
+        let is_at_end = page.is_none();
+        let is_recent = page.iter().flatten().last().is_none_or(|last| {
+            last.draft || self.begin.is_none_or(|begin| last.last_event() >= begin)
+        });
         page.into_iter().flatten().for_each(|release| self.push(release, batches));
-        if !is_last {
+        if !is_at_end && (is_recent || !self.not_found.is_empty()) {
             return Ok(Progress::More);
         }
         self.read_drafts(batches)?;
+        if !is_at_end && !self.not_found.is_empty() {
+            return Ok(Progress::More);
+        }
+        self.let_go();
         if let Some(newest) = self.newest {
             let after = State { newest, drafts: std::mem::take(&mut self.drafts) };
             if self.before.as_ref() != Some(&after) {
@@ -151,6 +160,7 @@ impl Source for Releases {
 impl Releases {
     fn push(&mut self, release: Release, batches: &mut Batches) {
         self.unseen.remove(&release.id);
+        self.not_found.remove(&release.id);
         if release.draft {
             self.drafts.insert(release.id);
         } else {
@@ -163,15 +173,26 @@ impl Releases {
     /// Asks for the drafts that were not among the newest.
     fn read_drafts(&mut self, batches: &mut Batches) -> Result<(), Failure> {
         for id in std::mem::take(&mut self.unseen) {
-            match self.api.entity(&self.repository, &format!("releases/{id}"))? {
-                Some(release) => self.push(release, batches),
-                None => log::info(format!(
-                    "the release {id} of {} was a draft and is gone: what was last known of it stays until the next full run",
-                    self.repository.full_name
-                )),
+            match self.api.entity(&self.repository, &format!("releases/{id}")) {
+                Ok(release) => self.push(release, batches),
+                Err(failure) if failure.kind == FailureKind::NotFound => {
+                    self.not_found.insert(id);
+                }
+                Err(failure) => return Err(failure),
             }
         }
         Ok(())
+    }
+
+    /// What the whole list does not have, and its own address neither, was deleted: the list
+    /// shows that GitHub answers, and this token.
+    fn let_go(&mut self) {
+        for id in std::mem::take(&mut self.not_found) {
+            log::info(format!(
+                "the release {id} of {} was a draft and is gone: what was last known of it stays until the next full run",
+                self.repository.full_name
+            ));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod moving;
 use moving::{BEGIN, DAY, Dice, HOUR, Pump, Repository, faults, time};
 use serde_json::json;
 use test_dashboard_sdk::Value;
+use test_dashboard_sdk::testing::Reply;
 
 const TABLE: &str = "github_releases";
 
@@ -166,6 +167,52 @@ fn a_draft_that_is_published_after_months_is_found_and_one_that_is_deleted_let_g
     assert!(!pump.asked().iter().any(|url| url.contains(&format!("/releases/{other}"))));
     pump.reconcile().unwrap();
     assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_draft_that_its_own_address_has_not_is_taken_from_the_list() {
+    let html = Reply::text(200, "text/html", "<html>Unicorn!");
+    let half = Reply::json(200, r#"{"id": 710, "tag"#);
+    let error = |status| (status, Reply::json(status, r#"{"message": "Not now"}"#));
+    let errors = [404, 410, 400, 403, 500].map(error);
+    for (status, reply) in errors.into_iter().chain([(200, html), (200, half)]) {
+        for one in [Some("/releases/710"), None] {
+            let mut pump = pump_with(0);
+            pump.change(|repository| {
+                (0..20).for_each(|n| assert!(repository.draft(BEGIN + n) > 0));
+                for n in 1..200 {
+                    let id = repository.draft(repository.now + n * DAY);
+                    repository.publish(id, repository.now + n * DAY);
+                }
+                repository.now += 200 * DAY;
+            });
+            pump.pump().unwrap();
+            pump.change(|repository| {
+                let now = repository.now;
+                (700..720).for_each(|id| repository.publish(id, now));
+            });
+            let (before, fresh) = (pump.host.clone(), pump.fresh());
+            let answer = reply.clone();
+            pump.intercept(move |_, url, _| {
+                let is_met = one.map_or(url.contains("/releases/"), |one| url.ends_with(one));
+                is_met.then(|| answer.clone())
+            });
+            match (status, pump.pump()) {
+                (404 | 410, outcome) => {
+                    assert_eq!(outcome, Ok(()));
+                    assert_eq!(pump.host, fresh);
+                }
+                (_, outcome) => {
+                    let failure = outcome.unwrap_err();
+                    assert!(failure.message.contains("/releases/7"), "{failure}");
+                    assert_eq!(pump.host, before);
+                }
+            }
+            pump.undisturbed();
+            pump.pump().unwrap();
+            assert_eq!(pump.host, fresh, "{reply:?}");
+        }
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_count_that_github_gets_wrong_holds_nothing_up_and_is_told() {
 }
 
 #[test]
-fn a_run_that_is_deleted_while_it_is_read_is_no_failure() {
+fn a_run_that_is_deleted_while_it_is_read_fails_once_and_is_then_let_go_of() {
     let mut pump = pump_with(1, 10);
     pump.change(|repository| {
         repository.attempt(103, BEGIN + 5 * HOUR);
@@ -72,10 +72,14 @@ fn a_run_that_is_deleted_while_it_is_read_is_no_failure() {
         }
         None
     });
-    pump.pump().unwrap();
+    let failure = pump.pump().unwrap_err();
+    assert!(failure.message.starts_with("3 of 11 "), "{failure}");
+    assert_eq!(pump.host.rows(RUNS).len(), 8);
     pump.undisturbed();
     pump.pump().unwrap();
     assert_eq!(pump.host, pump.fresh());
+    pump.pump().unwrap();
+    assert_eq!(asked_for(&pump, "/runs/"), 0);
 }
 
 #[test]

@@ -254,7 +254,7 @@ fn a_full_run_removes_what_was_deleted_with_its_jobs_and_steps() {
 }
 
 #[test]
-fn attempts_that_github_has_no_more_stay_until_a_full_run() {
+fn an_attempt_that_is_missing_for_ever_costs_no_other_row() {
     let mut pump = pump_with(1, 1);
     pump.change(|repository| {
         repository.attempt(100, BEGIN + HOUR);
@@ -266,12 +266,23 @@ fn attempts_that_github_has_no_more_stay_until_a_full_run() {
     pump.change(|repository| {
         let now = repository.now;
         repository.attempt(100, now);
+        repository.finish(100, now + 60, "success");
         repository.now += DAY;
     });
+    for days in 1..4 {
+        let failure = pump.pump().unwrap_err();
+        assert!(failure.message.contains("found: attempt 1 of run 100."), "{failure}");
+        pump.change(|repository| {
+            let id = repository.create(repository.now);
+            repository.finish(id, repository.now + 60, "success");
+            repository.now += 20 * DAY;
+        });
+        // Those of the run before, and what was created in the meantime.
+        assert_eq!(pump.host.rows(RUNS).len(), 3 + days - 1);
+    }
+    pump.undisturbed();
     pump.pump().unwrap();
-    assert_eq!(pump.host.rows(RUNS).len(), 3);
-    pump.reconcile().unwrap();
-    assert_eq!(pump.host.rows(RUNS).len(), 2);
+    assert_eq!(pump.host, pump.fresh());
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Missing {
             more => format!(" and {more} more"),
         };
         let message = format!(
-            "{count} of {asked} {things} are listed and yet not found: {names}{more}. They may have been deleted just now, or the credential may not read them: nothing of them was written, and the next run asks for them again ({first})"
+            "{count} of {asked} {things} are listed and yet not found: {names}{more}. They may have been deleted just now, or the credential may not read them. The next run asks for them again ({first})"
         );
         Some(first.retold(FailureKind::NotFound, message))
     }

@@ -118,6 +118,7 @@ pub struct Step {
 
 impl Listed for Job {
     const PERMISSION: &'static str = PERMISSION;
+    const OF_REPOSITORY: bool = false;
 
     fn id(&self) -> i64 {
         self.id

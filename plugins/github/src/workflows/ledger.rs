@@ -18,7 +18,7 @@ pub struct State {
     read_at: Timestamp,
     /// Where a first reading broke off: runs created from here on were not read.
     unread_from: Option<Timestamp>,
-    /// Runs that were not finished, or had a job that was not.
+    /// Runs that were not finished, or had a job that was not, or were not all there.
     open: BTreeSet<i64>,
     /// Finished runs that changed so short a time before the reading that they will look
     /// changed to the next one.
@@ -95,6 +95,12 @@ impl Ledger {
         if is_final && run.updated_at >= changed_from(now) {
             self.after.recent.insert(run.id, Version::of(run));
         }
+    }
+
+    /// Not all of a run was there, so it is to be read again, however old it is.
+    pub fn keep_open(&mut self, id: i64) {
+        self.after.open.insert(id);
+        self.after.recent.remove(&id);
     }
 
     /// A run is gone.

@@ -33,6 +33,17 @@
 //! The steps of a job are delivered once it is completed: before that they are not final, and
 //! one that vanished could not be removed.
 //!
+//! # What is listed and not found
+//!
+//! A run whose jobs, or one of whose earlier attempts, GitHub lists and then does not find (404,
+//! 410) is not taken for deleted. It stays open, all others are written, and the partition fails
+//! and says which are missing. Each later run asks again, and a run that was deleted in between
+//! is then in no list any more. What stays missing for ever fails its week until the week is
+//! older than `workflow-days`; GitHub keeps runs for longer, so that age is no reason for it.
+//!
+//! An open run that is neither listed nor found by its number is let go of once the lists of its
+//! whole week do not have it.
+//!
 //! # A full run
 //!
 //! It reads the weeks of `workflow-days`, and the host removes what they do not deliver. Weeks
@@ -53,9 +64,10 @@
 //! window of the (at most six) weeks that overlap the thirty days `max(1, ⌈runs / 100⌉)` pages,
 //! and one more for each window that held 1,000 runs or more; `c` for the jobs of runs that are
 //! new, changed or not finished (one for each hundred jobs); `a` for the earlier attempts of
-//! those; and `o` for runs not finished that are older than the listing or gone. There is no
-//! list of the jobs of several runs. A first load and a full run make the same over all weeks
-//! of `workflow-days`, with `c` all runs.
+//! those; and `o` for runs not finished that are older than the listing or gone. Where one of
+//! these is not found, the rest of its week is listed once. There is no list of the jobs of
+//! several runs. A first load and a full run make the same over all weeks of `workflow-days`,
+//! with `c` all runs.
 
 mod answers;
 mod ledger;

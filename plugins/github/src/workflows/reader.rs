@@ -6,7 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Failure, Progress, Reader, Request, Source, Timestamp, log,
+    Batches, Buffered, Checkpoint, Failure, FailureKind, Missing, Progress, Reader, Request,
+    Source, Timestamp, log,
 };
 
 use super::Week;
@@ -15,7 +16,7 @@ use super::ledger::{Ledger, State};
 use super::rows::{push_job, run_row};
 use super::tables::WorkflowRunRow;
 use super::window::Window;
-use crate::api::{Api, Repository, is_gone};
+use crate::api::{Api, Repository};
 use crate::lists::{List, Whole};
 
 /// How many runs of one filter can be reached. A count of so many means "at least".
@@ -31,6 +32,7 @@ pub fn reader(request: &Request, week: Week, checkpoint: Option<Checkpoint>) -> 
     let ledger = Ledger::begin(before, request.context.now);
     let whole = Window::week(week.monday);
     let window = ledger.list_from().map_or(Some(whole), |begin| whole.from(begin));
+    let unlisted = ledger.list_from().and_then(|begin| whole.before(begin));
     let source = Runs {
         api: Api::of(&request.context),
         repository: week.repository,
@@ -39,6 +41,9 @@ pub fn reader(request: &Request, week: Week, checkpoint: Option<Checkpoint>) -> 
         ledger,
         due: VecDeque::new(),
         unseen: None,
+        unlisted,
+        not_found: BTreeSet::new(),
+        missing: Missing::of("workflow runs and attempts"),
         since_commit: 0,
     };
     Box::new(Buffered::of::<WorkflowRunRow>(source))
@@ -54,6 +59,12 @@ struct Runs {
     due: VecDeque<Run>,
     /// Open runs that no window listed, once that is known.
     unseen: Option<BTreeSet<i64>>,
+    /// What of the week is too old to be listed again, unless it has to bear witness.
+    unlisted: Option<Window>,
+    /// Open runs that neither a list nor their own addresses had.
+    not_found: BTreeSet<i64>,
+    /// What a list had, and its own address then did not.
+    missing: Missing,
     /// Whether anything was asked for: otherwise there is nothing new to remember.
     has_read: bool,
     since_commit: usize,
@@ -67,11 +78,10 @@ impl Source for Runs {
             self.list(window)?;
         } else if let Some(id) = self.next_unseen() {
             self.look_up(id)?;
+        } else if let Some(window) = self.unlisted.take_if(|_| !self.not_found.is_empty()) {
+            self.windows.push_back(window);
         } else {
-            if self.has_read {
-                batches.checkpoint(self.ledger.finish())?;
-            }
-            return Ok(Progress::Finished);
+            return self.finish(batches);
         }
         Ok(Progress::More)
     }
@@ -92,6 +102,7 @@ impl Runs {
             Whole::Items(mut runs) => {
                 runs.sort_by_key(|run| (run.created_at, run.id));
                 let ledger = &mut self.ledger;
+                runs.iter().for_each(|run| _ = self.not_found.remove(&run.id));
                 self.due.extend(runs.into_iter().filter(|run| ledger.list(run)));
             }
         }
@@ -105,19 +116,28 @@ impl Runs {
     /// Asks for a run that was not finished and is not listed (any more).
     fn look_up(&mut self, id: i64) -> Result<(), Failure> {
         self.has_read = true;
-        match self.api.entity::<Run>(&self.repository, &format!("actions/runs/{id}"))? {
-            Some(run) => self.due.push_back(run),
-            None => self.let_go(id),
+        match self.api.entity::<Run>(&self.repository, &format!("actions/runs/{id}")) {
+            Ok(run) => self.due.push_back(run),
+            Err(failure) if failure.kind == FailureKind::NotFound => _ = self.not_found.insert(id),
+            Err(failure) => return Err(failure),
         }
         Ok(())
     }
 
-    fn let_go(&mut self, id: i64) {
-        self.ledger.forget(id);
-        log::info(format!(
-            "the workflow run {id} of {} is gone: what was last known of it stays until the next full run",
-            self.repository.full_name
-        ));
+    /// The end. What all of the week's lists do not have, and its own address neither, was
+    /// deleted: the lists show that GitHub answers, and this token.
+    fn finish(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        for id in std::mem::take(&mut self.not_found) {
+            self.ledger.forget(id);
+            log::info(format!(
+                "the workflow run {id} of {} is gone: what was last known of it stays until the next full run",
+                self.repository.full_name
+            ));
+        }
+        if self.has_read {
+            batches.checkpoint(self.ledger.finish())?;
+        }
+        self.missing.failure().map_or(Ok(Progress::Finished), Err)
     }
 
     /// Reads the next few runs that are due.
@@ -135,10 +155,10 @@ impl Runs {
             })
             .collect();
         for (run, jobs, pages) in started {
-            match jobs.whole(pages, Vec::new()) {
-                Ok(jobs) => self.push(run, jobs, batches)?,
-                Err(failure) if is_gone(&failure) => self.let_go(run.id),
-                Err(failure) => return Err(failure),
+            let jobs = jobs.whole(pages, Vec::new());
+            match self.missing.there(format!("the jobs of run {}", run.id), jobs)? {
+                Some(jobs) => self.push(run, jobs, batches)?,
+                None => self.ledger.keep_open(run.id),
             }
         }
         self.since_commit += few;
@@ -163,20 +183,19 @@ impl Runs {
 
     /// Pushes a run with its jobs and its earlier attempts.
     fn push(&mut self, run: Run, jobs: Vec<Job>, batches: &mut Batches) -> Result<(), Failure> {
+        self.ledger.note(&run, jobs.iter().all(Job::is_finished));
         for attempt in 1..run.run_attempt {
             let path = format!("actions/runs/{}/attempts/{attempt}", run.id);
-            match self.api.entity::<Run>(&self.repository, &path)? {
+            let got = self.api.entity::<Run>(&self.repository, &path);
+            let name = format!("attempt {attempt} of run {}", run.id);
+            match self.missing.there(name, got)? {
                 Some(earlier) => {
                     let earlier = Run { id: run.id, run_attempt: attempt, ..earlier };
                     batches.push(run_row(&self.repository, earlier));
                 }
-                None => log::info(format!(
-                    "GitHub does not have the attempt {attempt} of the workflow run {} any more",
-                    run.id
-                )),
+                None => self.ledger.keep_open(run.id),
             }
         }
-        self.ledger.note(&run, jobs.iter().all(Job::is_finished));
         for job in jobs {
             push_job(&self.repository, &run, job, batches)?;
         }

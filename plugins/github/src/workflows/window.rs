@@ -30,6 +30,12 @@ impl Window {
         (first <= self.last).then_some(Window { first, ..self })
     }
 
+    /// What of it is before a moment.
+    pub fn before(self, moment: Timestamp) -> Option<Self> {
+        let last = self.last.min(moment.as_second() - 1);
+        (self.first <= last).then_some(Window { last, ..self })
+    }
+
     /// The filter `created`: `2026-02-23T00:00:00Z..2026-03-01T23:59:59Z`.
     ///
     /// # Errors
@@ -81,6 +87,16 @@ mod tests {
         assert_eq!(rest.filter(), Ok("2026-03-01T12:00:00Z..2026-03-01T23:59:59Z".into()));
         assert_eq!(week.from("2026-02-01T00:00:00Z".parse().unwrap()), Some(week));
         assert_eq!(week.from("2026-03-02T00:00:00Z".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn what_is_before_a_moment_and_what_is_from_it_on_are_the_whole() {
+        let week = Window::week(date(2026, 2, 23));
+        let moment: Timestamp = "2026-03-01T12:00:00.5Z".parse().unwrap();
+        let (before, from) = (week.before(moment).unwrap(), week.from(moment).unwrap());
+        assert_eq!((before.first, before.last + 1, from.last), (week.first, from.first, week.last));
+        assert_eq!(week.before("2026-02-23T00:00:00Z".parse().unwrap()), None);
+        assert_eq!(week.before("2026-04-01T00:00:00Z".parse().unwrap()), Some(week));
     }
 
     #[test]
