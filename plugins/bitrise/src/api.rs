@@ -108,22 +108,21 @@ impl Api {
         Pages::start(list.query("before", span.end.as_second()))
     }
 
-    /// One build, or none when there is none of this name any more.
+    /// One build.
     ///
     /// # Errors
     ///
     /// When no good answer comes.
-    pub fn build(&self, app: &str, build: &str) -> Result<Option<Build>, Failure> {
+    pub fn build(&self, app: &str, build: &str) -> Result<Build, Failure> {
         #[derive(Deserialize)]
         struct Body {
             data: Build,
         }
         let answer = self.client.get(&path_of_build(app, build)).send().map_err(explain);
-        let Some(answer) = self.unless_gone(app, answer)? else { return Ok(None) };
-        answer.json::<Body>().map(|body| Some(body.data))
+        answer?.json::<Body>().map(|body| body.data)
     }
 
-    /// All that a build produced; nothing when there is no build of this name any more.
+    /// All that a build produced.
     ///
     /// # Errors
     ///
@@ -132,23 +131,10 @@ impl Api {
         let list = self.client.get(&format!("{}/artifacts", path_of_build(app, build)));
         let mut pages = Pages::start(list);
         let mut artifacts = Vec::new();
-        while let Some(page) = self.unless_gone(app, pages.next_page())?.flatten() {
+        while let Some(page) = pages.next_page()? {
             artifacts.extend(page);
         }
         Ok(artifacts)
-    }
-
-    /// Takes 'there is no such thing' for an answer, unless the app is not there either: a
-    /// token that lost the right to see the app gets the same answer for everything.
-    fn unless_gone<T>(&self, app: &str, got: Result<T, Failure>) -> Result<Option<T>, Failure> {
-        match got {
-            Err(failure) if failure.kind == FailureKind::NotFound => {
-                let builds = format!("/apps/{}/builds", Client::segment(app));
-                self.client.get(&builds).query("limit", 1).send().map_err(explain)?;
-                Ok(None)
-            }
-            got => got.map(Some),
-        }
     }
 }
 

@@ -7,17 +7,22 @@
 //! settled. First the week's builds are listed to the end, then those that are due are asked
 //! from the oldest to the newest. So a commit point in between can say up to where all were
 //! asked, and a load that breaks off goes on from there.
+//!
+//! A build whose artifacts are not found, although the list had it, stays pending: the next run
+//! lists it again, and asks again.
 
 use std::collections::VecDeque;
 
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Context, Failure, Partition, Progress, Reader, Source,
+    Batches, Buffered, Checkpoint, Context, Failure, FailureKind, Missing, Partition, Progress,
+    Reader, Source, log,
 };
 
 use crate::api::Artifact;
 use crate::changed::ChangedBuilds;
 use crate::state::{Standing, State};
 use crate::tables::ArtifactRow;
+use crate::weeks::{ARTIFACTS_KEPT, earlier};
 
 /// After how many builds there is a commit point.
 const BUILDS_PER_COMMIT: usize = 50;
@@ -33,7 +38,8 @@ pub fn reader(
     checkpoint: Option<&Checkpoint>,
 ) -> Result<Box<dyn Reader>, Failure> {
     let changed = ChangedBuilds::open(context, partition, checkpoint)?;
-    let artifacts = Artifacts { changed, due: None, asked: 0 };
+    let missing = Missing::of("builds' artifacts");
+    let artifacts = Artifacts { changed, due: None, asked: 0, missing };
     Ok(Box::new(Buffered::of::<ArtifactRow>(artifacts)))
 }
 
@@ -42,6 +48,8 @@ struct Artifacts {
     /// The builds to ask, the oldest first, once all are known.
     due: Option<VecDeque<String>>,
     asked: usize,
+    /// The builds that were listed, and whose artifacts were not found.
+    missing: Missing,
 }
 
 impl Source for Artifacts {
@@ -54,14 +62,16 @@ impl Source for Artifacts {
         };
         let Some(build) = due.pop_front() else {
             self.commit(batches)?;
-            return Ok(Progress::Finished);
+            return self.missing.failure().map_or(Ok(Progress::Finished), Err);
         };
-        let app = &self.changed.slice.app;
-        for artifact in self.changed.api.artifacts(app, &build)? {
-            batches.push(row(app, &build, artifact));
-        }
-        if let Some((_, standing)) = self.changed.seen.get_mut(&build) {
-            *standing = Standing::Done;
+        let got = self.changed.api.artifacts(&self.changed.slice.app, &build);
+        let got = self.unless_forgotten(&build, got);
+        if let Some(artifacts) = self.missing.there(format!("build {build}"), got)? {
+            let app = &self.changed.slice.app;
+            artifacts.into_iter().for_each(|artifact| batches.push(row(app, &build, artifact)));
+            if let Some((_, standing)) = self.changed.seen.get_mut(&build) {
+                *standing = Standing::Done;
+            }
         }
         self.asked += 1;
         if self.asked.is_multiple_of(BUILDS_PER_COMMIT) {
@@ -86,6 +96,23 @@ fn due(changed: &mut ChangedBuilds) -> VecDeque<String> {
 }
 
 impl Artifacts {
+    /// Nothing, where Bitrise has forgotten what a build produced: that is no reason to fail.
+    fn unless_forgotten(
+        &self,
+        build: &str,
+        got: Result<Vec<Artifact>, Failure>,
+    ) -> Result<Vec<Artifact>, Failure> {
+        let kept_from = earlier(self.changed.now, ARTIFACTS_KEPT);
+        let is_old = self.changed.seen.get(build).is_some_and(|(at, _)| *at < kept_from);
+        match got {
+            Err(failure) if is_old && failure.kind == FailureKind::NotFound => {
+                log::info(format!("the build {build} is older than its artifacts are kept"));
+                Ok(Vec::new())
+            }
+            got => got,
+        }
+    }
+
     fn commit(&self, batches: &mut Batches) -> Result<(), Failure> {
         let Artifacts { changed, .. } = self;
         let state = changed.state().remembering_done(&changed.seen, changed.week());

@@ -3,16 +3,18 @@
 
 //! The builds of a week that are new, or were not done when the week was last read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use test_dashboard_sdk::{Checkpoint, Context, Failure, Partition, Timestamp};
+use test_dashboard_sdk::{Checkpoint, Context, Failure, FailureKind, Partition, Timestamp};
 
 use crate::api::{Api, Build, Pages};
 use crate::state::{Seen, Standing, State};
 use crate::weeks::{Slice, Span};
 
 /// Reads them: first the list from its watermark on, then, by their names, those that are
-/// late and that the list did not have.
+/// late and that the list did not have. Where such a one is not found, the whole week is listed:
+/// a build that is not in there either is gone, because the list shows that Bitrise answers, and
+/// this token.
 pub struct ChangedBuilds {
     pub api: Api,
     pub slice: Slice,
@@ -21,13 +23,18 @@ pub struct ChangedBuilds {
     /// What was read so far; a report that delivers more of a build than its row changes how
     /// far it is.
     pub seen: Seen,
-    now: Timestamp,
+    pub now: Timestamp,
+    /// Late builds that their own addresses did not have.
+    not_found: BTreeSet<String>,
     step: Step,
 }
 
 enum Step {
     List(Pages<Build>),
     Single(VecDeque<String>),
+    /// The whole week, for those that were not found.
+    Witness(Pages<Build>),
+    End,
 }
 
 impl ChangedBuilds {
@@ -48,7 +55,15 @@ impl ChangedBuilds {
             Some(span) => Step::List(api.builds(&slice.app, span)),
             None => Step::Single(begin.late().iter().cloned().collect()),
         };
-        Ok(ChangedBuilds { api, slice, begin, seen: Seen::new(), now: context.now, step })
+        Ok(ChangedBuilds {
+            api,
+            slice,
+            begin,
+            seen: Seen::new(),
+            now: context.now,
+            not_found: BTreeSet::new(),
+            step,
+        })
     }
 
     /// Some more builds, each as it is now; none after the last.
@@ -57,10 +72,10 @@ impl ChangedBuilds {
     ///
     /// When a page or a build does not come or is none.
     pub fn next(&mut self) -> Result<Option<Vec<Build>>, Failure> {
-        let builds = match &mut self.step {
+        let week = self.week();
+        let builds: Vec<Build> = match &mut self.step {
             Step::List(pages) => match pages.next_page()? {
                 Some(page) => {
-                    let week = self.week();
                     page.into_iter().filter(|build| week.holds(build.triggered_at)).collect()
                 }
                 None => {
@@ -71,15 +86,45 @@ impl ChangedBuilds {
                 }
             },
             Step::Single(late) => match late.pop_front() {
-                Some(slug) => self.api.build(&self.slice.app, &slug)?.into_iter().collect(),
-                None => return Ok(None),
+                Some(slug) => self.look_up(slug)?.into_iter().collect(),
+                None => {
+                    self.step = self.witness().map_or(Step::End, Step::Witness);
+                    Vec::new()
+                }
             },
+            Step::Witness(pages) => match pages.next_page()? {
+                Some(page) => {
+                    page.into_iter().filter(|build| self.not_found.contains(&build.slug)).collect()
+                }
+                None => {
+                    self.step = Step::End;
+                    Vec::new()
+                }
+            },
+            Step::End => return Ok(None),
         };
         for build in &builds {
             let standing = if build.is_settled() { Standing::Done } else { Standing::Unsettled };
             self.seen.insert(build.slug.clone(), (build.triggered_at, standing));
         }
         Ok(Some(builds))
+    }
+
+    fn look_up(&mut self, slug: String) -> Result<Option<Build>, Failure> {
+        match self.api.build(&self.slice.app, &slug) {
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                self.not_found.insert(slug);
+                Ok(None)
+            }
+            got => got.map(Some),
+        }
+    }
+
+    fn witness(&self) -> Option<Pages<Build>> {
+        let whole_week = State::default().span_to_list(self.week());
+        whole_week
+            .filter(|_| !self.not_found.is_empty())
+            .map(|span| self.api.builds(&self.slice.app, span))
     }
 
     pub fn week(&self) -> Span {

@@ -32,6 +32,10 @@
 //!   its week fades already, or after the last full run before that, stays for good: it was
 //!   about to be forgotten, builds at 192 days or more, artifacts at 82 or more, less the
 //!   days between full runs.
+//! - A build that was listed and whose artifacts are then not found (404, 410) is not taken
+//!   for deleted. All others are written, the partition fails and says which are missing, and
+//!   the next run lists the build and asks again. That ends when the list does not have it
+//!   any more, or when it is 90 days old: then Bitrise has forgotten them.
 //! - Artifacts of a build that was settled later than 91 days after it was triggered are
 //!   not read.
 //!
@@ -57,8 +61,8 @@
 //!
 //! where the second sum goes over the builds that became settled since the last run (in a
 //! first load and a full run, over all settled builds), and *f* counts the artifacts of one.
-//! A build that is gone when it is asked for costs one more request, which makes sure that
-//! the app is still there.
+//! A build that is not found when it is asked for by its name has its whole week listed
+//! once: it is gone when it is not in there either.
 //!
 //! # What is never read
 //!

@@ -247,22 +247,6 @@ fn a_build_on_hold_that_is_deleted_is_asked_for_no_more_and_goes_with_the_next_f
 }
 
 #[test]
-fn a_build_that_goes_between_the_list_and_its_artifacts_has_none() {
-    for status in [404, 410] {
-        let upstream = small();
-        let gone = upstream.change(|world| world.builds.keys().next().unwrap().clone());
-        let path = format!("/builds/{gone}/artifacts");
-        upstream.fault(move |_, url| {
-            url.contains(&path).then(|| Reply::json(status, r#"{"message": "Not Found"}"#))
-        });
-        let mut host = MemoryHost::new();
-        let asked = upstream.pump(&mut host, "build-artifacts").unwrap();
-        assert!(asked.contains(&format!("/apps/{APP}/builds?limit=1")), "is the app there?");
-        assert_eq!(host.rows("bitrise_artifacts").len(), 11);
-    }
-}
-
-#[test]
 fn a_token_that_loses_an_app_takes_no_rows_away() {
     for (report, table) in REPORTS {
         let upstream = small();

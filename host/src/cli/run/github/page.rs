@@ -125,7 +125,7 @@ fn what_to_do(kind: &str) -> &'static str {
         "auth" => "Renew the credential, where the workflow takes its secrets from.",
         "config" => "Mend the settings of this project.",
         "not-found" => {
-            "Check the project's settings, and that the credential may see what they name."
+            "The next run asks again. If it stays, check the project's settings, and that the credential may see what the message names."
         }
         "rate-limited" => {
             "The next run goes on from here. If it happens often, lower `requests-per-minute` or raise `max-wait`."
