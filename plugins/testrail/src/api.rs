@@ -12,6 +12,20 @@ use test_dashboard_sdk::{Context, Failure, FailureKind};
 
 use crate::pages::{Listed, Pages};
 
+/// What a request is about: it says what TestRail means by a 400, which is its answer to every
+/// unknown number and to bad input alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The whole instance: no number is in it.
+    Instance,
+    /// A project, by the number in the settings.
+    Project(i64),
+    /// A list of a run.
+    Run,
+    /// One run or plan: its number is all there is in the request.
+    Number,
+}
+
 /// What some old servers print before the JSON.
 const BANNER: &str = "USER AUTHENTICATION SUCCESSFUL!";
 
@@ -39,47 +53,53 @@ impl Api {
         self.client.get(&format!("/index.php?/api/v2/{method}"))
     }
 
-    /// Starts to read a list of a project: the pages of `request`.
-    pub fn list<T: Listed>(&self, project_id: i64, request: RequestBuilder) -> Pages<T> {
-        Pages::start(project_id, request)
+    /// Starts to read a list: the pages of `request`.
+    pub fn list<T: Listed>(&self, about: About, request: RequestBuilder) -> Pages<T> {
+        Pages::start(about, request)
     }
 
     /// The same, for a list from which nothing may be missing because something before it
     /// was removed while the list was read; see [`Pages::steady`].
-    pub fn steady_list<T: Listed>(&self, project_id: i64, request: RequestBuilder) -> Pages<T> {
-        Pages::start(project_id, request).steady()
+    pub fn steady_list<T: Listed>(&self, about: About, request: RequestBuilder) -> Pages<T> {
+        Pages::start(about, request).steady()
     }
 
-    /// Asks for one thing by its number.
+    /// Asks for a run or plan by its number.
     ///
     /// # Errors
     ///
     /// When the request cannot be sent.
     pub fn entity<T: DeserializeOwned>(&self, method: &str, id: i64) -> Result<Entity<T>, Failure> {
-        Ok(Entity { pending: self.method(method, id).start()?, kind: PhantomData })
+        let pending = self.method(method, id).start()?;
+        Ok(Entity { pending, about: About::Number, kind: PhantomData })
+    }
+
+    /// Asks for the project.
+    ///
+    /// # Errors
+    ///
+    /// When the request cannot be sent.
+    pub fn project<T: DeserializeOwned>(&self, project_id: i64) -> Result<Entity<T>, Failure> {
+        let pending = self.method("get_project", project_id).start()?;
+        Ok(Entity { pending, about: About::Project(project_id), kind: PhantomData })
     }
 }
 
 /// One thing whose answer is on its way.
 pub struct Entity<T> {
     pending: Pending,
+    about: About,
     kind: PhantomData<T>,
 }
 
 impl<T: DeserializeOwned> Entity<T> {
-    /// The thing, or none when TestRail does not know it: it was deleted, or never was.
+    /// The thing.
     ///
     /// # Errors
     ///
-    /// When no good answer comes.
-    pub fn wait(self) -> Result<Option<T>, Failure> {
-        let answer = self.pending.wait_for_any()?;
-        // A number by itself is never bad input, so this 400 says 'unknown'. One that is not
-        // in TestRail's own words comes from something in between.
-        if answer.status() == 400 && error_of(&answer).is_some() {
-            return Ok(None);
-        }
-        decode(&success(answer)?).map(Some)
+    /// When no good answer comes: see [`good`].
+    pub fn wait(self) -> Result<T, Failure> {
+        decode(&good(self.pending.wait_for_any()?, self.about)?)
     }
 }
 
@@ -87,28 +107,31 @@ impl<T: DeserializeOwned> Entity<T> {
 ///
 /// # Errors
 ///
-/// As [`Response::success`]; 409 is TestRail's daily maintenance, and transient.
-pub fn success(answer: Response) -> Result<Response, Failure> {
-    answer.success().map_err(|failure| match failure.status {
-        Some(409) => {
-            let message = format!("{failure}; TestRail is in maintenance, try again later");
-            failure.retold(FailureKind::Transient, message)
+/// As [`Response::success`], with two exceptions. A 400 in TestRail's own words is `not-found`
+/// where it names the number that was asked for; any other, such as one from a proxy, stays
+/// `unexpected-response`. And 409 is TestRail's daily maintenance, and transient.
+pub fn good(answer: Response, about: About) -> Result<Response, Failure> {
+    let said = (answer.status() == 400).then(|| error_of(&answer)).flatten();
+    let names = |field| said.as_ref().is_some_and(|said| said.contains(field));
+    answer.success().map_err(|failure| {
+        let told = failure.to_string();
+        match about {
+            _ if failure.status == Some(409) => failure.retold(
+                FailureKind::Transient,
+                format!("{told}; TestRail is in maintenance, try again later"),
+            ),
+            About::Project(id) if names(":project_id") => failure.retold(
+                FailureKind::NotFound,
+                format!(
+                    "TestRail has no project {id}, or this user may not see it; project-id is the number in the address of the project's overview ({told})"
+                ),
+            ),
+            About::Run if names(":run_id") => failure.retold(FailureKind::NotFound, told),
+            // A number by itself is never bad input.
+            About::Number if said.is_some() => failure.retold(FailureKind::NotFound, told),
+            _ => failure,
         }
-        _ => failure,
     })
-}
-
-/// The failure of a project that TestRail does not know.
-pub fn no_such_project(project_id: i64) -> Failure {
-    Failure::not_found(format!(
-        "TestRail has no project {project_id}, or this user may not see it; project-id is the number in the address of the project's overview"
-    ))
-}
-
-/// Whether a failure says that TestRail does not know the run which was asked about, in its
-/// own words: it was deleted. See [`Pages::next_page`].
-pub fn is_gone(failure: &Failure) -> bool {
-    failure.kind == FailureKind::NotFound && failure.status == Some(400)
 }
 
 /// Reads the JSON of an answer.
@@ -121,7 +144,7 @@ pub fn decode<T: DeserializeOwned>(answer: &Response) -> Result<T, Failure> {
 }
 
 /// TestRail's error message, if the body is one.
-pub fn error_of(answer: &Response) -> Option<String> {
+fn error_of(answer: &Response) -> Option<String> {
     #[derive(Deserialize)]
     struct ErrorBody {
         error: String,

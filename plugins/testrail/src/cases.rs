@@ -46,7 +46,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::Settings;
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::coverage::wanted_suites;
 use crate::duration;
 use crate::fields::{Choice, Choices, Chosen};
@@ -239,7 +239,7 @@ pub fn open(
         .query_opt("updated_after", begin.map(Timestamp::as_second));
     let is_first = before.is_none();
     let cases = Cases {
-        pages: api.steady_list(project_id, list),
+        pages: api.steady_list(About::Project(project_id), list),
         api,
         project_id,
         now: request.context.now,
@@ -265,7 +265,8 @@ impl Source for Sections {
             let Some(suite_id) = self.suite_ids.next() else { return Ok(Progress::Finished) };
             let list = self.api.method("get_sections", self.project_id);
             let list = list.query("suite_id", suite_id);
-            self.pages = Some(self.api.steady_list(self.project_id, list));
+            let pages = self.api.steady_list(About::Project(self.project_id), list);
+            self.pages = Some(pages);
             return Ok(Progress::More);
         };
         match pages.next_page()? {

@@ -15,7 +15,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::Settings;
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::meaning::{self, NOT_SET, OTHER_SUB_SUITE};
 use crate::pages::{Listed, Pages};
 
@@ -132,7 +132,7 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
     let Settings { project_id, .. } = context.settings()?;
     let api = Api::new(context);
     let request = api.method("get_cases", project_id).query("suite_id", suite.suite_id);
-    let pages = api.list(project_id, request);
+    let pages = api.list(About::Project(project_id), request);
     let count = CaseCount { project_id, suite, pages, groups: BTreeMap::new(), deleted: 0 };
     Ok(Box::new(Buffered::of::<CaseCoverage>(count)))
 }
@@ -145,7 +145,9 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
 pub fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
     let Settings { project_id, suite_ids } = context.settings()?;
     let api = Api::new(context);
-    let mut suites = api.list::<Suite>(project_id, api.method("get_suites", project_id)).all()?;
+    let mut suites = api
+        .list::<Suite>(About::Project(project_id), api.method("get_suites", project_id))
+        .all()?;
     suites.sort_by_key(|suite| suite.id);
     suites.iter_mut().for_each(|suite| suite.project_id = project_id);
     let Some(wanted) = suite_ids else { return Ok(suites) };

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value as JsonValue;
 use test_dashboard_sdk::Failure;
 
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::lenient::{self, Custom};
 use crate::pages::Listed;
 
@@ -126,7 +126,8 @@ impl Choices {
     ///
     /// When no good answer comes.
     pub fn fetch(api: &Api, project_id: i64) -> Result<Self, Failure> {
-        let fields = api.list::<FieldAnswer>(project_id, api.instance("get_case_fields")).all()?;
+        let fields =
+            api.list::<FieldAnswer>(About::Instance, api.instance("get_case_fields")).all()?;
         let active = fields.into_iter().filter(|field| field.is_active);
         Ok(Choices(
             active

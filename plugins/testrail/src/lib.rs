@@ -25,11 +25,16 @@
 //! deleted, so that stays, except in snapshots, until the next full run, which reads
 //! everything and removes what is gone.
 //!
+//! "Not found" is not taken for "deleted": a run or plan that TestRail lists and does not find
+//! fails its partition by name, after the rest was written, and is asked for again in the next
+//! run. See `absent`.
+//!
 //! A window (`since`, `until`) is compared with when a run or plan was created. For
 //! `test-run-counts`, `since` bounds the first load; for the reports by month the months that
 //! the window touches are read, whole. Without a window a first load goes back to the
 //! beginning. Cases, milestones and the reference are of the present and have no window.
 
+mod absent;
 mod api;
 mod cases;
 mod coverage;
@@ -43,6 +48,8 @@ mod ledger;
 mod lenient;
 mod meaning;
 mod milestones;
+#[cfg(test)]
+mod missing_tests;
 mod months;
 mod pages;
 mod plans_and_runs;
@@ -164,10 +171,8 @@ impl Datasource for TestRail {
             name: String,
         }
         let Settings { project_id, .. } = context.settings()?;
-        match Api::new(context).entity::<Project>("get_project", project_id)?.wait()? {
-            Some(Project { name }) => Ok(format!("the project {project_id} is {name:?}")),
-            None => Err(api::no_such_project(project_id)),
-        }
+        let Project { name } = Api::new(context).project(project_id)?.wait()?;
+        Ok(format!("the project {project_id} is {name:?}"))
     }
 
     fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
@@ -230,9 +235,19 @@ mod tests {
     fn a_check_tells_what_is_wrong() {
         let settings = json!({"project-id": 59});
         let error = |status| Reply::json(status, r#"{"error": "Authentication failed."}"#);
-        let kind = |reply| check(settings.clone(), reply).unwrap_err().kind;
+        let failure = |reply| check(settings.clone(), reply).unwrap_err();
+        let kind = |reply| failure(reply).kind;
         assert_eq!(kind(error(401)), FailureKind::Auth);
-        assert_eq!(kind(error(400)), FailureKind::NotFound);
+        assert_eq!(kind(error(400)), FailureKind::UnexpectedResponse);
+        let said = "Field :project_id is not a valid or accessible project.";
+        let unknown = failure(Reply::json(400, &json!({ "error": said }).to_string()));
+        assert_eq!(unknown.kind, FailureKind::NotFound);
+        assert_eq!(
+            unknown.message,
+            format!(
+                "TestRail has no project 59, or this user may not see it; project-id is the number in the address of the project's overview (GET https://api.example.org/index.php?/api/v2/get_project/59: answered 400 Bad Request, saying: {said})"
+            )
+        );
         assert_eq!(kind(error(409)), FailureKind::Transient);
         assert_eq!(kind(error(200)), FailureKind::UnexpectedResponse);
         assert_eq!(kind(Reply::text(400, "text/html", "<h1>Bad")), FailureKind::UnexpectedResponse);

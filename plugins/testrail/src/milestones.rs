@@ -14,7 +14,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::Settings;
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::pages::{Listed, Pages};
 
 /// A milestone as it is now.
@@ -119,7 +119,8 @@ pub fn plan() -> Vec<Partition> {
 pub fn open(context: &Context) -> Result<Box<dyn Reader>, Failure> {
     let Settings { project_id, .. } = context.settings()?;
     let api = Api::new(context);
-    let pages = api.steady_list(project_id, api.method("get_milestones", project_id));
+    let list = api.method("get_milestones", project_id);
+    let pages = api.steady_list(About::Project(project_id), list);
     Ok(Box::new(Buffered::of::<Milestone>(Milestones { project_id, pages })))
 }
 

@@ -17,7 +17,7 @@ use test_dashboard_sdk::jiff::{SignedDuration, ToSpan};
 use test_dashboard_sdk::{Date, Failure, Partition, Request, Timestamp, time};
 
 use crate::Settings;
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::pages::Listed;
 use crate::runs::{PlanSummary, RunSummary};
 
@@ -98,10 +98,11 @@ fn between(
 pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
     let Settings { project_id, .. } = request.context.settings()?;
     let api = Api::new(&request.context);
+    let about = About::Project(project_id);
     let begin = request.since.map(|since| Month::of(since).begin());
     let list = |method| between(api.method(method, project_id), begin, request.until);
-    let runs = api.steady_list::<RunSummary>(project_id, list("get_runs"));
-    let plans = api.steady_list::<PlanSummary>(project_id, list("get_plans"));
+    let runs = api.steady_list::<RunSummary>(about, list("get_runs"));
+    let plans = api.steady_list::<PlanSummary>(about, list("get_plans"));
     let mut months = months_of(runs.all()?, |run| run.created_on);
     months.extend(months_of(plans.all()?, |plan| plan.created_on));
     months.retain(|month| {

@@ -17,10 +17,10 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use test_dashboard_sdk::Failure;
 use test_dashboard_sdk::http::{OffsetPages, Pending, RequestBuilder, Response};
-use test_dashboard_sdk::{Failure, FailureKind};
 
-use crate::api;
+use crate::api::{self, About};
 
 /// The most that a page can hold, and what it holds when nothing else is asked for.
 pub const LIMIT: usize = 250;
@@ -39,7 +39,7 @@ pub trait Listed: DeserializeOwned {
 
 /// A list, page by page. The next page is on its way while the current one is being used.
 pub struct Pages<T> {
-    project_id: i64,
+    about: About,
     first: RequestBuilder,
     offset: OffsetPages,
     next: Option<Result<Pending, Failure>>,
@@ -54,9 +54,9 @@ pub struct Pages<T> {
 impl<T: Listed> Pages<T> {
     /// Starts with the first page, which needs no parameters: servers that do not page this
     /// list yet may not know them.
-    pub fn start(project_id: i64, first: RequestBuilder) -> Self {
+    pub fn start(about: About, first: RequestBuilder) -> Self {
         Pages {
-            project_id,
+            about,
             next: Some(first.clone().start()),
             first,
             offset: OffsetPages::default(),
@@ -82,11 +82,10 @@ impl<T: Listed> Pages<T> {
     ///
     /// # Errors
     ///
-    /// When a page does not come, or is not a list. Never is that taken for the end. For a
-    /// list of a run that is gone see [`api::is_gone`].
+    /// When a page does not come, or is not a list. Never is that taken for the end.
     pub fn next_page(&mut self) -> Result<Option<Vec<T>>, Failure> {
         let Some(pending) = self.next.take() else { return Ok(None) };
-        let answer = self.good(pending?.wait_for_any()?)?;
+        let answer = api::good(pending?.wait_for_any()?, self.about)?;
         let Page { mut items, next } = api::decode::<Page<T>>(&answer)?;
         let length = items.len();
         let moved_up =
@@ -152,23 +151,6 @@ impl<T: Listed> Pages<T> {
             items.extend(page);
         }
         Ok(items)
-    }
-
-    /// A list of something that does not exist is a 400 that names the field.
-    fn good(&self, answer: Response) -> Result<Response, Failure> {
-        let error = (answer.status() == 400).then(|| api::error_of(&answer)).flatten();
-        let names = |field| error.as_ref().is_some_and(|error| error.contains(field));
-        if names(":project_id") {
-            return Err(api::no_such_project(self.project_id));
-        }
-        let is_gone = names(":run_id");
-        api::success(answer).map_err(|failure| match is_gone {
-            true => {
-                let message = failure.to_string();
-                failure.retold(FailureKind::NotFound, message)
-            }
-            false => failure,
-        })
     }
 }
 
@@ -258,6 +240,7 @@ mod tests {
     use super::*;
     use crate::api::Api;
 
+    const PROJECT: About = About::Project(59);
     const FIRST: &str = "https://api.example.org/index.php?/api/v2/get_things/59&color=red";
 
     #[derive(Debug, Deserialize)]
@@ -297,7 +280,7 @@ mod tests {
     fn read(http: &FakeHttp) -> Result<Vec<i64>, Failure> {
         let api = Api::new(&testing::context(http, json!({})));
         let request = api.method("get_things", 59).query("color", "red");
-        let things = api.list::<Thing>(59, request).all()?;
+        let things = api.list::<Thing>(PROJECT, request).all()?;
         Ok(things.into_iter().map(|thing| thing.id).collect())
     }
 
@@ -371,7 +354,7 @@ mod tests {
         let http = FakeHttp::script(lines);
         let api = Api::new(&testing::context(&http, json!({})));
         let request = api.method("get_things", 59).query("color", "red");
-        let things = api.steady_list::<Thing>(59, request).all()?;
+        let things = api.steady_list::<Thing>(PROJECT, request).all()?;
         http.assert_all_used();
         Ok(things.into_iter().map(|thing| thing.id).collect())
     }
@@ -431,19 +414,43 @@ mod tests {
             envelope([page.get(), page.get() + 1], Some("&offset=2"))
         });
         let api = Api::new(&testing::context(&http, json!({})));
-        let failure = api.steady_list::<Thing>(59, api.method("get_things", 59)).all().unwrap_err();
+        let failure =
+            api.steady_list::<Thing>(PROJECT, api.method("get_things", 59)).all().unwrap_err();
         assert_eq!(failure.kind, FailureKind::Transient);
         assert!(failure.message.contains("try again later"), "{failure}");
     }
 
     #[test]
-    fn a_list_of_a_run_that_is_gone_says_so() {
-        let body = r#"{"error": "Field :run_id is not a valid test run."}"#;
-        assert!(api::is_gone(&failure_of(Reply::json(400, body))));
-        assert!(!api::is_gone(&failure_of(Reply::json(404, body))));
-        assert!(!api::is_gone(&failure_of(Reply::text(400, "text/html", "<h1>:run_id"))));
-        let body = r#"{"error": "Field :project_id is not a valid or accessible project."}"#;
-        assert!(!api::is_gone(&failure_of(Reply::json(400, body))));
+    fn a_400_is_about_a_number_only_where_it_names_it() {
+        let failure = |about, status, kind: &str, body: &str| {
+            let reply = Reply::text(status, kind, body);
+            let http = FakeHttp::serve(move |_| reply.clone());
+            let api = Api::new(&testing::context(&http, json!({})));
+            api.list::<Thing>(about, api.method("get_things", 59)).all().unwrap_err()
+        };
+        let json = |about, body| failure(about, 400, "application/json", body);
+        let run = r#"{"error": "Field :run_id is not a valid test run."}"#;
+        let project = r#"{"error": "Field :project_id is not a valid or accessible project."}"#;
+        let suite = r#"{"error": "Field :suite_id is not a valid test suite."}"#;
+        for (about, known) in [(About::Run, run), (PROJECT, project)] {
+            for body in [run, project, suite] {
+                let failure = json(about, body);
+                let expected = match body == known {
+                    true => FailureKind::NotFound,
+                    false => FailureKind::UnexpectedResponse,
+                };
+                assert_eq!(failure.kind, expected, "{about:?}: {failure}");
+                assert!(failure.message.contains("/api/v2/get_things/59: answered 400"));
+                let said = body.split('"').nth(3).unwrap();
+                assert_eq!(failure.message.matches(said).count(), 1, "{failure}");
+                let is_named = failure.message.contains("has no project 59");
+                assert_eq!(is_named, about == PROJECT && body == project, "{failure}");
+            }
+            assert_eq!(json(About::Instance, known).kind, FailureKind::UnexpectedResponse);
+            let proxy = failure(about, 400, "text/html", "<h1>:run_id :project_id");
+            assert_eq!(proxy.kind, FailureKind::UnexpectedResponse);
+            assert_eq!(failure(about, 404, "text/html", "<h1>").kind, FailureKind::NotFound);
+        }
     }
 
     #[test]
@@ -495,14 +502,6 @@ mod tests {
     }
 
     #[test]
-    fn a_project_that_is_not_there_is_named() {
-        let body = r#"{"error": "Field :project_id is not a valid or accessible project."}"#;
-        let failure = failure_of(Reply::json(400, body));
-        assert_eq!(failure.kind, FailureKind::NotFound);
-        assert!(failure.message.contains("no project 59"), "{failure}");
-    }
-
-    #[test]
     fn the_banner_of_old_servers_is_skipped() {
         let banner = "\r\nUSER AUTHENTICATION SUCCESSFUL!\n";
         let read = |body: &str| {
@@ -524,7 +523,7 @@ mod tests {
         let mut context = testing::context(&http, json!({}));
         context.base_url = "https://intern.example.org/tools/testrail".into();
         let api = Api::new(&context);
-        api.list::<Thing>(1, api.method("get_things", 1)).all().unwrap();
+        api.list::<Thing>(About::Project(1), api.method("get_things", 1)).all().unwrap();
         assert_eq!(
             http.requests(),
             ["https://intern.example.org/tools/testrail/index.php?/api/v2/get_things/1"]

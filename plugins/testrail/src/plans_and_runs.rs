@@ -32,8 +32,9 @@ use std::mem;
 use test_dashboard_sdk::{Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request};
 
 use crate::Settings;
+use crate::absent::Absent;
 use crate::runs::TestRun;
-use crate::units::{Content, Marks, Unit, Units};
+use crate::units::{Content, Done, Marks, Unit, Units};
 
 /// Begins to read a partition of [`months::plan`](crate::months::plan).
 ///
@@ -70,7 +71,7 @@ impl Content for Rows {
         Ok(())
     }
 
-    fn go_on(&mut self, _: &mut Batches) -> Result<Option<Marks>, Failure> {
-        Ok(Some(mem::take(&mut self.marks)))
+    fn go_on(&mut self, _: &mut Absent, _: &mut Batches) -> Result<Option<Done>, Failure> {
+        Ok(Some(Done { marks: mem::take(&mut self.marks), is_partial: false }))
     }
 }

@@ -14,7 +14,7 @@ use test_dashboard_sdk::{
 };
 
 use crate::Settings;
-use crate::api::Api;
+use crate::api::{About, Api};
 use crate::fields::{self, FieldAnswer};
 use crate::lenient;
 use crate::pages::{Listed, Pages};
@@ -170,7 +170,7 @@ fn rows_of<T: Listed + 'static, R: Row + 'static>(
 ) -> Result<Box<dyn Reader>, Failure> {
     let Settings { project_id, .. } = context.settings()?;
     let api = Api::new(context);
-    let pages = api.list(project_id, api.instance(method));
+    let pages = api.list(About::Instance, api.instance(method));
     Ok(Box::new(Buffered::of::<R>(List { pages, project_id, row })))
 }
 

@@ -12,6 +12,8 @@
 //! # What may differ from TestRail
 //!
 //! - Runs, tests and results that were deleted stay until the next full run.
+//! - A run whose tests or results are not found although TestRail lists it keeps the rows that
+//!   it had. The partition says so by failing, and the next run reads it again.
 //! - A result that was edited while its run is open shows the edit when the run is completed,
 //!   or in a full run: TestRail cannot be asked for edits.
 //!
@@ -28,15 +30,15 @@ use serde::Deserialize;
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::time::epoch_seconds;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request, Row, Timestamp, log,
+    Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request, Row, Timestamp,
 };
 
-use crate::Settings;
-use crate::api::{self, Api};
+use crate::absent::{Absent, UnitId};
+use crate::api::{About, Api};
 use crate::duration;
 use crate::lenient::{self, Custom};
 use crate::pages::{Listed, Pages};
-use crate::units::{Content, Marks, Unit, Units};
+use crate::units::{Content, Done, Marks, Unit, Units};
 
 /// How much is asked for again. Whether `created_after` includes the second it names is not
 /// documented, and a result may become visible a little after it was created.
@@ -151,13 +153,12 @@ pub fn open(
     partition: &Partition,
     checkpoint: Option<&Checkpoint>,
 ) -> Result<Box<dyn Reader>, Failure> {
-    let Settings { project_id, .. } = request.context.settings()?;
     let content = Results {
         api: Api::new(&request.context),
-        project_id,
+        plan: None,
         waiting: VecDeque::new(),
         reading: VecDeque::new(),
-        marks: Marks::new(),
+        done: Done::default(),
     };
     let units = Units::open(request, partition, checkpoint, content)?;
     Ok(Box::new(Buffered::of::<TestResult>(units)))
@@ -166,11 +167,12 @@ pub fn open(
 /// Reads the tests and results of the runs of a unit.
 struct Results {
     api: Api,
-    project_id: i64,
+    /// Of the unit.
+    plan: Option<i64>,
     waiting: VecDeque<Wanted>,
     reading: VecDeque<RunLists>,
-    /// Of the runs that were read.
-    marks: Marks,
+    /// What is done of the unit.
+    done: Done,
 }
 
 /// A run to read.
@@ -186,30 +188,37 @@ impl Content for Results {
             run_id,
             mark: marks.get(&run_id).copied().filter(|_| !is_completed),
         };
-        self.waiting = match &unit {
-            Unit::Run(run) => [wanted(run.id, run.is_completed)].into(),
-            Unit::Plan(plan) => plan.runs().map(|run| wanted(run.id, plan.is_completed)).collect(),
+        (self.plan, self.waiting) = match &unit {
+            Unit::Run(run) => (None, [wanted(run.id, run.is_completed)].into()),
+            Unit::Plan(plan) => {
+                let runs = plan.runs().map(|run| wanted(run.id, plan.is_completed));
+                (Some(plan.id), runs.collect())
+            }
         };
         Ok(())
     }
 
-    fn go_on(&mut self, batches: &mut Batches) -> Result<Option<Marks>, Failure> {
+    fn go_on(
+        &mut self,
+        absent: &mut Absent,
+        batches: &mut Batches,
+    ) -> Result<Option<Done>, Failure> {
         while self.reading.len() < IN_FLIGHT
             && let Some(wanted) = self.waiting.pop_front()
         {
-            self.reading.push_back(RunLists::start(&self.api, self.project_id, wanted));
+            self.reading.push_back(RunLists::start(&self.api, wanted));
         }
         let Some(run) = self.reading.pop_front() else {
-            return Ok(Some(mem::take(&mut self.marks)));
+            return Ok(Some(mem::take(&mut self.done)));
         };
-        let run_id = run.run_id;
-        match run.read(batches) {
-            Ok(mark) => self.marks.extend(mark.map(|mark| (run_id, mark))),
-            Err(failure) if api::is_gone(&failure) => log::info(format!(
-                "the run {run_id} is gone from TestRail; its rows stay until a full run"
-            )),
-            Err(failure) => return Err(failure),
-        }
+        let (run_id, known) = (run.run_id, run.mark);
+        let read = run.read(batches);
+        let mark = match self.plan {
+            Some(plan) => absent.there_in_plan(run_id, plan, read)?,
+            None => absent.there(UnitId::Run(run_id), read)?,
+        };
+        self.done.is_partial |= mark.is_none();
+        self.done.marks.extend(mark.unwrap_or(known).map(|mark| (run_id, mark)));
         Ok(None)
     }
 }
@@ -223,14 +232,14 @@ struct RunLists {
 }
 
 impl RunLists {
-    fn start(api: &Api, project_id: i64, Wanted { run_id, mark }: Wanted) -> Self {
+    fn start(api: &Api, Wanted { run_id, mark }: Wanted) -> Self {
         let begin = mark.map(|mark| mark.saturating_sub(OVERLAP).unwrap_or(mark).as_second());
         let results = api.method("get_results_for_run", run_id).query_opt("created_after", begin);
         RunLists {
             run_id,
             mark,
-            tests: api.steady_list(project_id, api.method("get_tests", run_id)),
-            results: api.steady_list(project_id, results),
+            tests: api.steady_list(About::Run, api.method("get_tests", run_id)),
+            results: api.steady_list(About::Run, results),
         }
     }
 

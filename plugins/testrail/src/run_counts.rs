@@ -7,12 +7,12 @@ use std::collections::{HashSet, VecDeque};
 
 use serde::de::DeserializeOwned;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Failure, Partition, Progress, Reader, Request, Source,
-    Timestamp, log,
+    Batches, Buffered, Checkpoint, Failure, Partition, Progress, Reader, Request, Source, Timestamp,
 };
 
 use crate::Settings;
-use crate::api::{Api, Entity};
+use crate::absent::{Absent, UnitId};
+use crate::api::{About, Api, Entity};
 use crate::pages::Pages;
 use crate::runs::{Plan, PlanSummary, Run, TestRun};
 use crate::state::{State, Window};
@@ -48,14 +48,16 @@ pub fn open(
     let known: Option<State> = checkpoint.and_then(Checkpoint::state);
     let window = Window::of(request, known.as_ref());
     let state = known.unwrap_or_else(|| State::before(&window));
+    let about = About::Project(project_id);
     let list = |method| window.on(api.method(method, project_id));
     match partition.id.as_str() {
         RUNS => {
-            let pages = api.list(project_id, list("get_runs"));
+            let pages = api.list(about, list("get_runs"));
             let runs = LooseRuns {
                 project_id,
                 step: Step::List(pages),
                 seen: HashSet::new(),
+                absent: Absent::new(),
                 api,
                 window,
                 state,
@@ -63,12 +65,13 @@ pub fn open(
             Ok(Box::new(Buffered::of::<TestRun>(runs)))
         }
         PLANS => {
-            let pages = api.list(project_id, list("get_plans"));
+            let pages = api.list(about, list("get_plans"));
             let plans = Plans {
                 project_id,
                 step: Step::List(pages),
                 listed: Vec::new(),
                 read: 0,
+                absent: Absent::new(),
                 api,
                 window,
                 state,
@@ -106,16 +109,37 @@ impl<T: DeserializeOwned> Queue<T> {
         Queue { api: api.clone(), method, waiting, in_flight: VecDeque::new() }
     }
 
-    /// The next one, in order, with what was found of it; none after the last.
-    fn next(&mut self) -> Result<Option<(Wanted, Option<T>)>, Failure> {
+    /// The next one, in order, with what was answered; none after the last.
+    fn next(&mut self) -> Result<Option<(Wanted, Result<T, Failure>)>, Failure> {
         while self.in_flight.len() < IN_FLIGHT
             && let Some(wanted) = self.waiting.pop_front()
         {
             self.in_flight.push_back((wanted, self.api.entity(self.method, wanted.id)?));
         }
         let Some((wanted, entity)) = self.in_flight.pop_front() else { return Ok(None) };
-        Ok(Some((wanted, entity.wait()?)))
+        Ok(Some((wanted, entity.wait())))
     }
+}
+
+/// Ends a partition: with a last commit point, and with a failure when something is missing.
+fn finish(
+    api: &Api,
+    project_id: i64,
+    absent: &mut Absent,
+    window: &Window,
+    state: &mut State,
+    batches: &mut Batches,
+) -> Result<Progress, Failure> {
+    for UnitId::Run(id) | UnitId::Plan(id) in absent.gone(api, project_id, |list| list)? {
+        state.forget(id);
+    }
+    let failure = absent.failure();
+    if failure.is_some() {
+        state.miss();
+    }
+    state.finish(window);
+    batches.checkpoint(state)?;
+    failure.map_or(Ok(Progress::Finished), Err)
 }
 
 /// What was open before and is older than the list.
@@ -136,6 +160,7 @@ struct LooseRuns {
     state: State,
     step: Step<Run, Run>,
     seen: HashSet<i64>,
+    absent: Absent,
 }
 
 impl Source for LooseRuns {
@@ -145,23 +170,16 @@ impl Source for LooseRuns {
                 Some(page) => self.take(page, batches),
                 None => self.ask_for_the_open_ones(),
             },
-            Step::Single(queue) => match queue.next()? {
-                Some((_, Some(run))) => {
+            Step::Single(queue) => {
+                let Some((Wanted { id, .. }, answer)) = queue.next()? else {
+                    let LooseRuns { api, absent, window, state, .. } = self;
+                    return finish(api, self.project_id, absent, window, state, batches);
+                };
+                if let Some(run) = self.absent.there(UnitId::Run(id), answer)? {
                     self.state.read(run.id, run.is_completed);
                     batches.push(run.into_row(self.project_id));
                 }
-                Some((Wanted { id, .. }, None)) => {
-                    log::info(format!(
-                        "run {id} was open and is gone from TestRail; its row stays"
-                    ));
-                    self.state.forget(id);
-                }
-                None => {
-                    self.state.finish(&self.window);
-                    batches.checkpoint(&self.state)?;
-                    return Ok(Progress::Finished);
-                }
-            },
+            }
         }
         Ok(Progress::More)
     }
@@ -195,6 +213,7 @@ struct Plans {
     step: Step<PlanSummary, Plan>,
     listed: Vec<PlanSummary>,
     read: usize,
+    absent: Absent,
 }
 
 impl Source for Plans {
@@ -207,14 +226,14 @@ impl Source for Plans {
                 }
                 None => self.ask_for_each(),
             },
-            Step::Single(queue) => match queue.next()? {
-                Some((wanted, plan)) => self.take(wanted, plan, batches)?,
-                None => {
-                    self.state.finish(&self.window);
-                    batches.checkpoint(&self.state)?;
-                    return Ok(Progress::Finished);
-                }
-            },
+            Step::Single(queue) => {
+                let Some((wanted, answer)) = queue.next()? else {
+                    let Plans { api, absent, window, state, .. } = self;
+                    return finish(api, self.project_id, absent, window, state, batches);
+                };
+                let plan = self.absent.there(UnitId::Plan(wanted.id), answer)?;
+                self.take(wanted, plan, batches)?;
+            }
         }
         Ok(Progress::More)
     }
@@ -245,10 +264,8 @@ impl Plans {
                 self.state.read(plan.id, plan.is_completed);
                 plan.into_rows(self.project_id).for_each(|row| batches.push(row));
             }
-            None => {
-                log::info(format!("plan {id} is gone from TestRail; the rows of its runs stay"));
-                self.state.forget(id);
-            }
+            // Until it is known whether it is gone, the next load has to ask for it, too.
+            None => self.state.read(id, false),
         }
         if let Some(created_on) = created_on {
             self.state.advance(created_on);

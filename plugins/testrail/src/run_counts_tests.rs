@@ -274,7 +274,7 @@ fn what_was_open_and_is_deleted_is_let_go_of() {
     });
     pump.load().unwrap();
     let log: Vec<String> = testing::take_log().into_iter().map(|(_, line)| line).collect();
-    assert!(log.iter().any(|line| line.contains("run 1 was open and is gone")), "{log:?}");
+    assert!(log.iter().any(|line| line.contains("run 1 is gone")), "{log:?}");
     assert!(log.iter().any(|line| line.contains("plan 7 is gone")), "{log:?}");
     // The last that was known of them stays.
     assert_eq!(pump.rows(), ["1", "2+", "70", "71", "80+", "81+"]);

@@ -25,8 +25,12 @@ pub struct State {
     from: Option<Timestamp>,
     /// Until here: the latest creation that was read.
     watermark: Option<Timestamp>,
-    /// The numbers of what was still open.
+    /// The numbers of what was still open, or not found while TestRail lists it.
     open: BTreeSet<i64>,
+    /// How many loads ended with something missing. It makes the last checkpoint of such a
+    /// load differ from all before it, so that every row is covered by one.
+    #[serde(default)]
+    missed: u32,
 }
 
 impl CheckpointState for State {
@@ -51,6 +55,11 @@ impl State {
         } else {
             self.open.insert(id);
         }
+    }
+
+    /// Something that TestRail lists was not found.
+    pub fn miss(&mut self) {
+        self.missed = self.missed.wrapping_add(1);
     }
 
     /// A run or plan is gone.

@@ -6,20 +6,20 @@
 //!
 //! A unit is what TestRail closes as one: a plan with all its runs, or a run outside of plans.
 //! A completed unit is final. So a unit is read when it is new, again in every run for as long
-//! as it is open, and once more after it was completed.
+//! as it is open, and once more after it was completed. One that TestRail lists and does not
+//! find, or does not find a run of, counts as open, see [`absent`](crate::absent).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::{
     Batches, Checkpoint, CheckpointState, Failure, Partition, Progress, Request, Source, Timestamp,
-    log,
 };
 
 use crate::Settings;
-use crate::api::{Api, Entity};
+use crate::absent::{Absent, UnitId};
+use crate::api::{About, Api, Entity};
 use crate::months::Month;
 use crate::pages::Pages;
 use crate::runs::{Plan, PlanSummary, Run};
@@ -67,19 +67,32 @@ pub trait Content {
     /// Why it cannot.
     fn begin(&mut self, unit: Unit, marks: Marks, batches: &mut Batches) -> Result<(), Failure>;
 
-    /// Does some more of the unit, until it gives its marks: then all rows of the unit have
-    /// been pushed.
+    /// Does some more of the unit, until it is done: then all rows of the unit have been
+    /// pushed.
     ///
     /// # Errors
     ///
     /// Why the unit cannot be read.
-    fn go_on(&mut self, batches: &mut Batches) -> Result<Option<Marks>, Failure>;
+    fn go_on(
+        &mut self,
+        absent: &mut Absent,
+        batches: &mut Batches,
+    ) -> Result<Option<Done>, Failure>;
+}
+
+/// How a unit was read to its end.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// What [`Content::begin`] is given the next time.
+    pub marks: Marks,
+    /// Whether a run of the unit was not found.
+    pub is_partial: bool,
 }
 
 /// What is remembered of the runs, or of the plans.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
-    /// The open ones.
+    /// The open ones, and those of which something was not found.
     open: BTreeMap<i64, Marks>,
     /// The completed ones that a list may show once more, with when they were created.
     settled: BTreeMap<i64, Timestamp>,
@@ -94,12 +107,16 @@ impl Known {
 /// The checkpoint of a month.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
-    /// Every unit that was created until here was read.
+    /// Every unit that was created until here was read, or is among the open ones.
     watermark: Option<Timestamp>,
     /// The month was over when it was last listed: nothing is created in it any more.
     is_over: bool,
     runs: Known,
     plans: Known,
+    /// How many loads ended with something missing. It makes the last checkpoint of such a
+    /// load differ from all before it, so that every row is covered by one.
+    #[serde(default)]
+    missed: u32,
 }
 
 impl CheckpointState for State {
@@ -112,6 +129,12 @@ impl State {
             UnitId::Run(id) => (&mut self.runs, id),
             UnitId::Plan(id) => (&mut self.plans, id),
         }
+    }
+
+    /// What is remembered of an open unit.
+    fn marks(&mut self, id: UnitId) -> Marks {
+        let (known, id) = self.of(id);
+        known.open.get(&id).cloned().unwrap_or_default()
     }
 
     /// From when on new units are looked for.
@@ -135,21 +158,6 @@ impl State {
         let begin = self.watermark.and_then(|watermark| watermark.checked_sub(OVERLAP).ok());
         for known in [&mut self.runs, &mut self.plans] {
             known.settled.retain(|_, created_on| begin.is_none_or(|begin| *created_on >= begin));
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum UnitId {
-    Run(i64),
-    Plan(i64),
-}
-
-impl fmt::Display for UnitId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UnitId::Run(id) => write!(f, "the run {id}"),
-            UnitId::Plan(id) => write!(f, "the plan {id}"),
         }
     }
 }
@@ -202,6 +210,7 @@ enum Step {
 /// newest, so that the watermark holds at every commit point.
 pub struct Units<C> {
     api: Api,
+    project_id: i64,
     month: Month,
     now: Timestamp,
     /// What the last run left.
@@ -210,6 +219,7 @@ pub struct Units<C> {
     step: Step,
     reading: Option<Read>,
     runs_since_commit: usize,
+    absent: Absent,
     content: C,
 }
 
@@ -228,21 +238,23 @@ impl<C: Content> Units<C> {
         let Settings { project_id, .. } = request.context.settings()?;
         let api = Api::new(&request.context);
         let month = Month::named(&partition.id)?;
+        let about = About::Project(project_id);
         let state: State = checkpoint.and_then(Checkpoint::state).unwrap_or_default();
         let begin = state.begin(month);
         let list = |method| month.on(api.method(method, project_id), begin);
         let open = || month.on(api.method("get_runs", project_id), month.begin());
         let lists = Lists {
-            new_runs: (!state.is_over).then(|| api.steady_list(project_id, list("get_runs"))),
-            new_plans: (!state.is_over).then(|| api.steady_list(project_id, list("get_plans"))),
+            new_runs: (!state.is_over).then(|| api.steady_list(about, list("get_runs"))),
+            new_plans: (!state.is_over).then(|| api.steady_list(about, list("get_plans"))),
             open_runs: (!state.runs.open.is_empty())
-                .then(|| api.steady_list(project_id, open().query("is_completed", 0))),
+                .then(|| api.steady_list(about, open().query("is_completed", 0))),
             found_new_runs: Vec::new(),
             found_new_plans: Vec::new(),
             found_open_runs: HashMap::new(),
         };
         Ok(Units {
             api,
+            project_id,
             month,
             now: request.context.now,
             before: state.clone(),
@@ -250,6 +262,7 @@ impl<C: Content> Units<C> {
             step: Step::List(Box::new(lists)),
             reading: None,
             runs_since_commit: 0,
+            absent: Absent::new(),
             content,
         })
     }
@@ -264,34 +277,45 @@ impl<C: Content> Units<C> {
                 coming.push_back(wanted.ask(&self.api)?);
             }
             let Some((id, unit)) = coming.pop_front() else { return Ok(None) };
-            match unit.wait(id)? {
+            let created_on = unit.listed_as_new();
+            match self.absent.there(id, unit.wait(id))? {
                 Some(found) => return Ok(Some(found)),
+                // Until it is known whether it is gone, the next load has to ask for it, too.
                 None => {
-                    let (known, number) = self.state.of(id);
-                    known.open.remove(&number);
-                    log::info(format!(
-                        "{id} is gone from TestRail; its rows stay until a full run"
-                    ));
+                    let is_new = created_on.is_some();
+                    let marks = self.state.marks(id);
+                    self.state.read(Read { id, created_on, is_completed: false, is_new }, marks);
                 }
             }
         }
     }
 
     fn finish(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
+        let month = self.month;
+        let of_month = |list| month.on(list, month.begin());
+        for id in self.absent.gone(&self.api, self.project_id, of_month)? {
+            let (known, number) = self.state.of(id);
+            known.open.remove(&number);
+        }
+        let failure = self.absent.failure();
+        self.state.missed = self.state.missed.wrapping_add(failure.is_some().into());
         let over = self.month.end().checked_add(LATE).unwrap_or(Timestamp::MAX);
         self.state.is_over |= self.now >= over;
         if self.state != self.before {
             batches.checkpoint(&self.state)?;
         }
-        Ok(Progress::Finished)
+        failure.map_or(Ok(Progress::Finished), Err)
     }
 }
 
 impl<C: Content> Source for Units<C> {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         if let Some(read) = self.reading {
-            if let Some(marks) = self.content.go_on(batches)? {
-                self.state.read(read, marks);
+            if let Some(Done { marks, is_partial }) =
+                self.content.go_on(&mut self.absent, batches)?
+            {
+                let is_completed = read.is_completed && !is_partial;
+                self.state.read(Read { is_completed, ..read }, marks);
                 self.reading = None;
                 if self.runs_since_commit >= RUNS_PER_COMMIT {
                     self.runs_since_commit = 0;
@@ -307,8 +331,7 @@ impl<C: Content> Source for Units<C> {
             return Ok(Progress::More);
         }
         let Some((read, unit)) = self.next_unit()? else { return self.finish(batches) };
-        let (known, id) = self.state.of(read.id);
-        let marks = known.open.get(&id).cloned().unwrap_or_default();
+        let marks = self.state.marks(read.id);
         self.runs_since_commit += unit.run_count();
         self.reading = Some(read);
         self.content.begin(unit, marks, batches)?;
@@ -394,20 +417,29 @@ impl Wanted {
 }
 
 impl Coming {
-    /// The unit; none when it is gone.
-    fn wait(self, id: UnitId) -> Result<Option<(Read, Unit)>, Failure> {
+    /// When the unit was created, where a list has shown it as new.
+    fn listed_as_new(&self) -> Option<Timestamp> {
+        match self {
+            Coming::Plan(_, listed) => *listed,
+            Coming::Here { .. } | Coming::Run(_) => None,
+        }
+    }
+
+    /// The unit.
+    fn wait(self, id: UnitId) -> Result<(Read, Unit), Failure> {
         let of_run = |run: Run, is_new| {
             let (created_on, is_completed) = (Some(run.created_on), run.is_completed);
             (Read { id, created_on, is_completed, is_new }, Unit::Run(run))
         };
         Ok(match self {
-            Coming::Here { run, is_new } => Some(of_run(*run, is_new)),
-            Coming::Run(entity) => entity.wait()?.map(|run| of_run(run, false)),
-            Coming::Plan(entity, listed) => entity.wait()?.map(|plan| {
+            Coming::Here { run, is_new } => of_run(*run, is_new),
+            Coming::Run(entity) => of_run(entity.wait()?, false),
+            Coming::Plan(entity, listed) => {
+                let plan = entity.wait()?;
                 let created_on = listed.or(plan.created_on);
                 let is_completed = plan.is_completed;
                 (Read { id, created_on, is_completed, is_new: listed.is_some() }, Unit::Plan(plan))
-            }),
+            }
         })
     }
 }

@@ -12,7 +12,10 @@ use std::rc::Rc;
 
 use serde_json::{Value as JsonValue, json};
 use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
-use test_dashboard_sdk::{Failure, Request, Timestamp, Value, http};
+use test_dashboard_sdk::{
+    Checkpoint, Context, Datasource, Description, Failure, Partition, Reader, Request, Timestamp,
+    Value, http,
+};
 
 use crate::TestRail;
 
@@ -99,6 +102,15 @@ impl World {
     pub fn all_runs(&self) -> impl Iterator<Item = &JsonValue> {
         let in_plans = self.plans.values().flat_map(|plan| entries(plan).flat_map(runs));
         self.runs.values().chain(in_plans)
+    }
+
+    /// The same, to change them.
+    pub fn all_runs_mut(&mut self) -> impl Iterator<Item = &mut JsonValue> {
+        fn list<'a>(of: &'a mut JsonValue, key: &str) -> &'a mut Vec<JsonValue> {
+            of[key].as_array_mut().expect("a list")
+        }
+        let entries = self.plans.values_mut().flat_map(|plan| list(plan, "entries"));
+        self.runs.values_mut().chain(entries.flat_map(|entry| list(entry, "runs")))
     }
 
     fn answer(&mut self, request: &http::Request) -> Reply {
@@ -337,6 +349,18 @@ impl Pump {
         self.host.run::<TestRail>(&self.request(false))
     }
 
+    /// As a host does that goes on with the next partition when one fails.
+    pub fn load_each(&mut self) -> Vec<Failure> {
+        let request = self.request(false);
+        let partitions = TestRail::plan(&request);
+        let Ok(partitions) = partitions else { return partitions.err().into_iter().collect() };
+        let each = partitions.into_iter().map(|partition| {
+            ONLY.set(Some(partition));
+            self.host.run::<Only>(&request)
+        });
+        each.filter_map(Result::err).collect()
+    }
+
     pub fn load_full(&mut self) -> Result<(), Failure> {
         self.host.run::<TestRail>(&self.request(true))
     }
@@ -367,6 +391,35 @@ impl Pump {
         let keys = host.select(table, key).into_iter();
         let keys = keys.map(|key| key.iter().map(shown).collect::<Vec<_>>().join("/"));
         keys.zip(host.rows(table).into_iter().cloned()).collect()
+    }
+}
+
+thread_local! {
+    static ONLY: RefCell<Option<Partition>> = const { RefCell::new(None) };
+}
+
+/// The plugin, with the one partition that was planned before.
+struct Only;
+
+impl Datasource for Only {
+    fn describe() -> Description {
+        TestRail::describe()
+    }
+
+    fn check(context: &Context) -> Result<String, Failure> {
+        TestRail::check(context)
+    }
+
+    fn plan(_: &Request) -> Result<Vec<Partition>, Failure> {
+        Ok(ONLY.take().into_iter().collect())
+    }
+
+    fn open(
+        request: Request,
+        partition: Partition,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Box<dyn Reader>, Failure> {
+        TestRail::open(request, partition, checkpoint)
     }
 }
 
