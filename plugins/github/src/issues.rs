@@ -7,14 +7,22 @@
 //!
 //! Issues are read by `updated_at`, ascending, from an hour before the greatest one seen. The
 //! overlap is for answers that come from a replica a little behind; reading an issue again
-//! changes nothing. A first load leaves `since` out, unless the request bounds it: the epoch
-//! has been seen to give an empty list.
+//! changes nothing. A first load leaves `since` out: the epoch has been seen to give an empty
+//! list.
 //!
 //! An issue that changes while the list is being read moves to its end. Where pages are told
 //! apart by a cursor that loses nothing, so each tenth page is a commit point. Where they are
 //! counted, everything behind the issue shifts, and one issue slips between two pages. It
 //! shows: the moved issue is read twice. Then the watermark stays where it was, and the next
 //! run reads the window again; and a counted list commits only at its end.
+//!
+//! # A window
+//!
+//! It is compared with `updated_at`, and read whatever the watermark says: from its begin,
+//! without one from the first change on, to the first issue that changed at its end or later.
+//! The watermark moves when the window begins an hour before it or earlier, or has no begin:
+//! what lies between would never be read otherwise. So a first run over a window leaves none,
+//! and the next run without one reads everything.
 //!
 //! # Labels that go away
 //!
@@ -72,6 +80,9 @@ const POSITIONS_WHEN_UNKNOWN: usize = 10;
 struct State {
     /// The greatest `updated_at` up to which every issue was delivered.
     watermark: Option<Timestamp>,
+    /// The greatest `updated_at` that was delivered, where that is beyond the watermark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    newest: Option<Timestamp>,
     /// How many rows of labels the issues have.
     positions: Positions,
 }
@@ -89,12 +100,11 @@ pub fn reader(
     let may_have_rows = checkpoint.is_some();
     let state = checkpoint.and_then(|checkpoint| checkpoint.state()).unwrap_or_else(|| State {
         watermark: None,
+        newest: None,
         positions: Positions::at_most(if may_have_rows { POSITIONS_WHEN_UNKNOWN } else { 0 }),
     });
-    let since = match state.watermark {
-        Some(watermark) => watermark.checked_sub(OVERLAP).ok(),
-        None => request.since,
-    };
+    let known = state.watermark.and_then(|watermark| watermark.checked_sub(OVERLAP).ok());
+    let since = if request.has_window() { request.since } else { known };
     let list = Api::of(&request.context).issues(&repository, |list| {
         let since = since.map(|since| format!("{since:.0}"));
         list.query("sort", "updated").query("direction", "asc").query_opt("since", since)
@@ -102,6 +112,8 @@ pub fn reader(
     let issues = Issues {
         repository,
         pages: Feed::of(list, request.full),
+        until: request.until,
+        reaches_known: since.is_none_or(|since| known.is_some_and(|known| since <= known)),
         begin: state.clone(),
         state,
         seen: HashSet::new(),
@@ -117,6 +129,10 @@ pub fn reader(
 struct Issues {
     repository: Repository,
     pages: Feed<Issue>,
+    /// Where the window ends.
+    until: Option<Timestamp>,
+    /// Whether nothing is left out between what earlier runs have read and this one.
+    reaches_known: bool,
     /// The state at the begin of this run.
     begin: State,
     /// The state that covers what was pushed.
@@ -139,12 +155,16 @@ impl Source for Issues {
         };
         self.is_counted |= self.pages.is_counted();
         for issue in page {
+            if self.until.is_some_and(|until| issue.updated_at >= until) {
+                self.finish(batches)?;
+                return Ok(Progress::Finished);
+            }
             self.push(issue, batches)?;
         }
         self.pages_read += 1;
         let is_due = self.pages_read.is_multiple_of(PAGES_PER_COMMIT);
         if is_due && self.is_in_order && !self.is_counted {
-            batches.checkpoint(&self.state)?;
+            batches.checkpoint(&self.state())?;
         }
         Ok(Progress::More)
     }
@@ -158,7 +178,10 @@ impl Issues {
 
         self.is_in_order &= self.last_update <= Some(issue.updated_at);
         self.last_update = Some(issue.updated_at);
-        self.state.watermark = self.state.watermark.max(Some(issue.updated_at));
+        if self.reaches_known {
+            self.state.watermark = self.state.watermark.max(Some(issue.updated_at));
+        }
+        self.state.newest = self.state.newest.max(Some(issue.updated_at));
 
         for row in label_rows(&self.repository, &issue, stored) {
             batches.push(row);
@@ -169,7 +192,8 @@ impl Issues {
 
     /// How many rows of labels the issue may have from earlier.
     fn positions_stored(&self, issue: &Issue) -> usize {
-        let is_new = self.begin.watermark.is_some_and(|watermark| issue.created_at > watermark);
+        let delivered = self.begin.newest.max(self.begin.watermark);
+        let is_new = delivered.is_some_and(|delivered| issue.created_at > delivered);
         let unknown = if is_new { 0 } else { self.state.positions.of_others() };
         self.state.positions.of(issue.number).unwrap_or(unknown)
     }
@@ -182,10 +206,17 @@ impl Issues {
             ));
             self.state.watermark = self.begin.watermark;
         }
-        if self.state != self.begin {
-            batches.checkpoint(&self.state)?;
+        let state = self.state();
+        if state != self.begin {
+            batches.checkpoint(&state)?;
         }
         Ok(())
+    }
+
+    /// What is to be remembered of what was pushed.
+    fn state(&self) -> State {
+        let State { watermark, newest, .. } = self.state;
+        State { newest: newest.filter(|_| newest > watermark), ..self.state.clone() }
     }
 }
 

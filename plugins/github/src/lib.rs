@@ -11,7 +11,8 @@
 //! its tables may differ from GitHub, and how many requests it makes stands in its module.
 //!
 //! A first run reads everything, later runs what changed. GitHub says nothing of what was
-//! deleted: that goes with a full run.
+//! deleted: that goes with a full run. A window that is asked for is read whatever was read
+//! before, and leaves the next run without one to read what it would have read anyway.
 //!
 //! Rows are keyed by the repository's number, because names change: a renamed repository is
 //! followed, and goes on with its rows and its checkpoint.
@@ -123,6 +124,7 @@ impl Datasource for GitHub {
         checkpoint: Option<Checkpoint>,
     ) -> Result<Box<dyn Reader>, Failure> {
         if request.report == WORKFLOW_RUNS {
+            let checkpoint = checkpoint.filter(|_| !request.has_window());
             return Ok(workflows::reader(&request, partition.data()?, checkpoint));
         }
         let repository: Repository = partition.data()?;

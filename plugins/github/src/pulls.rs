@@ -13,8 +13,14 @@
 //! moves to its front; there the next run finds it. So the watermark is taken from the first
 //! page alone, and given to the host at the end.
 //!
-//! A request that has a begin bounds the first load by the time of the last change; its end
-//! means nothing here.
+//! # A window
+//!
+//! It is compared with `updated_at`, and read whatever the watermark says: all that changed
+//! since its begin, without one everything. The list cannot be asked for the window's end, so
+//! what changed after it is read and written, too. The watermark moves when the window begins
+//! an hour before it or earlier, or has no begin: what lies between would never be read
+//! otherwise. So a first run over a window leaves none, and the next run without one reads
+//! everything.
 //!
 //! # For how long the table may differ
 //!
@@ -114,14 +120,12 @@ pub fn reader(
     };
     let before = checkpoint.and_then(|checkpoint| checkpoint.state::<State>());
     let known = before.map(|State { watermark }| watermark);
-    let begin = match known {
-        Some(watermark) => Some(watermark.saturating_sub(OVERLAP).unwrap_or(watermark)),
-        None => request.since,
-    };
-    match begin {
+    let ordinary = known.map(|known| known.saturating_sub(OVERLAP).unwrap_or(known));
+    match if request.has_window() { request.since } else { ordinary } {
         Some(begin) => {
             let pages = list("updated", "desc").lazy_pages();
-            let source = Recent { repository, pages, begin, known, newest: None };
+            let reaches_known = ordinary.is_some_and(|ordinary| begin <= ordinary);
+            let source = Recent { repository, pages, begin, reaches_known, known, newest: None };
             Box::new(Buffered::of::<PullRequestRow>(source))
         }
         None => {
@@ -162,6 +166,8 @@ struct Recent {
     repository: Repository,
     pages: Pages<Pull>,
     begin: Timestamp,
+    /// Whether nothing is left out between what earlier runs have read and this one.
+    reaches_known: bool,
     /// The watermark of the run before.
     known: Option<Timestamp>,
     /// The newest change on the first page.
@@ -186,7 +192,7 @@ impl Source for Recent {
             return Ok(Progress::More);
         }
         match self.newest {
-            Some(watermark) if self.newest != self.known => {
+            Some(watermark) if self.reaches_known && self.newest != self.known => {
                 batches.checkpoint(&State { watermark })?;
             }
             _ => {}

@@ -12,7 +12,9 @@
 //! one is not found, they read the list to its end: a draft that is not in it either is gone.
 //! There is nothing on a release that tells when it changed.
 //!
-//! A window means nothing here.
+//! A window with a begin is read to that in the same way, by creation and publication, where
+//! it is earlier than what is read anyway; without a begin, and in a first run, all is read.
+//! The list cannot be asked for a window's end: what is newer is read, too.
 //!
 //! # For how long the table may differ
 //!
@@ -101,7 +103,11 @@ pub fn reader(
         Some(_) => Feed::Live(Box::new(list.lazy_pages())),
         None => Feed::of(list, request.full),
     };
-    let begin = before.as_ref().and_then(|state| state.newest.checked_sub(LOOK_BACK).ok());
+    let ordinary = before.as_ref().and_then(|state| state.newest.checked_sub(LOOK_BACK).ok());
+    let begin = match (ordinary, request.since) {
+        (Some(ordinary), Some(since)) => Some(ordinary.min(since)),
+        (ordinary, _) => ordinary.filter(|_| !request.has_window()),
+    };
     let source = Releases {
         api,
         repository,

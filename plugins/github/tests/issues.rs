@@ -14,7 +14,7 @@ mod upstream;
 use serde_json::json;
 use test_dashboard_github::GitHub;
 use test_dashboard_sdk::testing::{FakeHttp, MemoryHost, Reply};
-use test_dashboard_sdk::{Datasource, Failure, FailureKind, Value};
+use test_dashboard_sdk::{Datasource, Failure, FailureKind, Request, Value};
 use upstream::{Upstream, issue, labels, numbers, repository, text, with_labels};
 
 /// Issue `number`, last changed in that minute of 2026-02-01.
@@ -43,7 +43,7 @@ fn all_pages_are_read_to_the_end() {
 }
 
 #[test]
-fn a_first_load_does_not_say_since_and_a_request_may_bound_it() {
+fn a_first_load_does_not_say_since() {
     let upstream = Upstream::new(many(3));
     let http = upstream.http();
     MemoryHost::new().run::<GitHub>(&upstream::request("issues", &http)).unwrap();
@@ -51,11 +51,94 @@ fn a_first_load_does_not_say_since_and_a_request_may_bound_it() {
         http.requests()[1],
         "https://api.example.org/repos/mozilla-mobile/fenix/issues?state=all&per_page=100&sort=updated&direction=asc"
     );
-    let mut request = upstream.request("issues");
-    request.since = Some("2026-02-01T00:10:00Z".parse().unwrap());
+}
+
+/// A run over a window of 2026-02-01, from one minute to another.
+fn window(upstream: &Upstream, host: &mut MemoryHost, since: &str, until: &str) {
+    let moment = |minute: &str| match minute {
+        "" => None,
+        minute => Some(format!("2026-02-01T{minute}:00Z").parse().unwrap()),
+    };
+    let (since, until) = (moment(since), moment(until));
+    host.run::<GitHub>(&Request { since, until, ..upstream.request("issues") }).unwrap();
+}
+
+/// The numbers of the issues that were read since their titles became `Seen`, which GitHub can
+/// change without touching `updated_at`.
+fn seen(host: &MemoryHost) -> Vec<i64> {
+    let rows = host.select("github_issues", &["number", "title"]).into_iter();
+    let is_seen = |row: &Vec<Value>| row[1] == text("Seen");
+    let number = |row: Vec<Value>| match row[0] {
+        Value::Int64(number) => number,
+        _ => panic!("{row:?}"),
+    };
+    rows.filter(is_seen).map(number).collect()
+}
+
+#[test]
+fn a_window_is_read_whatever_was_read_before() {
+    for upstream in [Upstream::new(many(25)), Upstream::new(many(25)).counted()] {
+        let mut host = MemoryHost::new();
+        upstream.pump(&mut host).unwrap();
+        let before = host.clone();
+        upstream
+            .change(|issues| issues.iter_mut().for_each(|issue| issue["title"] = json!("Seen")));
+        window(&upstream, &mut host, "00:25", "00:50");
+        assert_eq!(seen(&host), [5, 6, 7, 8, 9]);
+        window(&upstream, &mut host, "", "00:15");
+        assert_eq!(seen(&host), [1, 2, 5, 6, 7, 8, 9]);
+        window(&upstream, &mut host, "02:00", "");
+        assert_eq!(seen(&host), [1, 2, 5, 6, 7, 8, 9, 24, 25]);
+        assert_eq!(host.checkpoints(), before.checkpoints());
+    }
+}
+
+#[test]
+fn a_first_run_over_a_window_leaves_the_rest_to_the_next_run() {
+    let upstream = Upstream::new(many_with_labels(25));
+    let mut undisturbed = MemoryHost::new();
+    upstream.pump(&mut undisturbed).unwrap();
+    for (since, until, read) in [("00:10", "00:20", 2), ("01:00", "", 14), ("", "01:00", 11)] {
+        let mut host = MemoryHost::new();
+        window(&upstream, &mut host, since, until);
+        assert_eq!(numbers(&host).len(), read, "{since} to {until}");
+        upstream.pump(&mut host).unwrap();
+        assert_eq!(host, undisturbed, "{since} to {until}");
+        assert_eq!(host.checkpoints(), undisturbed.checkpoints(), "{since} to {until}");
+    }
+}
+
+#[test]
+fn a_window_moves_the_watermark_only_where_it_reaches_back_to_it() {
+    let upstream = Upstream::new(many(25));
     let mut host = MemoryHost::new();
-    host.run::<GitHub>(&request).unwrap();
-    assert_eq!(numbers(&host), [2, 3]);
+    upstream.pump(&mut host).unwrap();
+    // The last change was at 02:05.
+    upstream.change(|issues| issues.extend([changed(26, 4 * 60), changed(27, 6 * 60)]));
+    let since_of_the_next_run = |host: &MemoryHost| {
+        let http = upstream.http();
+        host.clone().run::<GitHub>(&upstream::request("issues", &http)).unwrap();
+        http.requests()[1].rsplit("since=").next().unwrap().replace("%3A", ":")
+    };
+    window(&upstream, &mut host, "05:00", "");
+    assert!(numbers(&host).contains(&27) && !numbers(&host).contains(&26));
+    assert_eq!(since_of_the_next_run(&host), "2026-02-01T01:05:00Z");
+    window(&upstream, &mut host, "01:05", "05:00");
+    assert!(numbers(&host).contains(&26));
+    assert_eq!(since_of_the_next_run(&host), "2026-02-01T03:00:00Z");
+}
+
+#[test]
+fn labels_that_a_window_brought_are_freed_whatever_the_number_of_their_issue() {
+    let issue = |labels: &[&str], minute| with_labels(changed(300_000, minute), labels);
+    let upstream = Upstream::new(many(3));
+    let mut host = MemoryHost::new();
+    upstream.pump(&mut host).unwrap();
+    upstream.change(|issues| issues.push(issue(&["P1", "crash"], 4 * 60)));
+    window(&upstream, &mut host, "03:00", "");
+    upstream.change(|issues| issues[3] = issue(&["P1"], 5 * 60));
+    upstream.pump(&mut host).unwrap();
+    assert_eq!(labels(&host).len(), 1, "{:?}", labels(&host));
 }
 
 #[test]

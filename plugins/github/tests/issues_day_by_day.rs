@@ -85,6 +85,11 @@ fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted_and_labels
                 host.run::<GitHub>(&full(&upstream)).unwrap();
                 assert_eq!(host, fresh(&upstream), "seed {seed}, day {day}");
             } else if !dice.one_in(4) {
+                if dice.one_in(3) {
+                    let (since, until) = dice.window(BEGIN, BEGIN + (day + 1) * DAY);
+                    let request = Request { since, until, ..upstream.request("issues") };
+                    host.run::<GitHub>(&request).unwrap();
+                }
                 upstream.pump(&mut host).unwrap();
                 let fresh = fresh(&upstream);
                 for (table, columns) in [

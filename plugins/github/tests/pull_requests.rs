@@ -108,6 +108,9 @@ fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted() {
                 pump.reconcile().unwrap();
                 assert_eq!(pump.host, pump.fresh(), "seed {seed}, day {day}");
             } else if !dice.one_in(5) {
+                if dice.one_in(3) {
+                    pump.a_window(&mut dice).unwrap();
+                }
                 pump.pump().unwrap();
                 let fresh = pump.fresh();
                 let expected: Vec<_> = fresh.rows(TABLE).into_iter().cloned().collect();
@@ -250,14 +253,57 @@ fn a_full_run_of_a_list_that_is_never_the_same_fails_and_removes_nothing() {
 }
 
 #[test]
-fn a_begin_bounds_the_first_load_by_the_last_change() {
+fn a_first_run_over_a_window_leaves_the_rest_to_the_next_run() {
     let mut pump = pump_with(30);
     let since = Some(moment(BEGIN + 20 * HOUR));
     pump.run(&Request { since, ..pump.request() }).unwrap();
     assert_eq!(pump.host.rows(TABLE).len(), 10);
-    pump.change(|repository| repository.touch(5_001, BEGIN + 31 * HOUR));
     pump.pump().unwrap();
-    assert_eq!(pump.host.rows(TABLE).len(), 11);
+    assert_eq!(pump.host, pump.fresh());
+}
+
+/// The titles that begin with `Seen`: what GitHub changes without touching `updated_at`.
+fn seen(pump: &Pump) -> Vec<i64> {
+    let rows = pump.host.select(TABLE, &["number", "title"]).into_iter();
+    let is_seen = |row: &Vec<Value>| matches!(&row[1], Value::Text(title) if title == "Seen");
+    rows.filter(is_seen).map(|row| moving::int(&row, 0)).collect()
+}
+
+#[test]
+fn a_window_is_read_whatever_was_read_before_and_moves_nothing_that_it_does_not_reach() {
+    let mut pump = pump_with(30);
+    pump.pump().unwrap();
+    let known = pump.host.clone();
+    pump.change(|repository| {
+        repository.pulls.values_mut().for_each(|pull| pull["title"] = json!("Seen"));
+    });
+    let (since, until) = (Some(moment(BEGIN + 20 * HOUR)), Some(moment(BEGIN + 22 * HOUR)));
+    pump.run(&Request { since, until, ..pump.request() }).unwrap();
+    // What is newer than the window is read on the way.
+    assert_eq!(seen(&pump), (21..=30).collect::<Vec<_>>());
+    assert_eq!(pump.host.checkpoints(), known.checkpoints());
+
+    // A day in which 31 changes, and 32 after the begin of a window that does not reach back.
+    pump.change(|repository| {
+        repository.open(BEGIN + 40 * HOUR);
+        repository.open(BEGIN + 60 * HOUR);
+        repository.now = BEGIN + 61 * HOUR;
+    });
+    let since = Some(moment(BEGIN + 50 * HOUR));
+    pump.run(&Request { since, ..pump.request() }).unwrap();
+    assert_eq!(pump.host.rows(TABLE).len(), 31);
+    assert_eq!(pump.host.checkpoints(), known.checkpoints());
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(TABLE).len(), 32);
+
+    // One that does is as good as a run without it.
+    pump.change(|repository| repository.open(BEGIN + 80 * HOUR));
+    let since = Some(moment(BEGIN + 59 * HOUR));
+    pump.run(&Request { since, ..pump.request() }).unwrap();
+    let known = pump.host.clone();
+    pump.pump().unwrap();
+    assert_eq!(pump.host.rows(TABLE).len(), 33);
+    assert_eq!(pump.host.checkpoints(), known.checkpoints());
 }
 
 #[test]

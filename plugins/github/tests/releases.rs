@@ -11,10 +11,10 @@
 
 mod moving;
 
-use moving::{BEGIN, DAY, Dice, HOUR, Pump, Repository, faults, time};
+use moving::{BEGIN, DAY, Dice, HOUR, Pump, Repository, faults, moment, time};
 use serde_json::json;
-use test_dashboard_sdk::Value;
 use test_dashboard_sdk::testing::Reply;
+use test_dashboard_sdk::{Request, Value};
 
 const TABLE: &str = "github_releases";
 
@@ -103,6 +103,9 @@ fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted() {
                 pump.reconcile().unwrap();
                 assert_eq!(pump.host, pump.fresh(), "seed {seed}, day {day}");
             } else if !dice.one_in(5) {
+                if dice.one_in(3) {
+                    pump.a_window(&mut dice).unwrap();
+                }
                 pump.pump().unwrap();
                 let fresh = pump.fresh();
                 let expected: Vec<_> = fresh.rows(TABLE).into_iter().cloned().collect();
@@ -285,4 +288,31 @@ fn a_failure_anywhere_is_repaired_by_the_next_run() {
             assert_eq!(pump.host, pump.fresh(), "{failure}");
         }
     }
+}
+
+#[test]
+fn a_window_reads_back_to_its_begin_and_is_no_first_load() {
+    let mut pump = pump_with(200);
+    let since = Some(moment(BEGIN + 150 * DAY));
+    pump.run(&Request { since, ..pump.request() }).unwrap();
+    assert_eq!(pump.host, pump.fresh(), "a first run reads all");
+
+    let rename = |repository: &mut Repository| {
+        for id in [700 + 10, 700 + 100] {
+            repository.releases.get_mut(&id).unwrap()["name"] = json!("Renamed");
+        }
+    };
+    pump.change(rename);
+    pump.pump().unwrap();
+    let renamed = |pump: &Pump| {
+        let names = pump.host.select(TABLE, &["name"]).into_iter();
+        names.filter(|name| name[0] == Value::Text("Renamed".into())).count()
+    };
+    assert_eq!(renamed(&pump), 0, "nothing tells that they changed");
+    let since = Some(moment(BEGIN + 100 * DAY));
+    pump.run(&Request { since, ..pump.request() }).unwrap();
+    assert_eq!(renamed(&pump), 1);
+    let until = Some(moment(BEGIN + 100 * DAY));
+    pump.run(&Request { until, ..pump.request() }).unwrap();
+    assert_eq!(renamed(&pump), 2);
 }

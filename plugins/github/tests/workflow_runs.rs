@@ -31,6 +31,9 @@ fn every_day_ends_with_what_a_full_run_reads_but_for_what_was_deleted() {
             if dice.one_in(6) || (40..54).contains(&day) {
                 continue;
             }
+            if dice.one_in(6) {
+                pump.a_window(&mut dice).unwrap();
+            }
             pump.pump().unwrap();
             assert_equal_but_for_what_is_gone(&pump, &format!("seed {seed}, day {day}"));
             if day % 20 == 19 {
@@ -445,6 +448,34 @@ fn a_window_plans_the_whole_weeks_that_it_touches() {
     assert_eq!(weeks(Some(monday - 1), Some(monday + 1)), ["2025-11-10", "2025-11-03"]);
     assert!(weeks(Some(BEGIN + 90 * DAY), None).is_empty());
     assert_eq!(weeks(None, None).len(), 14);
+}
+
+#[test]
+fn a_window_reads_its_weeks_again_also_when_they_are_settled() {
+    let mut pump = pump_with(2, 24 * 7 * 9);
+    pump.pump().unwrap();
+    pump.pump().unwrap();
+    let settled = |url: &&String| url.contains("created=2025-11-03");
+    assert_eq!(pump.asked().iter().filter(settled).count(), 0, "the first week is settled");
+    let once = pump.host.clone();
+
+    let (since, until) = (Some(moment(BEGIN)), Some(moment(BEGIN + DAY)));
+    let renamed = pump.change(|repository| *repository.runs.keys().next().unwrap());
+    pump.change(|repository| repository.runs.get_mut(&renamed).unwrap().created += 1);
+    pump.run(&Request { since, until, ..pump.request() }).unwrap();
+    assert!(pump.asked().iter().filter(settled).count() > 0, "{:#?}", pump.asked());
+    assert!(pump.host != once, "what was read of it before is what it is now");
+    assert_eq!(pump.host.checkpoints().len(), once.checkpoints().len());
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
+fn a_window_without_a_begin_is_of_the_days_before_its_end() {
+    let mut pump = pump_with(2, 24 * 21);
+    pump.change(|repository| repository.now += 200 * DAY);
+    let until = Some(moment(BEGIN + 14 * DAY));
+    pump.run(&Request { until, ..pump.request() }).unwrap();
+    assert!(!pump.host.rows(RUNS).is_empty());
 }
 
 #[test]

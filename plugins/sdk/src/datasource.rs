@@ -131,6 +131,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether days were asked for. Then these are read, whatever an earlier run has read of
+    /// them, and the checkpoint that is handed back must not make the next run without a window
+    /// skip what lies outside of this one.
+    pub fn has_window(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// The failure of a report that this plugin does not have, for the last arm of a `match`.
     pub fn unknown_report(&self) -> Failure {
         Failure::internal(format!("this plugin has no report {:?}", self.report))

@@ -12,9 +12,12 @@
 //! more, is split into parts that hold fewer.
 //!
 //! Every run plans the weeks of the last `workflow-days` days (90 unless the setting says
-//! otherwise), or those of the window that was asked for, always whole. Planning a week costs
-//! nothing by itself. One that is settled makes no request, one that was never read is read, so
-//! a pump that stood still goes on where it was.
+//! otherwise). Planning a week costs nothing by itself. One that is settled makes no request,
+//! one that was never read is read, so a pump that stood still goes on where it was.
+//!
+//! Of a window the weeks are planned that it touches, and each is read again from its begin,
+//! settled or not, as in a first load. A window without a begin is of the `workflow-days` days
+//! before its end.
 //!
 //! # What is read again
 //!
@@ -116,7 +119,7 @@ pub fn plan(
     let now = request.context.now;
     let last_moment = |until: Timestamp| until.checked_sub(SignedDuration::from_micros(1)).ok();
     let last = request.until.and_then(last_moment).map_or(now, |until| until.min(now));
-    let earliest = now.checked_sub(SignedDuration::from_hours(24 * i64::from(workflow_days)));
+    let earliest = last.checked_sub(SignedDuration::from_hours(24 * i64::from(workflow_days)));
     let first = request.since.or(earliest.ok()).max(repository.created_at).unwrap_or(now);
     let (first, last) = (monday_of(day_of(first)), monday_of(day_of(last)));
     let before = |monday: &Date| monday.checked_sub(SignedDuration::from_hours(7 * 24)).ok();

@@ -126,6 +126,12 @@ impl Pump {
         self.run(&Request { full: true, ..self.request() })
     }
 
+    /// Runs the report over some days, which may have no begin or no end.
+    pub fn a_window(&mut self, dice: &mut Dice) -> Result<(), Failure> {
+        let (since, until) = dice.window(BEGIN, self.repository.borrow().now);
+        self.run(&Request { since, until, ..self.request() })
+    }
+
     pub fn run(&mut self, request: &Request) -> Result<(), Failure> {
         self.asked_before = self.http.requests().len();
         self.host.run::<GitHub>(request)
@@ -382,6 +388,16 @@ impl Dice {
 
     pub fn one_in(&mut self, count: i64) -> bool {
         self.below(count) == 0
+    }
+
+    /// A window within a time, which may have no begin or no end.
+    pub fn window(&mut self, begin: i64, now: i64) -> (Option<Timestamp>, Option<Timestamp>) {
+        let since = begin + self.below(now - begin + 1);
+        let until = since + 1 + self.below(now - since + DAY);
+        let is_from_the_first = self.one_in(5);
+        let is_up_to_now = self.one_in(3);
+        let bound = |at: i64, is_open: bool| (!is_open).then(|| moment(at));
+        (bound(since, is_from_the_first), bound(until, is_up_to_now && !is_from_the_first))
     }
 
     /// One of some.
