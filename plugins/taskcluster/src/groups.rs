@@ -37,6 +37,11 @@ pub fn open(
     let settings = Settings::of(&request.context)?;
     let trail: Trail = partition.data()?;
     let state: State = checkpoint.and_then(Checkpoint::state).unwrap_or_default();
+    // A window is of days: what has none is read as always.
+    let state = match request.has_window() && trail.has_a_day() {
+        true => state.reopened(),
+        false => state,
+    };
     let api = Api::of(&request.context);
     let kept_until = trail
         .day()

@@ -25,8 +25,10 @@
 //! nothing from then on.
 //!
 //! Pushes and fires are looked for on the last `days` days (27) and today, or in the window of
-//! the request, which counts whole days. `hook-fires` has a partition for each hook,
-//! `hook/GROUP/HOOK`, because the list of fires has no filter.
+//! the request, which counts whole days; without a begin it is of the `days` days before its
+//! end. The trails of a window's days are followed and their groups read again, settled or not.
+//! `hook-fires` has a partition for each hook, `hook/GROUP/HOOK`, because the list of fires has
+//! no filter.
 //!
 //! # Full runs
 //!

@@ -108,15 +108,16 @@ impl Settings {
             && self.hooks.is_empty()
     }
 
-    /// The first and the last day that a request is about: those of its window, else the last
-    /// [`days`](Self::days) and today.
+    /// The first and the last day that a request is about: those of its window, of which the
+    /// last is today where it has no end, and the first [`days`](Self::days) before the last
+    /// where it has no begin.
     pub fn window(&self, request: &Request) -> (Date, Date) {
         let now = request.context.now;
-        let back = || time::day_of(now).saturating_sub(i64::from(self.days).days());
-        let first = request.since.map_or_else(back, time::day_of);
         // The end is exclusive.
         let last = request.until.and_then(|until| until.checked_sub(1.microsecond()).ok());
-        (first, time::day_of(last.map_or(now, |last| last.min(now))))
+        let last = time::day_of(last.map_or(now, |last| last.min(now)));
+        let back = || last.saturating_sub(i64::from(self.days).days());
+        (request.since.map_or_else(back, time::day_of), last)
     }
 }
 

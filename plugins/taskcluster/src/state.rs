@@ -30,6 +30,13 @@ impl CheckpointState for State {
 }
 
 impl State {
+    /// What was settled is read again, and the trail followed once more.
+    #[must_use]
+    pub fn reopened(mut self) -> Self {
+        self.open.extend(self.settled.into_keys());
+        State { open: self.open, ..State::default() }
+    }
+
     /// The groups to read again.
     pub fn open(&self) -> impl Iterator<Item = &String> {
         self.open.iter()

@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use test_dashboard_sdk::Value;
 use test_dashboard_sdk::testing::MemoryHost;
+use test_dashboard_taskcluster::Taskcluster;
 use upstream::{CENTRAL, HOOK, Upstream, World, hours, push, tasks_of};
 
 const TABLES: [&str; 3] = ["taskcluster_task_groups", "taskcluster_tasks", "taskcluster_task_runs"];
@@ -230,6 +231,15 @@ fn three_weeks_of(seed: u64) {
                 .values_mut()
                 .for_each(|task| task.expires = task.created + hours(24 * 2 * DAYS));
         });
+        if draw.one_in(3) {
+            let http = upstream.http();
+            let mut request = upstream.request("task-groups", &http, &settings(DAYS));
+            let since = request.context.now - hours(24 * DAYS);
+            let since = since + hours(draw.below(24 * DAYS as usize) as i64);
+            request.since = Some(since);
+            request.until = Some(since + hours(1 + draw.below(72) as i64));
+            host.run::<Taskcluster>(&request).unwrap();
+        }
         upstream.pump(&mut host, "task-groups", &settings(DAYS), false).unwrap();
         let all = everything(&upstream, "task-groups");
         assert_same(&host, &all, &story.late, &upstream, &format!("seed {seed}, day {day}"));

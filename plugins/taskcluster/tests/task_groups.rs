@@ -346,6 +346,39 @@ fn a_window_chooses_the_pushes_of_its_days() {
     assert_eq!(count(&host, "taskcluster_task_groups"), 1);
 }
 
+#[test]
+fn a_window_reads_groups_again_that_were_settled_and_given_up() {
+    let upstream = Upstream::at("2026-01-10T06:00:00Z");
+    let group = upstream.world(|world| push(world, 0, 24));
+    complete(&upstream, &group);
+    let (settings, mut host) = (json!({"index-namespace": CENTRAL}), MemoryHost::new());
+    for _ in 0..8 {
+        upstream.pass(24);
+        upstream.pump(&mut host, REPORT, &settings, false).unwrap();
+    }
+    let settled = host.clone();
+    let tasks = count(&host, "taskcluster_tasks");
+    upstream.world(|world| world.create(&group, "test", "a-retrigger", 24));
+    upstream.pump(&mut host, REPORT, &settings, false).unwrap();
+    assert_eq!(host, settled, "the push is given up");
+
+    let http = upstream.http();
+    let mut request = upstream.request(REPORT, &http, &settings);
+    request.since = Some(upstream::moment("2026-01-10T00:00:00Z"));
+    request.until = Some(upstream::moment("2026-01-11T00:00:00Z"));
+    host.run::<test_dashboard_taskcluster::Taskcluster>(&request).unwrap();
+    assert_eq!(count(&host, "taskcluster_tasks"), tasks + 1);
+
+    // Without a begin it is of the days before its end.
+    upstream.pass(24 * 20);
+    let http = upstream.http();
+    let mut request = upstream.request(REPORT, &http, &settings);
+    request.until = Some(upstream::moment("2026-01-11T00:00:00Z"));
+    let mut other = MemoryHost::new();
+    other.run::<test_dashboard_taskcluster::Taskcluster>(&request).unwrap();
+    assert_eq!(count(&other, "taskcluster_tasks"), tasks + 1);
+}
+
 /// The size of a busy repository: 28 days of four pushes, each a group of twenty pages (some
 /// 4,000 tasks; here pages are smaller) and two products in the index, with a deadline of a day.
 #[test]
