@@ -18,7 +18,8 @@
 //! delivered, and nothing that went is removed.
 //!
 //! A window (`since`, `until`) is compared with when builds were triggered, and widened to
-//! whole weeks. Without one all that Bitrise keeps is read.
+//! whole weeks, each of which is read again from its begin, settled or not. One that Bitrise
+//! has forgotten as a whole is refused. Without a window all that Bitrise keeps is read.
 //!
 //! # For how long tables may differ from Bitrise
 //!
@@ -132,6 +133,7 @@ impl Datasource for Bitrise {
             BUILD_ARTIFACTS => (None, ARTIFACTS_KEPT),
             _ => return Err(request.unknown_report()),
         };
+        weeks::refuse_what_is_forgotten(request, kept)?;
         let weeks = weeks::plan(request, &app_slugs, kept);
         first.into_iter().map(Ok).chain(weeks).collect()
     }
@@ -141,6 +143,7 @@ impl Datasource for Bitrise {
         partition: Partition,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Box<dyn Reader>, Failure> {
+        let checkpoint = checkpoint.filter(|_| !request.has_window());
         match request.report.as_str() {
             BUILDS if partition.id == apps::PARTITION => apps::reader(&request.context),
             BUILDS => builds::reader(&request.context, &partition, checkpoint.as_ref()),

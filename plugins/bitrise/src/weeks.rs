@@ -96,6 +96,27 @@ pub fn plan<'a>(
     })
 }
 
+/// Refuses a window of which Bitrise holds nothing any more: a run over it would read nothing
+/// and look like a success.
+///
+/// # Errors
+///
+/// What is kept, and which window was asked for.
+pub fn refuse_what_is_forgotten(request: &Request, kept: SignedDuration) -> Result<(), Failure> {
+    if !request.has_window() || weeks(request, kept).next().is_some() {
+        return Ok(());
+    }
+    let moment =
+        |moment: Option<Timestamp>| moment.map_or("…".into(), |moment| moment.to_string());
+    Err(Failure::config(format!(
+        "Bitrise keeps what {} reads for {} days, and the window asked for ({} to {}) is not of these: ask for later days",
+        request.report,
+        kept.as_hours() / 24,
+        moment(request.since),
+        moment(request.until)
+    )))
+}
+
 fn weeks(request: &Request, kept: SignedDuration) -> impl Iterator<Item = Week> {
     let Request { since, until, .. } = *request;
     let now = request.context.now;

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use test_dashboard_sdk::Value;
 use test_dashboard_sdk::testing::MemoryHost;
+use test_dashboard_sdk::{FailureKind, Value};
 use upstream::{Build, DAY, Upstream, World, by_slug, second};
 
 const HOUR: i64 = 3_600;
@@ -131,6 +131,7 @@ fn is_forgotten(world: &World, build: &Build, kept: i64) -> bool {
 /// A month, after seven months of history, at a build every few hours.
 fn simulate(seed: u64) {
     let random = &mut StdRng::seed_from_u64(seed);
+    let windows = &mut StdRng::seed_from_u64(seed);
     let upstream = Upstream::new(&APPS, "2026-03-01T06:00:00Z");
     upstream.change(|world| world.page_size = 8);
     let mut previous = second("2025-07-20T00:00:00Z");
@@ -166,6 +167,12 @@ fn simulate(seed: u64) {
                     is_forgotten(world, build, kept) || fades && is_deleted(world, slug, build)
                 });
             } else {
+                if windows.random_range(0..3) == 0 {
+                    let now = upstream.change(|world| world.now);
+                    let since = now - windows.random_range(0..80 * DAY);
+                    let until = since + windows.random_range(1..20 * DAY);
+                    upstream.pump_window(host, name, since, until).unwrap();
+                }
                 upstream.pump(host, name).unwrap();
                 compare(&upstream, host, report, |world, slug, build| {
                     is_forgotten(world, build, kept) || is_deleted(world, slug, build)
@@ -285,5 +292,40 @@ fn a_deletion_is_followed_by_the_next_full_run_in_weeks_that_are_wholly_kept() {
         upstream.pump_all(&mut host, report).unwrap();
         let there = [&fading, &old, &new].map(|slug| by_slug(&host, table).contains_key(&of(slug)));
         assert_eq!(there, [true, false, false], "{table}");
+    }
+}
+
+#[test]
+fn a_window_reads_its_weeks_again_also_when_they_are_settled() {
+    let upstream = Upstream::new(&APPS[..1], "2026-03-01T06:00:00Z");
+    let triggered = second("2026-01-20T06:00:00Z");
+    let slug = upstream.change(|world| world.put_settled(APPS[0], triggered));
+    for (report, table, ..) in REPORTS {
+        let mut host = MemoryHost::new();
+        upstream.pump(&mut host, report).unwrap();
+        let once = host.clone();
+        upstream.change(|world| {
+            let build = world.build(&slug);
+            build.outcome += 1;
+            build.artifacts.push(format!("{slug}-late-{report}"));
+        });
+        upstream.pump(&mut host, report).unwrap();
+        assert!(host == once, "{table}: the week is settled");
+        upstream.pump_window(&mut host, report, triggered - DAY, triggered).unwrap();
+        assert!(host == upstream.fresh(report), "{table}");
+        assert!(host != once, "{table}");
+    }
+}
+
+#[test]
+fn a_window_of_which_bitrise_keeps_nothing_is_refused_with_the_reason() {
+    let upstream = Upstream::new(&APPS[..1], "2026-03-01T06:00:00Z");
+    let (since, until) = (second("2025-01-01T00:00:00Z"), second("2025-02-01T00:00:00Z"));
+    for (report, _, kept, _) in REPORTS {
+        let mut host = MemoryHost::new();
+        let failure = upstream.pump_window(&mut host, report, since, until).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Config);
+        assert!(failure.message.contains(&format!("for {kept} days")), "{failure}");
+        assert!(failure.message.contains("2025-01-01T00:00:00Z to 2025-02-01"), "{failure}");
     }
 }

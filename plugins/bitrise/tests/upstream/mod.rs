@@ -364,6 +364,19 @@ impl Upstream {
         Ok(http.requests().iter().map(|url| url.replace(BASE, "")).collect())
     }
 
+    /// The same over a window.
+    pub fn pump_window(
+        &self,
+        host: &mut MemoryHost,
+        report: &str,
+        since: i64,
+        until: i64,
+    ) -> Result<(), Failure> {
+        let moment = |second| Some(Timestamp::from_second(second).expect("a moment"));
+        let (since, until) = (moment(since), moment(until));
+        host.run::<Bitrise>(&Request { since, until, ..self.request(report, &self.http()) })
+    }
+
     /// What a full run from nothing gives now.
     pub fn fresh(&self, report: &str) -> MemoryHost {
         let mut host = MemoryHost::new();
