@@ -232,8 +232,8 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
         "",
         &[
             ("The first project", ""),
-            ("lower-case letters, digits and '-' are wanted", "Fenix Android"),
-            ("lower-case letters, digits and '-' are wanted", "ALL"),
+            ("must be lower-case letters, digits and '-'", "Fenix Android"),
+            ("must be lower-case letters, digits and '-'", "ALL"),
             ("and not \"all\"", "fenix"),
             ("Read bitrise", "maybe"),
             ("y or n is wanted", "y"),
@@ -333,8 +333,17 @@ fn what_the_plugins_do_not_take_is_a_usage_error_and_nothing_is_written() {
         let given = [&["init", "--project", "fenix"], given].concat();
         release.run(&given).expect_code(2).expect_said(says);
     }
-    for name in ["Fenix!", "Fenix Android", "Fenix", "ALL", "all", ""] {
-        let said = format!("--project {name:?}: lower-case letters, digits and '-' are wanted");
+    let long = "a".repeat(61);
+    for (name, reason) in [
+        ("Fenix!", "must be lower-case letters, digits and '-', and begin with a letter"),
+        ("Fenix Android", "must be lower-case"),
+        ("Fenix", "must be lower-case"),
+        ("ALL", "must be lower-case"),
+        ("all", "means every project"),
+        ("", "must be lower-case"),
+        (&long, "is too long: it has 61 characters, and may have 60"),
+    ] {
+        let said = format!("--project {name:?} {reason}");
         let line = ["init", "--project", name, "--set", "github=a/b"];
         release.run(&line).expect_code(2).expect_said(&said);
     }

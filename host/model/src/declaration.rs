@@ -10,6 +10,10 @@ use std::collections::HashSet;
 
 use crate::{Column, ColumnType, Description, Table};
 
+/// The greatest number of characters of a datasource's name.
+pub const MAX_DATASOURCE_NAME: usize = 20;
+/// The greatest number of characters of the name of a report, a setting or a project.
+pub const MAX_NAME: usize = 60;
 /// The greatest number of characters of a table's name.
 pub const MAX_TABLE_NAME: usize = 48;
 /// The greatest number of characters of a column's name.
@@ -70,9 +74,7 @@ pub fn check(description: &Description) -> Result<(), DeclarationError> {
     check_tables(name, &description.tables)?;
     check_reports(description)?;
     for setting in &description.settings {
-        if !is_kebab(&setting.name) {
-            return refuse(format!("the setting's name {:?} must be {KEBAB}", setting.name));
-        }
+        check_name("setting", &setting.name, MAX_NAME, "-")?;
     }
     Ok(())
 }
@@ -83,11 +85,7 @@ pub fn check(description: &Description) -> Result<(), DeclarationError> {
 ///
 /// The rule that the name breaks.
 pub fn check_datasource_name(name: &str) -> Result<(), DeclarationError> {
-    if !is_name(name, 20, |c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
-        return refuse(format!(
-            "the datasource's name {name:?} must be 1 to 20 lower-case letters and digits, and begin with a letter"
-        ));
-    }
+    check_name("datasource", name, MAX_DATASOURCE_NAME, "")?;
     if RESERVED_DATASOURCES.contains(&name) {
         return refuse(format!(
             "a datasource cannot be named {name:?}: such tables are the host's own"
@@ -110,9 +108,7 @@ fn check_tables(datasource: &str, tables: &[Table]) -> Result<(), DeclarationErr
 fn check_reports(description: &Description) -> Result<(), DeclarationError> {
     let mut seen = HashSet::new();
     for report in &description.reports {
-        if !is_kebab(&report.name) {
-            return refuse(format!("the report's name {:?} must be {KEBAB}", report.name));
-        }
+        check_name("report", &report.name, MAX_NAME, "-")?;
         if !seen.insert(&report.name) {
             return refuse(format!("the report {} is declared twice", report.name));
         }
@@ -138,11 +134,7 @@ fn check_reports(description: &Description) -> Result<(), DeclarationError> {
 /// The first rule that is broken.
 pub fn check_table(datasource: &str, table: &Table) -> Result<(), DeclarationError> {
     let name = &table.name;
-    if !is_name(name, MAX_TABLE_NAME, is_snake) {
-        return refuse(format!(
-            "the table's name {name:?} must be 1 to {MAX_TABLE_NAME} lower-case letters, digits and '_', and begin with a letter"
-        ));
-    }
+    check_name("table", name, MAX_TABLE_NAME, "_")?;
     if !name.strip_prefix(datasource).is_some_and(|rest| rest.len() > 1 && rest.starts_with('_')) {
         return refuse(format!(
             "the table {name} is not the datasource's own: a plugin named {datasource} writes to tables named {datasource}_…"
@@ -166,10 +158,8 @@ pub fn check_table(datasource: &str, table: &Table) -> Result<(), DeclarationErr
 
 fn check_column(table: &Table, column: &Column) -> Result<(), DeclarationError> {
     let at = format!("{}.{}", table.name, column.name);
-    if !is_name(&column.name, MAX_COLUMN_NAME, is_snake) {
-        return refuse(format!(
-            "the column's name {at:?} must be 1 to {MAX_COLUMN_NAME} lower-case letters, digits and '_', and begin with a letter"
-        ));
+    if let Some(reason) = wrong(&column.name, MAX_COLUMN_NAME, "_") {
+        return refuse(format!("the column's name {at:?} {reason}"));
     }
     if column.name == "project" {
         return refuse(format!("the column {at} is the host's: it adds the project itself"));
@@ -239,27 +229,51 @@ fn check_key(table: &Table) -> Result<(), DeclarationError> {
     Ok(())
 }
 
-const KEBAB: &str = "1 to 60 lower-case letters, digits and '-', and begin with a letter";
-
-/// Whether a text can name a report, a setting or a project.
-pub fn is_kebab(text: &str) -> bool {
-    is_name(text, 60, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+/// Why a text cannot name a report, a setting or a project, said of it: `is too long: …`.
+pub fn wrong_name(text: &str) -> Option<String> {
+    wrong(text, MAX_NAME, "-")
 }
 
-fn is_snake(c: char) -> bool {
-    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+fn check_name(what: &str, name: &str, longest: usize, marks: &str) -> Result<(), DeclarationError> {
+    match wrong(name, longest, marks) {
+        Some(reason) => refuse(format!("the {what}'s name {name:?} {reason}")),
+        None => Ok(()),
+    }
 }
 
-fn is_name(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> bool {
-    text.len() <= longest
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(allowed)
+/// Why a text is no name of lower-case letters, digits and these marks.
+fn wrong(text: &str, longest: usize, marks: &str) -> Option<String> {
+    let length = text.chars().count();
+    if length > longest {
+        return Some(format!("is too long: it has {length} characters, and may have {longest}"));
+    }
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || marks.contains(c);
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_allowed) {
+        return None;
+    }
+    let of = match marks {
+        "" => "lower-case letters and digits".to_string(),
+        mark => format!("lower-case letters, digits and '{mark}'"),
+    };
+    Some(format!("must be {of}, and begin with a letter"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Report, TableMode};
+
+    #[test]
+    fn a_name_that_is_too_long_is_not_called_wrongly_written() {
+        let is = |length: usize| wrong_name(&"a".repeat(length)).unwrap_or_default();
+        assert_eq!(is(60), "");
+        assert_eq!(is(61), "is too long: it has 61 characters, and may have 60");
+        for name in ["", "Fenix", "a_b", "4a", "é"] {
+            assert!(wrong_name(name).unwrap().starts_with("must be lower-case"), "{name}");
+        }
+        let long = check_datasource_name("abcdefghijklmnopqrstu").unwrap_err().to_string();
+        assert!(long.ends_with("it has 21 characters, and may have 20"), "{long}");
+    }
 
     fn column(name: &str, kind: ColumnType) -> Column {
         Column {

@@ -60,9 +60,12 @@ pub struct Config {
     pub folder: PathBuf,
 }
 
-/// Whether a text can name a project. `all` means every one of them.
-pub fn is_project_name(text: &str) -> bool {
-    declaration::is_kebab(text) && text != "all"
+/// Why a text can name no project, said of it; `all` means every one of them.
+pub fn wrong_project_name(text: &str) -> Option<String> {
+    match text {
+        "all" => Some("means every project, and can name none".into()),
+        _ => declaration::wrong_name(text),
+    }
 }
 
 impl Config {
@@ -111,10 +114,8 @@ impl Config {
 
     fn check(&self) -> Result<(), String> {
         for (project, settings) in &self.projects {
-            if !is_project_name(project) {
-                return Err(format!(
-                    ": the project {project:?} must be named with lower-case letters, digits and '-', and not \"all\""
-                ));
+            if let Some(reason) = wrong_project_name(project) {
+                return Err(format!(": the project's name {project:?} {reason}"));
             }
             for datasource in settings.keys() {
                 if !self.datasources.contains_key(datasource) {

@@ -7,11 +7,11 @@ use test_dashboard_model::Setting;
 
 use super::offered::Offered;
 use super::value::value;
-use super::{NAME_RULE, Settings, Wanted, checked};
+use super::{Settings, Wanted, checked};
 use crate::cli::args::{FirstEngine, InitArgs};
 use crate::cli::plugin::shown::sentence;
 use crate::cli::{ask, output};
-use crate::config::is_project_name;
+use crate::config::wrong_project_name;
 use crate::misuse::{Misuse, did_you_mean};
 
 /// What the flags say.
@@ -94,9 +94,9 @@ pub async fn of_person(args: &InitArgs, offered: Vec<Offered>) -> anyhow::Result
     }
     let project = ask::for_one(
         "The first project, as dashboards are to call it, in lower-case letters, digits and '-', such as fenix: ",
-        |answer| match is_project_name(answer) {
-            true => Ok(answer.to_string()),
-            false => Err(NAME_RULE.into()),
+        |answer| match wrong_project_name(answer) {
+            None => Ok(answer.to_string()),
+            Some(reason) => Err(format!("{answer:?} {reason}")),
         },
     )?;
     let engine = args.database_engine.unwrap_or_default();

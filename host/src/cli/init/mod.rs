@@ -21,7 +21,7 @@ use super::line;
 use super::output::say;
 use super::plugin::install::{Candidate, install};
 use super::plugin::site;
-use crate::config::{Config, DEFAULT_FILE, Environment, Template, is_project_name};
+use crate::config::{Config, DEFAULT_FILE, Environment, Template, wrong_project_name};
 use crate::lock::{LOCK_FILE, Lock, Site};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
@@ -35,9 +35,6 @@ struct Wanted {
     plugins: Vec<(Offered, Settings)>,
 }
 
-/// What a project's name is made of.
-const NAME_RULE: &str = "lower-case letters, digits and '-' are wanted, and not \"all\"";
-
 /// Settings of a project for a plugin, in the order in which they are to be written.
 type Settings = Vec<(String, toml_edit::Value)>;
 
@@ -49,8 +46,10 @@ type Settings = Vec<(String, toml_edit::Value)>;
 /// [`Misuse`] for a configuration that is there already, for what the plugins do not take, and
 /// when nobody can be asked; what cannot be written. Nothing is changed then.
 pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
-    if let Some(project) = args.project.as_deref().filter(|name| !is_project_name(name)) {
-        return Err(Misuse::new(format!("--project {project:?}: {NAME_RULE}")).into());
+    if let Some(project) = &args.project
+        && let Some(reason) = wrong_project_name(project)
+    {
+        return Err(Misuse::new(format!("--project {project:?} {reason}")).into());
     }
     let configuration = Site::of(args.config.file()).configuration;
     refuse_to_overwrite(&configuration, args.force)?;
