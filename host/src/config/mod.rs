@@ -4,14 +4,15 @@
 //! The operator's configuration: one TOML file.
 //!
 //! It says where the database is, which plugin serves which datasource and what it may do,
-//! and what each project is called there. Values may refer to environment variables; a
-//! variable is looked up when its value is used, so a run that only asks GitHub does not need
-//! TestRail's password.
+//! and what each project is called there. Every value may refer to environment variables. Those of
+//! addresses, logins, secrets and projects are looked up when they are used, so a run that only
+//! asks GitHub does not need TestRail's password; all others when the file is read.
 
 mod database;
 mod datasource;
 mod limits;
 mod schedule;
+mod settings;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -32,16 +33,16 @@ use test_dashboard_model::declaration;
 pub const DEFAULT_FILE: &str = "test-dashboard.toml";
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// Where rows go. Without it: a SQLite file beside the configuration.
     pub database: Option<DatabaseConfig>,
-    /// How many partitions are read at the same time. Default 4.
+    /// How many partitions are read at the same time, where that is said.
     pub jobs: Option<usize>,
     /// Where `plugin add` puts files. Default `plugins`.
     pub plugin_folder: Option<PathBuf>,
-    /// For how many days the history of runs is kept. Default 400; 0 for ever.
+    /// For how many days the history of runs is kept, where that is said; 0 for ever.
     pub history_days: Option<u32>,
     /// How often each report is to be read, for `status`: `issues = "1d"`.
     #[serde(default)]
@@ -84,7 +85,7 @@ impl Config {
             };
             Misuse::new(format!("cannot read the configuration {}: {error}.{hint}", path.display()))
         })?;
-        let mut config = Config::parse(&text)
+        let mut config = Config::parse(&text, &Environment::of_process())
             .map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))?;
         config.folder = folder_of(path);
         Ok(config)
@@ -98,15 +99,14 @@ impl Config {
     pub fn load_or_empty(named: Option<&Path>) -> Result<Config, Misuse> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         if matches!(path.try_exists(), Ok(false)) {
-            let mut config = Config::parse("").map_err(Misuse::new)?;
-            config.folder = folder_of(path);
-            return Ok(config);
+            return Ok(Config { folder: folder_of(path), ..Config::default() });
         }
         Config::load(named)
     }
 
     /// Parses the text of a file. An error begins with `:LINE: ` or `: `.
-    pub(crate) fn parse(text: &str) -> Result<Config, String> {
+    pub(crate) fn parse(text: &str, environment: &Environment) -> Result<Config, String> {
+        let text = &settings::replaced(text, environment)?;
         let config: Config = toml::from_str(text).map_err(|error| at_line(text, &error))?;
         config.check()?;
         Ok(config)
@@ -129,13 +129,20 @@ impl Config {
         if self.plugin_folder.as_ref().is_some_and(|folder| folder.is_absolute()) {
             return Err(": plugin-folder has to be relative to this file: the lock file names the files in it, and both are shared".into());
         }
-        if self.jobs == Some(0) {
-            return Err(": jobs is 0: nothing would ever be read".into());
-        }
         for (name, datasource) in &self.datasources {
             datasource.check(name).map_err(|problem| format!(": {problem}"))?;
         }
         Ok(())
+    }
+
+    /// How many partitions are read at the same time.
+    pub fn jobs(&self) -> usize {
+        self.jobs.unwrap_or(4)
+    }
+
+    /// For how many days the history of runs is kept; 0 for ever.
+    pub fn history_days(&self) -> u32 {
+        self.history_days.unwrap_or(400)
     }
 
     /// A path of the file, taken from the file's folder.
@@ -209,8 +216,13 @@ impl Config {
 /// What is wrong with the text of a TOML file, and in which line: `:LINE: …`. The line itself is
 /// not quoted: it may hold a secret.
 pub(crate) fn at_line(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-    format!(":{}: {}", before.matches('\n').count() + 1, error.message())
+    let line = line_of(text, error.span().map_or(0, |span| span.start));
+    format!(":{line}: {}", error.message())
+}
+
+/// The number of the line that this byte of a text is in.
+fn line_of(text: &str, at: usize) -> usize {
+    text[..at.min(text.len())].matches('\n').count() + 1
 }
 
 /// The folder that a file is in.
@@ -235,9 +247,13 @@ mod tests {
         [projects.focus-ios]
     "#;
 
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, &Environment::default())
+    }
+
     #[test]
     fn an_unknown_project_is_answered_with_the_nearest() {
-        let config = Config::parse(SMALL).unwrap();
+        let config = parse(SMALL).unwrap();
         let error = config.select_projects("fenixx", "github").unwrap_err().to_string();
         assert!(error.contains("did you mean fenix?"), "{error}");
         let error = config.select_projects("focus-ios", "github").unwrap_err().to_string();
@@ -247,23 +263,23 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_file_names_its_line_and_quotes_nothing() {
-        let error = Config::parse("jobs = 2\n[database]\npassword = \"hunter2\" x").unwrap_err();
+        let error = parse("jobs = 2\n[database]\npassword = \"hunter2\" x").unwrap_err();
         assert!(error.starts_with(":3: "), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
-        let error = Config::parse("job = 2").unwrap_err();
+        let error = parse("job = 2").unwrap_err();
         assert!(error.starts_with(":1: ") && error.contains("jobs"), "{error}");
     }
 
     #[test]
     fn settings_for_an_unknown_datasource_are_a_mistake() {
         let text = format!("{SMALL}\n[projects.fenix.githup]\nx = 1");
-        let error = Config::parse(&text).unwrap_err();
+        let error = parse(&text).unwrap_err();
         assert!(error.contains("did you mean github?"), "{error}");
     }
 
     #[test]
     fn settings_have_their_variables_replaced() {
-        let config = Config::parse(SMALL).unwrap();
+        let config = parse(SMALL).unwrap();
         let settings = config.settings("fenix", "github", &Environment::default()).unwrap();
         assert_eq!(settings["repository"], "mozilla-mobile/fenix");
     }

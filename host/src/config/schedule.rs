@@ -13,12 +13,20 @@ use serde::Deserialize;
 /// it has room for them, GitHub's by up to an hour.
 const TOLERANCE: SignedDuration = SignedDuration::from_hours(12);
 
+/// The shortest and the longest interval: ten years.
+const RANGE: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_mins(1), SignedDuration::from_hours(24 * 3_660));
+
 /// An interval between runs: `12h`, `1d`, `2w`. A day has 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Every(SignedDuration);
 
 impl Every {
+    /// What an interval has to be.
+    pub const WANTED: &str =
+        "an interval such as \"12h\", \"1d\" or \"2w\" is wanted, from 1m to 3660d";
+
     /// A tenth of the interval, at most twelve hours.
     fn tolerance(self) -> SignedDuration {
         (self.0 / 10).min(TOLERANCE)
@@ -41,11 +49,11 @@ impl FromStr for Every {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("{text:?} is no interval such as 12h, 1d or 2w");
+        let wanted = || format!("{text:?}: {}", Every::WANTED);
         let span: Span = text.parse().map_err(|_| wanted())?;
         let duration =
             span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wanted())?;
-        if duration < SignedDuration::from_mins(1) {
+        if !(RANGE.0..=RANGE.1).contains(&duration) {
             return Err(wanted());
         }
         Ok(Every(duration))
@@ -111,9 +119,9 @@ mod tests {
         for (text, told) in [("2w", "14d"), ("36h", "1d 12h"), ("90m", "1h 30min"), ("1d", "1d")] {
             assert_eq!(text.parse::<Every>().unwrap().to_string(), told);
         }
-        for wrong in ["", "14", "-1d", "0d", "1 month", "soon", "5s"] {
+        for wrong in ["", "14", "-1d", "0d", "1 month", "soon", "5s", "3661d"] {
             let error = wrong.parse::<Every>().unwrap_err();
-            assert!(error.contains("12h, 1d or 2w"), "{error}");
+            assert!(error.contains("\"12h\", \"1d\" or \"2w\""), "{error}");
         }
     }
 }

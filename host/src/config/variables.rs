@@ -96,11 +96,33 @@ pub(super) fn replace_in(
     Ok(())
 }
 
-fn replace(text: &str, environment: &Environment) -> Result<String, VariableError> {
+/// Replaces the variables in a text; `$$` stands for one dollar sign.
+pub(super) fn replace(text: &str, environment: &Environment) -> Result<String, VariableError> {
+    replace_as(text, environment, false)
+}
+
+/// Replaces the variables in a JSON path: only `${` begins one, any other dollar sign is the path's.
+pub(super) fn replace_in_path(
+    text: &str,
+    environment: &Environment,
+) -> Result<String, VariableError> {
+    replace_as(text, environment, true)
+}
+
+fn replace_as(
+    text: &str,
+    environment: &Environment,
+    is_path: bool,
+) -> Result<String, VariableError> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         result.push_str(before);
+        if is_path && !after.starts_with('{') {
+            result.push('$');
+            rest = after;
+            continue;
+        }
         if let Some(after) = after.strip_prefix('$') {
             result.push('$');
             rest = after;
@@ -159,6 +181,14 @@ mod tests {
         let wanted = |text: &str| Template(text.into()).wanted(&environment);
         assert_eq!(wanted("${A}@${HOST}:${PORT:-1}/${EMPTY}?${A}"), ["A", "EMPTY"]);
         assert_eq!(wanted("$${A}"), [""; 0]);
+    }
+
+    #[test]
+    fn a_json_path_keeps_its_dollar_signs() {
+        let environment = Environment::of([("FIELD", "email")]);
+        let replaced = |text| replace_in_path(text, &environment).unwrap();
+        assert_eq!(replaced("$..${FIELD}"), "$..email");
+        assert_eq!(replaced("$.a[?@.b == '$']"), "$.a[?@.b == '$']");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use test_dashboard_egress::AllowList;
 use test_dashboard_model::{CredentialKind, Description};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
 
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::plugin::printable;
 
 /// A datasource's section: what is granted to a plugin that is added.
@@ -62,9 +62,14 @@ impl Addition {
         format!("{}_{what}", self.name.to_ascii_uppercase())
     }
 
+    /// The file as the configuration names it.
+    pub fn written_plugin(&self) -> String {
+        self.plugin.display().to_string().replace('$', "$$")
+    }
+
     fn section(&self) -> Table {
         let mut section = Table::new();
-        section.insert("plugin", value(self.plugin.display().to_string()));
+        section.insert("plugin", value(self.written_plugin()));
         if let Some(url) = &self.base_url {
             section.insert("base-url", value(url.as_str()));
         }
@@ -151,7 +156,7 @@ pub fn add_datasource(text: &str, addition: &Addition) -> Result<String, String>
         .ok_or_else(|| by_hand(&section))?;
     if let Some(present) = datasources.get_mut(&addition.name) {
         let present = present.as_table_like_mut().ok_or_else(|| by_hand(&section))?;
-        set_text(present, "plugin", &addition.plugin.display().to_string());
+        set_text(present, "plugin", &addition.written_plugin());
         return checked(document.to_string());
     }
     datasources.insert(&addition.name, Item::Table(spaced(addition.section())));
@@ -208,7 +213,7 @@ fn is_insertion(old: &str, new: &str) -> bool {
 
 /// Never writes what could not be read again.
 fn checked(text: String) -> Result<String, String> {
-    match Config::parse(&text) {
+    match Config::parse(&text, &Environment::of_process()) {
         Ok(_) => Ok(text),
         Err(problem) => Err(format!("edited, it could not be read any more{problem}")),
     }
@@ -313,7 +318,7 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
         ] {
             let edited = add_datasource(text, &addition()).unwrap();
             assert!(is_insertion(text.trim_end(), edited.trim_end()), "{text:?}:\n{edited}");
-            let config = Config::parse(&edited).unwrap();
+            let config = Config::parse(&edited, &Environment::default()).unwrap();
             let added = &config.datasources["guest"];
             assert_eq!(added.allow.as_ref().unwrap().len(), 2, "{edited}");
         }

@@ -212,7 +212,7 @@ pub fn gate_options(
         requests_per_minute: datasource
             .requests_per_minute
             .or(plugin.description.requests_per_minute.and_then(std::num::NonZeroU32::new)),
-        max_concurrent: datasource.max_concurrent.unwrap_or(4),
+        max_concurrent: datasource.max_concurrent(),
         max_attempts: limits.max_attempts,
         max_wait: limits.max_wait,
         request_timeout: limits.request_timeout,

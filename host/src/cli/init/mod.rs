@@ -57,8 +57,7 @@ pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let (site, _guard) = site::site(&args.config)?;
-    let mut empty = Config::parse("").map_err(Misuse::new)?;
-    empty.folder.clone_from(&site.folder);
+    let empty = Config { folder: site.folder.clone(), ..Config::default() };
 
     let runtime = Runtime::new(None)?;
     let offered = offered::all(&empty, &runtime).await?;
@@ -91,7 +90,7 @@ fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), Misuse> 
 /// The text, read as every command reads it, and the settings tried against their plugins.
 async fn checked(wanted: &Wanted) -> Result<(String, Config), Misuse> {
     let text = text::configuration(wanted);
-    let config = Config::parse(&text).map_err(|problem| {
+    let config = Config::parse(&text, &Environment::of_process()).map_err(|problem| {
         Misuse::new(format!("what would be written could not be read again{problem}"))
     })?;
     for (offered, _) in &wanted.plugins {

@@ -59,7 +59,8 @@ fn database(block: &str, engine: FirstEngine) -> String {
         return block.replace(ENGINE, &chosen);
     }
     let mut text = "# Where rows go: a SQLite file beside this one. For a server, its parts stand in the place of\n# the url.\n[database]\nurl = \"sqlite:test-dashboard.sqlite\"\n".to_string();
-    for line in block.lines().skip_while(|line| !line.starts_with('[')).skip(1) {
+    let parts = block.lines().skip_while(|line| !line.starts_with('[')).skip(1);
+    for line in parts.filter(|line| !line.starts_with("# url = ")) {
         let mark = if line.starts_with('#') { "" } else { "# " };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{mark}{line}");
@@ -70,7 +71,7 @@ fn database(block: &str, engine: FirstEngine) -> String {
 /// A shipped datasource's block, with the plugin's file where it is.
 fn datasource(block: &str, addition: &Addition) -> String {
     let line = |line: &str| match line.starts_with("plugin = ") {
-        true => format!("plugin = {:?}", addition.plugin.display().to_string()),
+        true => format!("plugin = {:?}", addition.written_plugin()),
         false => line.to_string(),
     };
     block.lines().map(line).collect::<Vec<_>>().join("\n")

@@ -18,7 +18,7 @@ use crate::cli::args::{Format, RejectsRetryArgs};
 use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
-use crate::cli::run::{Account, DEFAULT_JOBS, Writing};
+use crate::cli::run::{Account, Writing};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
@@ -38,7 +38,7 @@ pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let environment = Environment::of_process();
     let config = Config::load(common.config.file())?;
-    let jobs = args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS);
+    let jobs = args.jobs.map_or_else(|| config.jobs(), usize::from);
     let target = context::database(common, Some(&config), &environment)?;
     let store = context::connect_existing(&target, jobs as u32 + 2).await?;
     store.migrate().await?;

@@ -32,9 +32,6 @@ use shard::Part;
 use summary::SummaryFile;
 pub use write::Writing;
 
-/// How many partitions are read at the same time when nothing else is said.
-pub const DEFAULT_JOBS: usize = 4;
-
 /// Does the run that the arguments ask for, and tells what became of it.
 ///
 /// # Errors
@@ -78,7 +75,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let runtime = Runtime::new(None)?;
     let installed = Installed::load(&config, &runtime).await?;
     let options = Options {
-        jobs: args.jobs.map(usize::from).or(config.jobs).unwrap_or(DEFAULT_JOBS),
+        jobs: args.jobs.map_or_else(|| config.jobs(), usize::from),
         tapes: tapes(args),
         selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };

@@ -15,13 +15,8 @@ use super::shard::Part;
 use crate::cli::exit::Exit;
 use crate::cli::progress::Shown;
 use crate::cli::{context, freshness, output};
-use crate::config::{Config, Every, approximate};
+use crate::config::{Config, DatasourceConfig, Every, approximate};
 use crate::pump::{self, Job, Options, PartitionReport, Sink, make_full_if_due};
-
-/// For how many days the history is kept when nothing else is said.
-const DEFAULT_HISTORY_DAYS: u32 = 400;
-/// After how many days a report is read in full when nothing else is said.
-const DEFAULT_FULL_EVERY_DAYS: u32 = 28;
 
 /// A run that writes to the database.
 pub struct Writing<'a> {
@@ -151,9 +146,10 @@ impl Writing<'_> {
     /// Makes jobs full ones when it is time.
     pub(super) async fn make_full(&self, jobs: &mut [Job]) -> anyhow::Result<()> {
         for job in jobs {
+            // A job's datasource is in the configuration that the job comes from.
             let datasource = self.config.datasources.get(&job.datasource);
-            let days = datasource.and_then(|datasource| datasource.full_every_days);
-            make_full_if_due(job, self.store, days.unwrap_or(DEFAULT_FULL_EVERY_DAYS)).await?;
+            let days = datasource.map_or(0, DatasourceConfig::full_every_days);
+            make_full_if_due(job, self.store, days).await?;
         }
         Ok(())
     }
@@ -200,7 +196,7 @@ pub async fn due(store: &Store, jobs: &[Job], every: Every) -> anyhow::Result<Ve
 
 /// Old history in the way is a nuisance, and no reason to fail a run.
 pub async fn forget_old_runs(store: &Store, config: &Config) {
-    let days = config.history_days.unwrap_or(DEFAULT_HISTORY_DAYS);
+    let days = config.history_days();
     if days == 0 {
         return;
     }

@@ -1,0 +1,349 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Every setting of the file except those of plugins, with what it takes.
+//!
+//! A file is read in two steps. Here its values are compared with [`SETTINGS`], and the variables
+//! in them replaced by what they are, numbers and all; serde reads the text that comes of it. A
+//! mistake is told with the line in which it stands.
+//!
+//! Addresses, logins and secrets are left to their use ([`Setting::is_late`]): a run that only
+//! asks GitHub does not need TestRail's password.
+
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::schedule::Every;
+use super::variables::{self, Environment, Template};
+use super::{at_line, line_of};
+
+/// The shortest and the longest time, and how they are written.
+const TIMES: (RangeInclusive<Duration>, &str) =
+    (Duration::from_millis(1)..=Duration::from_secs(31 * 24 * 3600), "from 1ms to 744h");
+
+/// The least and the most bytes, and how they are written.
+const SIZES: (RangeInclusive<u64>, &str) = (1..=1 << 40, "from 1B to 1TiB");
+
+/// A hundred years.
+const MOST_DAYS: u64 = 36_500;
+
+/// What a setting takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
+    Whole(RangeInclusive<u64>),
+    /// A share of all, from 0 to 1.
+    Share,
+    /// A time such as `5m`.
+    Time,
+    /// A number of bytes such as `64MiB`.
+    Size,
+    /// A time between two runs such as `1d`.
+    Interval,
+    /// `true` or `false`.
+    Flag,
+    /// A text.
+    Text,
+    /// A JSON path. It begins with a dollar sign, so one without a `{` is left alone.
+    JsonPath,
+    /// A text that a file which others read does not have.
+    Secret,
+    /// An address that may have a password in it.
+    Url,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Where it stands; `*` is a name that a person chooses. Those of `limits` stand in
+    /// `datasources.*.limits`, too.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether its variables are looked up when it is used.
+    pub is_late: bool,
+}
+
+const fn now(name: &'static str, kind: Kind) -> Setting {
+    Setting { name, kind, is_late: false }
+}
+
+const fn late(name: &'static str, kind: Kind) -> Setting {
+    Setting { name, kind, is_late: true }
+}
+
+/// All of them.
+pub const SETTINGS: &[Setting] = &[
+    now("jobs", Kind::Whole(1..=256)),
+    now("history-days", Kind::Whole(0..=MOST_DAYS)),
+    now("plugin-folder", Kind::Text),
+    late("database.url", Kind::Url),
+    late("database.engine", Kind::Text),
+    late("database.host", Kind::Text),
+    late("database.port", Kind::Whole(1..=65_535)),
+    late("database.user", Kind::Text),
+    late("database.name", Kind::Text),
+    late("database.password", Kind::Secret),
+    late("database.password-file", Kind::Text),
+    late("database.password-command", Kind::Text),
+    late("database.tls", Kind::Text),
+    late("database.tls-ca", Kind::Text),
+    late("database.tls-cert", Kind::Text),
+    late("database.tls-key", Kind::Text),
+    now("schedule.*", Kind::Interval),
+    now("limits.memory", Kind::Size),
+    now("limits.cpu-time", Kind::Time),
+    now("limits.wall-time", Kind::Time),
+    now("limits.max-requests", Kind::Whole(0..=1_000_000_000)),
+    now("limits.max-response-bytes", Kind::Size),
+    now("limits.max-body-bytes", Kind::Size),
+    now("limits.request-timeout", Kind::Time),
+    now("limits.max-attempts", Kind::Whole(1..=100)),
+    now("limits.max-wait", Kind::Time),
+    now("limits.max-batch-rows", Kind::Whole(1..=1_000_000)),
+    now("limits.max-batch-bytes", Kind::Size),
+    now("limits.max-log-lines", Kind::Whole(0..=1_000_000)),
+    now("limits.max-partitions", Kind::Whole(1..=1_000_000)),
+    now("limits.max-plugin-bytes", Kind::Size),
+    now("limits.compile-time", Kind::Time),
+    now("limits.describe-time", Kind::Time),
+    now("limits.max-rejected-share", Kind::Share),
+    now("datasources.*.plugin", Kind::Text),
+    late("datasources.*.base-url", Kind::Text),
+    late("datasources.*.allow", Kind::Text),
+    now("datasources.*.allow-addresses", Kind::Text),
+    now("datasources.*.credential.kind", Kind::Text),
+    late("datasources.*.credential.secret", Kind::Secret),
+    late("datasources.*.credential.user", Kind::Text),
+    now("datasources.*.credential.header", Kind::Text),
+    now("datasources.*.credential.optional", Kind::Flag),
+    now("datasources.*.requests-per-minute", Kind::Whole(1..=10_000_000)),
+    now("datasources.*.max-concurrent", Kind::Whole(1..=1_024)),
+    now("datasources.*.full-every-days", Kind::Whole(0..=MOST_DAYS)),
+    now("datasources.*.record-mask", Kind::JsonPath),
+    now("datasources.*.extra-root-certificates", Kind::Text),
+];
+
+/// The setting that stands there; none where it is a plugin's or nobody's.
+fn setting(path: &[&str]) -> Option<&'static Setting> {
+    let name = match path {
+        ["datasources", _, "limits", rest @ ..] => format!("limits.{}", rest.join(".")),
+        ["datasources", _, rest @ ..] => format!("datasources.*.{}", rest.join(".")),
+        ["schedule", _] => "schedule.*".into(),
+        _ => path.join("."),
+    };
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// The text of a file with its variables replaced, but those that are looked up when their
+/// setting is used.
+///
+/// # Errors
+///
+/// `:LINE: …` for what is no TOML, for a variable that is not set, and for a value that its
+/// setting does not take.
+pub(super) fn replaced(text: &str, environment: &Environment) -> Result<String, String> {
+    let table = DeTable::parse(text).map_err(|error| at_line(text, &error))?;
+    let mut reading = Reading { text, environment, edits: BTreeMap::new() };
+    reading.table(&mut Vec::new(), table.get_ref())?;
+    let mut replaced = String::with_capacity(text.len());
+    let mut end = 0;
+    for (start, (to, value)) in &reading.edits {
+        replaced.push_str(&text[end..*start]);
+        replaced.push_str(value);
+        end = *to;
+    }
+    replaced.push_str(&text[end..]);
+    Ok(replaced)
+}
+
+struct Reading<'a> {
+    text: &'a str,
+    environment: &'a Environment,
+    /// By where a value begins: where it ends, and what is to stand there.
+    edits: BTreeMap<usize, (usize, String)>,
+}
+
+impl<'a> Reading<'a> {
+    fn table(&mut self, path: &mut Vec<&'a str>, table: &'a DeTable<'a>) -> Result<(), String> {
+        for (key, value) in table {
+            path.push(key.get_ref());
+            self.value(path, value)?;
+            path.pop();
+        }
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        path: &mut Vec<&'a str>,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Result<(), String> {
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(path, table),
+            DeValue::Array(items) => items.iter().try_for_each(|item| self.value(path, item)),
+            leaf => match setting(path) {
+                Some(setting) => self.leaf(&path.join("."), setting, leaf, value.span()),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn leaf(
+        &mut self,
+        name: &str,
+        setting: &Setting,
+        value: &DeValue<'_>,
+        span: Range<usize>,
+    ) -> Result<(), String> {
+        let line = line_of(self.text, span.start);
+        let told = |problem: String| format!(":{line}: {name}{problem}");
+        let Some(written) = written(value) else { return Ok(()) };
+        let is_text = value.is_str();
+        if setting.is_late {
+            setting.kind.refuse_secret(name, &written).map_err(told)?;
+            if is_text && (written.is_empty() || Template(written.clone()).has_variable()) {
+                return Ok(());
+            }
+        }
+        let is_variable = !setting.is_late && is_text && written.contains('$');
+        let text = match (is_variable, &setting.kind) {
+            (true, Kind::JsonPath) => variables::replace_in_path(&written, self.environment),
+            (true, _) => variables::replace(&written, self.environment),
+            (false, _) => Ok(written.clone()),
+        };
+        let text = text.map_err(|error| told(format!(": {error}")))?;
+        let taken = setting.kind.taken(&text);
+        let taken = taken.map_err(|wanted| {
+            let shown = if is_text { format!("{text:?}") } else { text.clone() };
+            let source = if is_variable { format!(" (from {written:?})") } else { String::new() };
+            told(format!(" is {shown}{source}: {wanted}"))
+        })?;
+        // A number that is used late is kept as the text that a variable in its place would be.
+        let is_to_be_text = matches!(taken, toml::Value::String(_)) || setting.is_late;
+        if is_variable || is_text != is_to_be_text {
+            let taken = if is_to_be_text { toml::Value::String(text) } else { taken };
+            self.edits.insert(span.start, (span.end, taken.to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// A value as a person would write it without quotes; none for a date, which nothing takes.
+fn written(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            let read = i128::from_str_radix(number.as_str(), number.radix());
+            Some(read.map_or_else(|_| number.to_string(), |number| number.to_string()))
+        }
+        DeValue::Float(number) => Some(number.as_str().to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+impl Kind {
+    /// What serde is to read, or what is wanted.
+    fn taken(&self, text: &str) -> Result<toml::Value, String> {
+        let is_taken = match self {
+            Kind::Whole(range) => {
+                let number = text.parse::<u64>().ok().filter(|number| range.contains(number));
+                let number = number.and_then(|number| i64::try_from(number).ok());
+                return number.map(toml::Value::Integer).ok_or_else(|| self.wanted());
+            }
+            Kind::Share => {
+                let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+                return share.map(toml::Value::Float).ok_or_else(|| self.wanted());
+            }
+            Kind::Flag => {
+                return text.parse().map(toml::Value::Boolean).map_err(|_| self.wanted());
+            }
+            Kind::Time => text
+                .parse::<SignedDuration>()
+                .ok()
+                .and_then(|time| Duration::try_from(time).ok())
+                .is_some_and(|time| TIMES.0.contains(&time)),
+            Kind::Size => {
+                text.parse::<ByteSize>().is_ok_and(|size| SIZES.0.contains(&size.as_u64()))
+            }
+            Kind::Interval => text.parse::<Every>().is_ok(),
+            Kind::Text | Kind::JsonPath | Kind::Secret | Kind::Url => true,
+        };
+        match is_taken {
+            true => Ok(toml::Value::String(text.to_string())),
+            false => Err(self.wanted()),
+        }
+    }
+
+    /// What is wanted, with its range.
+    fn wanted(&self) -> String {
+        match self {
+            Kind::Whole(range) => {
+                format!("a whole number from {} to {} is wanted", range.start(), range.end())
+            }
+            Kind::Share => "a number from 0 to 1 is wanted".into(),
+            Kind::Flag => "true or false is wanted".into(),
+            Kind::Time => {
+                format!("a time such as \"90s\", \"5m\" or \"1h 30m\" is wanted, {}", TIMES.1)
+            }
+            Kind::Size => {
+                format!("a size such as \"64MiB\", or a number of bytes, is wanted, {}", SIZES.1)
+            }
+            Kind::Interval => Every::WANTED.into(),
+            Kind::Text | Kind::JsonPath | Kind::Secret | Kind::Url => "a text is wanted".into(),
+        }
+    }
+
+    /// The file is shared; a secret that stands in it is not one for long.
+    fn refuse_secret(&self, name: &str, written: &str) -> Result<(), String> {
+        let is_plain = match self {
+            Kind::Secret => is_plain_secret(written),
+            Kind::Url => password_in(written).is_some_and(is_plain_secret),
+            _ => false,
+        };
+        if !is_plain {
+            return Ok(());
+        }
+        let variable = match name.split('.').collect::<Vec<_>>()[..] {
+            ["datasources", datasource, ..] => {
+                format!("{}_TOKEN", datasource.to_ascii_uppercase())
+            }
+            _ => "CLOUD_SQL_DATABASE_PASSWORD".into(),
+        };
+        let what = if *self == Kind::Url { "'s password" } else { "" };
+        let others = match name {
+            "database.password" => ", or comes from password-file or password-command",
+            _ => "",
+        };
+        Err(format!(
+            "{what} has to be a variable such as ${{{variable}}}{others}: this file is shared, a secret is not"
+        ))
+    }
+}
+
+/// Whether a secret stands there, be it as what is taken when a variable is not set.
+fn is_plain_secret(text: &str) -> bool {
+    !text.is_empty()
+        && (!Template(text.to_string()).has_variable()
+            || text.split(":-").skip(1).any(|rest| !rest.starts_with('}')))
+}
+
+/// The password in `postgres://USER:PASSWORD@HOST/…`.
+fn password_in(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (login, _) = rest.rsplit_once('@')?;
+    // A variable has a colon of its own: ${USER:-me}.
+    let after_user = login.strip_prefix("${").and_then(|rest| rest.split_once('}'));
+    let (_, password) = after_user.map_or(login, |(_, rest)| rest).split_once(':')?;
+    Some(password)
+}
+
+#[cfg(test)]
+mod tests;
