@@ -114,6 +114,7 @@ pub const SETTINGS: &[Setting] = &[
     now("limits.compile-time", Kind::Time),
     now("limits.describe-time", Kind::Time),
     now("limits.max-rejected-share", Kind::Share),
+    now("limits.max-rejected-rows", Kind::Whole(0..=1_000_000_000)),
     now("datasources.*.plugin", Kind::Text),
     late("datasources.*.base-url", Kind::Text),
     late("datasources.*.allow", Kind::Text),
