@@ -1,7 +1,13 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `test-case-coverage`: the cases of each suite, counted as they are today.
+//! `test-case-coverage`: the cases of each suite, counted as they are today, by the three fields
+//! that the settings name; see [`meaning`](crate::meaning).
+//!
+//! # Requests
+//!
+//! Every run makes 3 + Σ ⌈cases of a suite ÷ 250⌉: the suites twice, to plan and for their own
+//! partition; the field definitions, once for all suites; and the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +22,12 @@ use test_dashboard_sdk::{
 
 use crate::Settings;
 use crate::api::{About, Api};
-use crate::meaning::{self, NOT_SET, OTHER_SUB_SUITE};
+use crate::lenient::Custom;
+use crate::meaning::{Field, Fields};
 use crate::pages::{Listed, Pages};
+
+/// The most that the data of a partition may take, a little less than the contract's 64 KiB.
+const LONGEST_DATA: usize = 60 * 1024;
 
 /// The partition of the suites themselves.
 const SUITES: &str = "suites";
@@ -39,20 +49,25 @@ pub struct CaseCoverage {
     suite_id: i64,
     /// The suite's name on that day.
     suite_name: String,
-    /// The sub-suite's id (custom_sub_test_suites); 7 as well where a case names none.
+    /// The sub-suite's id (custom_sub_test_suites, unless a setting names another field); where
+    /// a case names none, 7 as well, or 0 where the instance's 7 is not "other".
     sub_suite_id: i64,
-    /// The sub-suite: functional, smoke, accessibility, l10n, security, fxa or other; null
-    /// for an id that has no name here.
+    /// The sub-suite as the instance calls it; functional, smoke, accessibility, l10n,
+    /// security, fxa or other where that is what the id means; null for an id that the
+    /// instance does not name.
     sub_suite: Option<String>,
-    /// The automation status' id (custom_automation_status); 0 where a case has none.
+    /// The automation status' id (custom_automation_status, unless a setting names another
+    /// field); 0 where a case has none, or -1 where the instance has an item 0.
     automation_status_id: i64,
-    /// The automation status: Untriaged, Suitable, Unsuitable, Completed, Disabled or Not
-    /// set; null for an id that has no name here.
+    /// The automation status as the instance calls it, such as Untriaged, Suitable,
+    /// Unsuitable, Completed or Disabled; Not set where a case has none; null for an id that
+    /// the instance does not name.
     automation_status: Option<String>,
-    /// The automation coverage's id (custom_automation_coverage); 0 where a case has none.
+    /// The automation coverage's id (custom_automation_coverage, unless a setting names
+    /// another field); 0 where a case has none, or -1 where the instance has an item 0.
     automation_coverage_id: i64,
-    /// The automation coverage: None, Partial, Full or Not set; null for an id that has no
-    /// name here.
+    /// The automation coverage as the instance calls it, such as None, Partial or Full; Not
+    /// set where a case has none; null for an id that the instance does not name.
     automation_coverage: Option<String>,
     /// How many cases these are.
     case_count: i64,
@@ -102,19 +117,30 @@ struct SuiteOfDay {
     suite_id: i64,
     suite_name: String,
     day: Date,
+    /// None where their labels are too long for a partition's data.
+    fields: Option<Fields>,
 }
 
 /// The suites themselves, and the cases of each.
 ///
 /// # Errors
 ///
-/// When the suites cannot be listed, or the settings name one that is not among them.
+/// When the suites or the field definitions cannot be read, or the settings name a suite or a
+/// field that is not there.
 pub fn plan(context: &Context) -> Result<Vec<Partition>, Failure> {
     let day = time::day_of(context.now);
     let mut partitions = vec![Partition { id: SUITES.into(), data: String::new() }];
-    for Suite { id: suite_id, name: suite_name, .. } in wanted_suites(context)? {
+    let suites = wanted_suites(context)?;
+    let fields = Fields::fetch(context)?;
+    for Suite { id: suite_id, name: suite_name, .. } in suites {
         let id = format!("suite:{suite_id}/{day}");
-        partitions.push(Partition::new(id, &SuiteOfDay { suite_id, suite_name, day })?);
+        let mut suite = SuiteOfDay { suite_id, suite_name, day, fields: Some(fields.clone()) };
+        let mut partition = Partition::new(&*id, &suite)?;
+        if partition.data.len() > LONGEST_DATA {
+            suite.fields = None;
+            partition = Partition::new(id, &suite)?;
+        }
+        partitions.push(partition);
     }
     Ok(partitions)
 }
@@ -128,12 +154,16 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
     if partition.id == SUITES {
         return Ok(Box::new(Buffered::of::<Suite>(Suites(context.clone()))));
     }
-    let suite: SuiteOfDay = partition.data()?;
+    let mut suite: SuiteOfDay = partition.data()?;
+    let fields = match suite.fields.take() {
+        Some(fields) => fields,
+        None => Fields::fetch(context)?,
+    };
     let Settings { project_id, .. } = context.settings()?;
     let api = Api::new(context);
     let request = api.method("get_cases", project_id).query("suite_id", suite.suite_id);
     let pages = api.list(About::Project(project_id), request);
-    let count = CaseCount { project_id, suite, pages, groups: BTreeMap::new(), deleted: 0 };
+    let count = CaseCount { project_id, suite, fields, pages, groups: BTreeMap::new(), deleted: 0 };
     Ok(Box::new(Buffered::of::<CaseCoverage>(count)))
 }
 
@@ -143,7 +173,7 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
 ///
 /// When they cannot be listed, or the settings name one that is not among them.
 pub fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
-    let Settings { project_id, suite_ids } = context.settings()?;
+    let Settings { project_id, suite_ids, .. } = context.settings()?;
     let api = Api::new(context);
     let mut suites = api
         .list::<Suite>(About::Project(project_id), api.method("get_suites", project_id))
@@ -180,13 +210,9 @@ impl Source for Suites {
 struct Case {
     id: i64,
     #[serde(default, deserialize_with = "choice")]
-    custom_automation_status: Option<i64>,
-    #[serde(default, deserialize_with = "choice")]
-    custom_automation_coverage: Option<i64>,
-    #[serde(default, deserialize_with = "choices")]
-    custom_sub_test_suites: BTreeSet<i64>,
-    #[serde(default, deserialize_with = "choice")]
     is_deleted: Option<i64>,
+    #[serde(flatten)]
+    custom_fields: Custom,
 }
 
 impl Listed for Case {
@@ -197,10 +223,40 @@ impl Listed for Case {
     }
 }
 
+impl Case {
+    /// What is chosen in a field.
+    fn choice(&self, field: &Field) -> Result<i64, Failure> {
+        let id = self.value(field).map_or(Ok(None), id_in);
+        Ok(id.map_err(|problem| self.odd(field, &problem))?.unwrap_or(field.not_set()))
+    }
+
+    /// What is chosen in a field of several choices: nothing, one by itself, or an array.
+    fn choices(&self, field: &Field) -> Result<BTreeSet<i64>, Failure> {
+        let items = match self.value(field) {
+            None => &[],
+            Some(JsonValue::Array(items)) => items.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+        };
+        let ids = items.iter().map(id_in).collect::<Result<Vec<_>, _>>();
+        let ids = ids.map_err(|problem| self.odd(field, &problem))?;
+        Ok(ids.into_iter().flatten().collect())
+    }
+
+    fn value(&self, field: &Field) -> Option<&JsonValue> {
+        self.custom_fields.get(field.name.as_deref()?)
+    }
+
+    fn odd(&self, field: &Field, problem: &str) -> Failure {
+        let name = field.name.as_deref().unwrap_or_default();
+        Failure::unexpected_response(format!("get_cases: {name} of case {}: {problem}", self.id))
+    }
+}
+
 /// Counts the cases of a suite. Only the counts are kept, however many cases there are.
 struct CaseCount {
     project_id: i64,
     suite: SuiteOfDay,
+    fields: Fields,
     pages: Pages<Case>,
     /// By sub-suite, automation status and automation coverage.
     groups: BTreeMap<(i64, i64, i64), i64>,
@@ -217,26 +273,29 @@ impl Source for CaseCount {
             return Ok(Progress::Finished);
         };
         for case in page {
-            self.count(case);
+            self.count(&case)?;
         }
         Ok(Progress::More)
     }
 }
 
 impl CaseCount {
-    fn count(&mut self, mut case: Case) {
+    fn count(&mut self, case: &Case) -> Result<(), Failure> {
         if case.is_deleted.unwrap_or(0) != 0 {
             self.deleted += 1;
-            return;
+            return Ok(());
         }
-        if case.custom_sub_test_suites.is_empty() {
-            case.custom_sub_test_suites.insert(OTHER_SUB_SUITE);
+        let Fields { automation_status, automation_coverage, sub_suites } = &self.fields;
+        let status = case.choice(automation_status)?;
+        let coverage = case.choice(automation_coverage)?;
+        let mut chosen = case.choices(sub_suites)?;
+        if chosen.is_empty() {
+            chosen.insert(self.fields.no_sub_suite());
         }
-        let status = case.custom_automation_status.unwrap_or(NOT_SET);
-        let coverage = case.custom_automation_coverage.unwrap_or(NOT_SET);
-        for sub_suite in case.custom_sub_test_suites {
+        for sub_suite in chosen {
             *self.groups.entry((sub_suite, status, coverage)).or_default() += 1;
         }
+        Ok(())
     }
 
     fn row(&self, (sub_suite, status, coverage): (i64, i64, i64), count: i64) -> CaseCoverage {
@@ -246,11 +305,11 @@ impl CaseCount {
             suite_id: self.suite.suite_id,
             suite_name: self.suite.suite_name.clone(),
             sub_suite_id: sub_suite,
-            sub_suite: meaning::sub_suite(sub_suite).map(String::from),
+            sub_suite: self.fields.sub_suites.label(sub_suite),
             automation_status_id: status,
-            automation_status: meaning::automation_status(status).map(String::from),
+            automation_status: self.fields.automation_status.label(status),
             automation_coverage_id: coverage,
-            automation_coverage: meaning::automation_coverage(coverage).map(String::from),
+            automation_coverage: self.fields.automation_coverage.label(coverage),
             case_count: count,
         }
     }
@@ -267,17 +326,6 @@ impl CaseCount {
 /// may come as text, or a tick box as true.
 fn choice<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     id_in(&JsonValue::deserialize(deserializer)?).map_err(D::Error::custom)
-}
-
-/// The ids of a list of items: none, one by itself, or an array.
-fn choices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<i64>, D::Error> {
-    let value = JsonValue::deserialize(deserializer)?;
-    let items = match &value {
-        JsonValue::Array(items) => items.as_slice(),
-        single => std::slice::from_ref(single),
-    };
-    let ids = items.iter().map(id_in).collect::<Result<Vec<_>, _>>().map_err(D::Error::custom)?;
-    Ok(ids.into_iter().flatten().collect())
 }
 
 fn id_in(value: &JsonValue) -> Result<Option<i64>, String> {
@@ -299,6 +347,7 @@ mod tests {
     use test_dashboard_sdk::{Request, Value};
 
     use super::*;
+    use crate::meaning::tests::case_fields;
     use crate::{COVERAGE, TestRail};
 
     fn suites(ids: &[i64]) -> JsonValue {
@@ -310,9 +359,13 @@ mod tests {
     /// A TestRail with these suites; every one of them has these cases.
     fn testrail(suite_ids: &'static [i64], cases: JsonValue) -> FakeHttp {
         let cases = json!({"_links": {"next": null}, "cases": cases});
-        FakeHttp::serve(move |request| match request.url.contains("get_cases") {
-            true => Reply::json(200, &cases.to_string()),
-            false => Reply::json(200, &suites(suite_ids).to_string()),
+        FakeHttp::serve(move |request| {
+            let body = match request.url.split(['/', '&']).nth(6) {
+                Some("get_cases") => &cases,
+                Some("get_case_fields") => &case_fields(),
+                _ => &suites(suite_ids),
+            };
+            Reply::json(200, &body.to_string())
         })
     }
 
@@ -382,9 +435,10 @@ mod tests {
     #[test]
     fn a_value_that_is_no_id_fails_the_suite_instead_of_dropping_the_case() {
         for value in [json!("Completed"), json!({"id": 1}), json!(1.5), json!([4])] {
-            let cases = json!([{"id": 1, "custom_automation_status": value}]);
+            let cases = json!([{"id": 17, "custom_automation_status": value}]);
             let failure = run(&testrail(&[1], cases)).unwrap_err();
             assert_eq!(failure.kind, FailureKind::UnexpectedResponse, "{failure}");
+            assert!(failure.message.contains("custom_automation_status of case 17"), "{failure}");
         }
     }
 
@@ -478,6 +532,7 @@ mod tests {
         let base = "https://api.example.org/index.php?/api/v2";
         let http = FakeHttp::script([
             (format!("{base}/get_suites/59"), Reply::json(200, &suites(&[5]).to_string())),
+            (format!("{base}/get_case_fields"), Reply::json(200, &case_fields().to_string())),
             (format!("{base}/get_suites/59"), Reply::json(200, &suites(&[5]).to_string())),
             (
                 format!("{base}/get_cases/59&suite_id=5"),

@@ -68,6 +68,17 @@ impl FieldAnswer {
         if !matches!(self.type_id, Some(DROPDOWN | MULTI_SELECT)) {
             return None;
         }
+        let config = self.config(project_id)?;
+        Some(items(config["options"]["items"].as_str().unwrap_or_default()))
+    }
+
+    /// Whether it is in use in a project.
+    pub fn is_in(&self, project_id: i64) -> bool {
+        self.is_active && self.config(project_id).is_some()
+    }
+
+    /// Its settings for a project.
+    fn config(&self, project_id: i64) -> Option<&JsonValue> {
         let configs = self.configs.as_array()?;
         let names_the_project = |config: &&JsonValue| {
             let ids = config["context"]["project_ids"].as_array();
@@ -75,8 +86,7 @@ impl FieldAnswer {
         };
         let is_global = |config: &&JsonValue| config["context"]["is_global"] == true;
         let config = configs.iter().find(names_the_project);
-        let config = config.or_else(|| configs.iter().find(is_global))?;
-        Some(items(config["options"]["items"].as_str().unwrap_or_default()))
+        config.or_else(|| configs.iter().find(is_global))
     }
 }
 

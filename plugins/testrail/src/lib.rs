@@ -5,11 +5,11 @@
 //! instance (API v2). It is partitioned so that a part is small enough to be read again, costs
 //! nothing once it cannot change, and holds rows that never move to another part.
 //!
-//! - `test-case-coverage` counts the cases of each suite as they are today. There is a
-//!   partition per suite and day (`suite:123/2026-03-01`), so that a day read twice is
-//!   replaced, the days before it stay, and one suite's trouble is not another's. One more,
-//!   `suites`, keeps what the suites are called; it merges, because the history of a suite
-//!   that was deleted still needs its name.
+//! - `test-case-coverage` counts the cases of each suite as they are today, by three case
+//!   fields that settings may name: see `meaning`. There is a partition per suite and day
+//!   (`suite:123/2026-03-01`), so that a day read twice is replaced, the days before it stay,
+//!   and one suite's trouble is not another's. One more, `suites`, keeps what the suites are
+//!   called; it merges, because the history of a suite that was deleted still needs its name.
 //! - `test-run-counts` keeps the counts of test runs. There are two partitions, because
 //!   TestRail lists the runs outside of plans and the plans apart: `runs` and `plans`, each
 //!   with its own watermark and list of what is still open.
@@ -77,6 +77,7 @@ use test_dashboard_sdk::{
 use api::Api;
 use cases::{CustomValue, Section, TestCase};
 use coverage::{CaseCoverage, Suite};
+use meaning::Fields;
 use milestones::Milestone;
 use reference::{CaseField, CaseType, Priority, Status};
 use results::{Test, TestResult};
@@ -99,6 +100,9 @@ const REQUESTS_PER_MINUTE: u32 = 180;
 struct Settings {
     project_id: i64,
     suite_ids: Option<Vec<i64>>,
+    automation_status_field: Option<String>,
+    automation_coverage_field: Option<String>,
+    sub_suites_field: Option<String>,
 }
 
 struct TestRail;
@@ -113,6 +117,18 @@ impl Datasource for TestRail {
             .optional_setting(
                 "suite-ids",
                 "Only these suites, such as [3192, 3307], in test-case-coverage and test-cases; without it all",
+            )
+            .optional_setting(
+                "automation-status-field",
+                "The case field of the automation status, such as custom_automation_type; without it custom_automation_status; \"none\" where cases have no such field",
+            )
+            .optional_setting(
+                "automation-coverage-field",
+                "The case field of the automation coverage, such as custom_coverage; without it custom_automation_coverage; \"none\" where cases have no such field",
+            )
+            .optional_setting(
+                "sub-suites-field",
+                "The case field of the sub-suites, such as custom_areas; without it custom_sub_test_suites; \"none\" where cases have no such field",
             )
             .table::<CaseCoverage>()
             .table::<Suite>()
@@ -172,6 +188,7 @@ impl Datasource for TestRail {
         }
         let Settings { project_id, .. } = context.settings()?;
         let Project { name } = Api::new(context).project(project_id)?.wait()?;
+        Fields::fetch(context)?;
         Ok(format!("the project {project_id} is {name:?}"))
     }
 
@@ -222,10 +239,16 @@ mod tests {
 
     #[test]
     fn a_check_names_the_project() {
-        let http = FakeHttp::script([(
-            "https://api.example.org/index.php?/api/v2/get_project/59",
-            Reply::json(200, r#"{"id": 59, "name": "Fenix 🦊", "suite_mode": 3}"#),
-        )]);
+        let http = FakeHttp::script([
+            (
+                "https://api.example.org/index.php?/api/v2/get_project/59",
+                Reply::json(200, r#"{"id": 59, "name": "Fenix 🦊", "suite_mode": 3}"#),
+            ),
+            (
+                "https://api.example.org/index.php?/api/v2/get_case_fields",
+                Reply::json(200, &meaning::tests::case_fields().to_string()),
+            ),
+        ]);
         let context = testing::context(&http, json!({"project-id": 59}));
         assert_eq!(TestRail::check(&context), Ok("the project 59 is \"Fenix 🦊\"".into()));
         http.assert_all_used();

@@ -338,7 +338,9 @@ impl Pump {
     }
 
     pub fn request(&self, full: bool) -> Request {
-        let mut context = testing::context(&self.http, json!({"project-id": PROJECT}));
+        // An instance without a field for the automation coverage.
+        let settings = json!({"project-id": PROJECT, "automation-coverage-field": "none"});
+        let mut context = testing::context(&self.http, settings);
         context.now = Timestamp::from_second(self.world.borrow().now).expect("a time");
         let mut request = testing::request(self.report, context);
         request.full = full;

@@ -152,6 +152,7 @@ fn fields() -> Value {
     json!([
         field(1, 6, "automation_status", "1, Untriaged\n2, Suitable\n4, Completed"),
         field(2, 12, "sub_test_suites", "1, Functional\n2, Smoke\n3, A11y, spoken"),
+        field(3, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
     ])
 }
 

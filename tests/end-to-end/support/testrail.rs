@@ -173,6 +173,9 @@ fn answer(asked: &Asked, project: &Project) -> Answer {
         number("created_after").is_none_or(|after| created > after)
             && number("created_before").is_none_or(|before| created < before)
     };
+    if method == "get_case_fields" {
+        return Server::json(200, case_fields());
+    }
     if !matches!(method, "get_run" | "get_plan") && id != PROJECT {
         return error(400, "Field :project_id is not a valid or accessible project.");
     }
@@ -205,6 +208,25 @@ fn answer(asked: &Asked, project: &Project) -> Answer {
         "get_plan" => one(&project.plans, id, "plan_id"),
         _ => error(404, "Unknown method"),
     }
+}
+
+/// The fields by which cases are counted.
+fn case_fields() -> Value {
+    let field = |id: i64, type_id: i64, name: &str, items: &str| {
+        json!({
+            "id": id, "type_id": type_id, "system_name": format!("custom_{name}"), "name": name,
+            "label": name, "description": null, "is_active": true, "display_order": id,
+            "configs": [{
+                "context": {"is_global": true, "project_ids": null},
+                "options": {"is_required": false, "items": items},
+            }],
+        })
+    };
+    json!([
+        field(1, 6, "automation_status", "1, Untriaged\n2, Suitable\n3, Unsuitable\n4, Completed"),
+        field(2, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
+        field(3, 12, "sub_test_suites", "1, Functional\n2, Smoke\n7, Other"),
+    ])
 }
 
 fn one(things: &[Value], id: i64, field: &str) -> Answer {
