@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use test_dashboard_sdk::time::{self, epoch_seconds};
 use test_dashboard_sdk::{
-    Batches, Buffered, Context, Date, Failure, Partition, Progress, Reader, Row, Source, Timestamp,
-    log,
+    Batches, Buffered, Context, Date, Failure, Partition, Progress, Reader, Request, Row, Source,
+    Timestamp, log,
 };
 
-use crate::Settings;
 use crate::api::{About, Api};
 use crate::lenient::Custom;
 use crate::meaning::{Field, Fields};
 use crate::pages::{Listed, Pages};
+use crate::{COVERAGE, Settings};
 
 /// The most that the data of a partition may take, a little less than the contract's 64 KiB.
 const LONGEST_DATA: usize = 60 * 1024;
@@ -125,10 +125,17 @@ struct SuiteOfDay {
 ///
 /// # Errors
 ///
-/// When the suites or the field definitions cannot be read, or the settings name a suite or a
-/// field that is not there.
-pub fn plan(context: &Context) -> Result<Vec<Partition>, Failure> {
+/// When the suites or the field definitions cannot be read, the settings name a suite or a field
+/// that is not there, or a window is asked for that is over.
+pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
+    let context = &request.context;
     let day = time::day_of(context.now);
+    if request.until.is_some_and(|until| until <= time::start_of(day)) {
+        return Err(Failure::config(format!(
+            "project {}: the days that were asked for are over, and {COVERAGE} counts the cases as they are today, {day}; run it without --until",
+            context.project
+        )));
+    }
     let mut partitions = vec![Partition { id: SUITES.into(), data: String::new() }];
     let suites = wanted_suites(context)?;
     let fields = Fields::fetch(context)?;
@@ -343,12 +350,12 @@ fn id_in(value: &JsonValue) -> Result<Option<i64>, String> {
 mod tests {
     use serde_json::json;
     use test_dashboard_sdk::FailureKind;
+    use test_dashboard_sdk::Value;
     use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
-    use test_dashboard_sdk::{Request, Value};
 
     use super::*;
+    use crate::TestRail;
     use crate::meaning::tests::case_fields;
-    use crate::{COVERAGE, TestRail};
 
     fn suites(ids: &[i64]) -> JsonValue {
         let suite =
@@ -477,9 +484,26 @@ mod tests {
     #[test]
     fn each_suite_is_a_partition_of_its_day() {
         let http = testrail(&[12, 3], json!([]));
-        let partitions = plan(&request(&http).context).unwrap();
+        let partitions = plan(&request(&http)).unwrap();
         let ids: Vec<&str> = partitions.iter().map(|partition| partition.id.as_str()).collect();
         assert_eq!(ids, ["suites", "suite:3/2026-03-01", "suite:12/2026-03-01"]);
+    }
+
+    #[test]
+    fn a_window_that_is_over_is_refused_and_one_of_today_is_counted() {
+        let http = testrail(&[1], json!([]));
+        let plan_until = |until: &str, since: Option<&str>| {
+            let mut request = request(&http);
+            request.until = Some(until.parse().unwrap());
+            request.since = since.map(|since| since.parse().unwrap());
+            plan(&request)
+        };
+        let failure = plan_until("2026-03-01T00:00:00Z", None).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Config);
+        assert!(failure.message.contains("as they are today, 2026-03-01"), "{failure}");
+        for since in [None, Some("2026-02-01T00:00:00Z"), Some("2026-03-01T00:00:00Z")] {
+            assert_eq!(plan_until("2026-03-02T00:00:00Z", since).unwrap().len(), 2);
+        }
     }
 
     #[test]

@@ -29,10 +29,13 @@
 //! fails its partition by name, after the rest was written, and is asked for again in the next
 //! run. See `absent`.
 //!
-//! A window (`since`, `until`) is compared with when a run or plan was created. For
-//! `test-run-counts`, `since` bounds the first load; for the reports by month the months that
-//! the window touches are read, whole. Without a window a first load goes back to the
-//! beginning. Cases, milestones and the reference are of the present and have no window.
+//! A window (`since`, `until`) is compared with when a run or plan was created. What it holds is
+//! read, also when it was read before: to the second in `test-run-counts`, and by whole months
+//! in the reports by month. Beyond the window only what is still open is read. Without a window
+//! everything is: what is new since the last load, and what an earlier window left out. Cases,
+//! milestones and the reference are of the present: they are read as they are now, whatever the
+//! window. The coverage of a day that is over cannot be counted any more, so a window that ends
+//! before today is refused.
 
 mod absent;
 mod api;
@@ -71,7 +74,7 @@ mod world;
 use serde::Deserialize;
 use test_dashboard_sdk::{
     Checkpoint, Context, CredentialKind, Datasource, Description, Failure, Partition, Reader,
-    Request, Row,
+    Request, Row, log,
 };
 
 use api::Api;
@@ -193,8 +196,13 @@ impl Datasource for TestRail {
     }
 
     fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
-        match request.report.as_str() {
-            COVERAGE => coverage::plan(&request.context),
+        let report = request.report.as_str();
+        let has_window = request.since.is_some() || request.until.is_some();
+        if has_window && matches!(report, COVERAGE | CASES | MILESTONES | REFERENCE) {
+            log::info(format!("{report} is read as it is now, whatever days are asked for"));
+        }
+        match report {
+            COVERAGE => coverage::plan(request),
             RUN_COUNTS => Ok(run_counts::plan()),
             CASES => cases::plan(&request.context),
             PLANS_AND_RUNS | RESULTS => months::plan(request),
@@ -277,6 +285,22 @@ mod tests {
         let failure = check(json!({"suite-ids": [1]}), error(200)).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Config);
         assert!(failure.message.contains("project-id"), "{failure}");
+    }
+
+    #[test]
+    fn a_report_of_the_present_says_that_it_has_no_window() {
+        for (report, has_window) in
+            [(COVERAGE, false), (CASES, false), (MILESTONES, false), (REFERENCE, false)]
+                .into_iter()
+                .chain([RUN_COUNTS, PLANS_AND_RUNS, RESULTS].map(|report| (report, true)))
+        {
+            let mut request = world::Pump::new(report, world::World::grown(3)).request(false);
+            request.since = Some(request.context.now);
+            testing::take_log();
+            TestRail::plan(&request).unwrap();
+            let is_said = testing::take_log().iter().any(|(_, line)| line.contains("as it is now"));
+            assert_eq!(is_said, !has_window, "{report}");
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@
 //! the month of it, in UTC, is where its rows belong: a month is small enough to be read
 //! again, old months cost no requests once everything in them is completed, and each keeps
 //! its own checkpoint. A run in a plan belongs to the month of its plan.
+//!
+//! Where days are asked for, the months that they touch are read again as in a first load: also
+//! what was completed and read before.
 
 use std::collections::BTreeSet;
 use std::fmt;

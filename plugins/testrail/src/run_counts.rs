@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! `test-run-counts`: the runs in plans and outside of them.
+//!
+//! Days that are asked for (`since`, `until`) are read to the second, as often as they are asked
+//! for, with one request for each plan in them; see [`Window`]. What was open before is asked
+//! for in every load.
 
 use std::collections::{HashSet, VecDeque};
 

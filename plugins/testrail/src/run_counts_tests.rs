@@ -355,16 +355,130 @@ fn an_earlier_window_than_was_ever_read_is_read_once() {
     pump.request.since = moment(FEBRUARY + 10 * HOUR);
     pump.load().unwrap();
     assert_eq!(pump.rows(), ["2+"]);
-    // Without a window the load goes on where it was.
-    pump.request.since = None;
-    pump.load().unwrap();
-    assert_eq!(pump.rows(), ["2+"]);
-
     pump.request.since = moment(FEBRUARY);
     pump.load().unwrap();
     assert_eq!(pump.rows(), ["1+", "2+"]);
+    pump.request.since = moment(FEBRUARY + 51 * HOUR);
     pump.load().unwrap();
     assert_eq!(pump.asked()[0], format!("get_runs/59&created_after={}", FEBRUARY + 49 * HOUR));
+}
+
+/// Runs and plans every 50 hours, all of them completed; with the numbers 1 to 9 and 11 to 19.
+fn every_fifty_hours() -> Pump {
+    Pump::new(|world| {
+        for n in 1..=9 {
+            world.put_run(n, FEBRUARY + n * 50 * HOUR, true);
+            world.put_plan(10 + n, FEBRUARY + n * 50 * HOUR + 60, true);
+        }
+    })
+}
+
+impl Pump {
+    /// Asks for the days around some of them.
+    fn ask_for(&mut self, first: Option<i64>, last: Option<i64>) {
+        self.request.since = first.and_then(|n| moment(FEBRUARY + n * 50 * HOUR - HOUR));
+        self.request.until = last.and_then(|n| moment(FEBRUARY + n * 50 * HOUR + HOUR));
+    }
+
+    /// Which of them the last load asked for.
+    fn plans_asked(&self) -> Vec<i64> {
+        let asked = self.asked();
+        let plans = asked.iter().filter_map(|call| call.strip_prefix("get_plan/"));
+        plans.map(|id| id.parse::<i64>().unwrap() - 10).collect()
+    }
+
+    /// Which of them are in the table.
+    fn held(&self) -> Vec<i64> {
+        let ids: Vec<i64> = (1..=9).filter(|n| self.rows().contains(&format!("{n}+"))).collect();
+        let plans = (1..=9).filter(|n| self.rows().contains(&format!("{}+", 100 + 10 * n)));
+        assert_eq!(ids, plans.collect::<Vec<_>>(), "the runs in plans and outside of them");
+        ids
+    }
+}
+
+#[test]
+fn days_that_are_asked_for_are_read_whatever_was_read_before() {
+    let all: Vec<i64> = (1..=9).collect();
+    for (first, last) in [(Some(3), Some(5)), (None, Some(4)), (Some(2), None), (Some(1), Some(9))]
+    {
+        let mut pump = every_fifty_hours();
+        pump.load().unwrap();
+        // What nobody sees who goes on at the watermark: completed runs whose counts changed.
+        pump.change(|world| {
+            for run in world.runs.values_mut() {
+                run["passed_count"] = json!(77);
+            }
+        });
+        pump.ask_for(first, last);
+        pump.load().unwrap();
+        let wanted: Vec<i64> = (first.unwrap_or(1)..=last.unwrap_or(9)).collect();
+        assert_eq!(pump.plans_asked(), wanted, "{first:?} to {last:?}");
+        let rows = pump.host.select(TestRun::TABLE, &["id", "passed_count", "plan_id"]);
+        let read = rows.iter().filter(|row| row[1] == Value::Int64(77)).count();
+        assert_eq!(read, wanted.len(), "{first:?} to {last:?}");
+        // The next load without days goes on where the first one was.
+        pump.ask_for(None, None);
+        pump.load().unwrap();
+        assert_eq!(pump.plans_asked(), [9]);
+        assert_eq!(pump.held(), all);
+    }
+}
+
+#[test]
+fn what_the_first_days_left_out_is_read_by_the_next_load_without_any() {
+    for (first, last) in [(Some(4), Some(6)), (None, Some(3)), (Some(8), None)] {
+        let mut pump = every_fifty_hours();
+        pump.ask_for(first, last);
+        pump.load().unwrap();
+        let wanted: Vec<i64> = (first.unwrap_or(1)..=last.unwrap_or(9)).collect();
+        assert_eq!(pump.held(), wanted);
+        pump.ask_for(None, None);
+        pump.load().unwrap();
+        assert_eq!(pump.held(), (1..=9).collect::<Vec<_>>(), "after {first:?} to {last:?}");
+        pump.load().unwrap();
+        assert_eq!(pump.plans_asked(), [9]);
+    }
+}
+
+/// Any days in any order, and then none: nothing is left out.
+#[test]
+fn no_order_of_days_leaves_a_gap() {
+    let days = [
+        (Some(5), Some(5)),
+        (Some(1), Some(2)),
+        (Some(8), Some(8)),
+        (None, Some(3)),
+        (Some(7), None),
+        (Some(20), Some(30)),
+        (None, None),
+    ];
+    for first in days {
+        for second in days {
+            for third in days {
+                let mut pump = every_fifty_hours();
+                for (from, to) in [first, second, third] {
+                    pump.ask_for(from, to);
+                    pump.load().unwrap();
+                    for n in from.unwrap_or(1)..=to.unwrap_or(9).min(9) {
+                        assert!(pump.held().contains(&n), "{n} of {first:?} {second:?} {third:?}");
+                    }
+                }
+                let grown = FEBRUARY + 10 * 50 * HOUR;
+                pump.change(|world| {
+                    world.put_run(10, grown, true);
+                    world.put_plan(20, grown, true);
+                });
+                pump.ask_for(None, None);
+                pump.load().unwrap();
+                let all = (1..=9).collect::<Vec<_>>();
+                assert_eq!(pump.held(), all, "{first:?} {second:?} {third:?}");
+                let rows = pump.rows();
+                assert!(["10+", "200+"].iter().all(|new| rows.iter().any(|row| row == new)));
+                pump.load().unwrap();
+                assert_eq!(pump.plans_asked(), [10], "{first:?} {second:?} {third:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub struct State {
     /// load differ from all before it, so that every row is covered by one.
     #[serde(default)]
     missed: u32,
+    /// The latest creation that this load has read.
+    #[serde(skip)]
+    latest: Option<Timestamp>,
 }
 
 impl CheckpointState for State {
@@ -67,15 +70,20 @@ impl State {
         self.open.remove(&id);
     }
 
-    /// Everything that was created up to here was read.
+    /// Everything of the window that was created up to here was read.
     pub fn advance(&mut self, created_on: Timestamp) {
-        self.watermark = self.watermark.max(Some(created_on));
+        self.latest = self.latest.max(Some(created_on));
+        // Between what is older than `from` and that, there may be what was never read.
+        if self.from.is_none_or(|from| created_on >= from) {
+            self.watermark = self.watermark.max(Some(created_on));
+        }
     }
 
     /// The window was read to its end.
     pub fn finish(&mut self, window: &Window) {
         if window.reaches(self.from) {
-            self.from = window.from;
+            self.from = self.from.min(window.from);
+            self.watermark = self.watermark.max(self.latest);
         }
     }
 }
@@ -92,17 +100,21 @@ pub struct Window {
 }
 
 impl Window {
-    /// After a checkpoint goes on at its watermark, unless an earlier begin is asked for than
-    /// was ever read; without one begins where it is asked to.
+    /// Days that were asked for are read, whatever was read before; from the watermark on when
+    /// they begin later, so that no gap is left behind it. Without such days a load goes on at
+    /// the watermark, unless an earlier one left out what was before its days: then everything
+    /// is read.
     pub fn of(request: &Request, state: Option<&State>) -> Self {
         let Request { since, until, .. } = *request;
-        let (from, begin) = match state {
-            None => (since, since),
-            Some(State { from: Some(from), .. }) if since.is_some_and(|since| since < *from) => {
-                (since, since)
-            }
-            Some(State { from, watermark, .. }) => (*from, watermark.or(*from)),
+        let Some(state) = state else { return Window { from: since, begin: since, until } };
+        let is_asked_for = since.is_some() || until.is_some();
+        // Everything from `state.from` to here is known.
+        let known = state.watermark.or(state.from);
+        let goes_on = match since {
+            None => !is_asked_for && state.from.is_none(),
+            Some(since) => known.is_none_or(|known| since > known),
         };
+        let (from, begin) = if goes_on { (state.from, known) } else { (since, since) };
         Window { from, begin, until }
     }
 

@@ -213,6 +213,8 @@ pub struct Units<C> {
     project_id: i64,
     month: Month,
     now: Timestamp,
+    /// Whether days were asked for: then everything of the month is read again.
+    is_asked_for: bool,
     /// What the last run left.
     before: State,
     state: State,
@@ -240,12 +242,14 @@ impl<C: Content> Units<C> {
         let month = Month::named(&partition.id)?;
         let about = About::Project(project_id);
         let state: State = checkpoint.and_then(Checkpoint::state).unwrap_or_default();
-        let begin = state.begin(month);
+        let is_asked_for = request.since.is_some() || request.until.is_some();
+        let begin = if is_asked_for { month.begin() } else { state.begin(month) };
+        let is_over = state.is_over && !is_asked_for;
         let list = |method| month.on(api.method(method, project_id), begin);
         let open = || month.on(api.method("get_runs", project_id), month.begin());
         let lists = Lists {
-            new_runs: (!state.is_over).then(|| api.steady_list(about, list("get_runs"))),
-            new_plans: (!state.is_over).then(|| api.steady_list(about, list("get_plans"))),
+            new_runs: (!is_over).then(|| api.steady_list(about, list("get_runs"))),
+            new_plans: (!is_over).then(|| api.steady_list(about, list("get_plans"))),
             open_runs: (!state.runs.open.is_empty())
                 .then(|| api.steady_list(about, open().query("is_completed", 0))),
             found_new_runs: Vec::new(),
@@ -257,6 +261,7 @@ impl<C: Content> Units<C> {
             project_id,
             month,
             now: request.context.now,
+            is_asked_for,
             before: state.clone(),
             state,
             step: Step::List(Box::new(lists)),
@@ -326,12 +331,13 @@ impl<C: Content> Source for Units<C> {
         }
         if let Step::List(lists) = &mut self.step {
             if !lists.read_on(self.month)? {
-                self.step = lists.wanted(&self.state);
+                self.step = lists.wanted(&self.state, self.is_asked_for);
             }
             return Ok(Progress::More);
         }
         let Some((read, unit)) = self.next_unit()? else { return self.finish(batches) };
-        let marks = self.state.marks(read.id);
+        let known = self.state.marks(read.id);
+        let marks = if self.is_asked_for { Marks::new() } else { known };
         self.runs_since_commit += unit.run_count();
         self.reading = Some(read);
         self.content.begin(unit, marks, batches)?;
@@ -370,8 +376,13 @@ impl Lists {
     }
 
     /// What follows from the lists. A run that was open and is in none of them was completed
-    /// or deleted, and is asked for by itself.
-    fn wanted(&mut self, state: &State) -> Step {
+    /// or deleted, and is asked for by itself. What is settled is read once more where days were
+    /// asked for.
+    fn wanted(&mut self, state: &State, is_asked_for: bool) -> Step {
+        let is_new = |known: &Known, id| match is_asked_for {
+            true => !known.open.contains_key(&id),
+            false => !known.holds(id),
+        };
         let listed = std::mem::take(&mut self.found_new_runs);
         let (again, new): (Vec<Run>, Vec<Run>) =
             listed.into_iter().partition(|run| state.runs.open.contains_key(&run.id));
@@ -388,12 +399,12 @@ impl Lists {
             });
         }
         waiting.extend(state.plans.open.keys().map(|&id| Wanted::Plan(id, None)));
-        let runs = new.into_iter().filter(|run| !state.runs.holds(run.id)).map(|run| {
+        let runs = new.into_iter().filter(|run| is_new(&state.runs, run.id)).map(|run| {
             ((run.created_on, run.id), Wanted::ListedRun { run: Box::new(run), is_new: true })
         });
         let plans = std::mem::take(&mut self.found_new_plans).into_iter();
         let plans = plans
-            .filter(|plan| !state.plans.holds(plan.id))
+            .filter(|plan| is_new(&state.plans, plan.id))
             .map(|plan| ((plan.created_on, plan.id), Wanted::Plan(plan.id, Some(plan.created_on))));
         let mut new: Vec<_> = runs.chain(plans).collect();
         new.sort_by_key(|(place, _)| *place);

@@ -55,6 +55,54 @@ fn there_is_a_partition_for_each_month_and_a_window_takes_months_whole() {
     assert_eq!(host, pump.fresh());
 }
 
+/// What was completed and settled, in months that are over, with all of its results.
+#[test]
+fn days_that_are_asked_for_are_read_again_whole() {
+    for report in [PLANS_AND_RUNS, RESULTS] {
+        let mut world = World::new(1);
+        for age in [70, 40, 10] {
+            let plan = world.add_plan_at(BEGIN - age * DAY, 1, 2);
+            let run = world.add_run_at(BEGIN - age * DAY + HOUR, 2);
+            let tests: Vec<i64> = world.tests.keys().copied().collect();
+            tests.into_iter().for_each(|test| _ = world.add_result(test, BEGIN - HOUR, Some(1)));
+            if age > 10 {
+                world.complete_plan(plan);
+                world.complete_run(run);
+            }
+        }
+        let mut pump = Pump::new(report, world);
+        pump.load().unwrap();
+        pump.change(|world| {
+            world.now += DAY;
+            // Nobody would see it in what is settled, or before the mark of an open run.
+            world.all_runs_mut().for_each(|run| run["name"] = "New".into());
+            world.results.values_mut().for_each(|result| result["version"] = "New".into());
+        });
+        let (table, column) = match report {
+            RESULTS => ("testrail_test_results", "version"),
+            _ => ("testrail_test_runs", "name"),
+        };
+        let is_new = |pump: &Pump| {
+            let rows = crate::world::table(&pump.host, table, &[column]);
+            rows.iter().filter(|value| *value == "New").count()
+        };
+        let mut request = pump.request(false);
+        request.since = Some("2025-11-20T00:00:00Z".parse().unwrap());
+        request.until = Some("2025-12-02T00:00:00Z".parse().unwrap());
+        pump.host.run::<TestRail>(&request).unwrap();
+        let of_two_months = is_new(&pump);
+        assert!((1..pump.host.rows(table).len()).contains(&of_two_months), "{of_two_months}");
+        request.until = None;
+        pump.host.run::<TestRail>(&request).unwrap();
+        assert_eq!(is_new(&pump), pump.host.rows(table).len(), "{report}");
+        assert_eq!(pump.host, pump.fresh(), "{report}");
+        // And nothing is read again by the next load that need not be.
+        let asked = pump.asked_by(|pump| pump.load().unwrap());
+        let plans = asked.iter().filter(|call| call.starts_with("get_plan/")).count();
+        assert_eq!(plans, 1, "{report}: {asked:?}");
+    }
+}
+
 #[test]
 fn a_project_without_runs_has_no_partitions() {
     assert!(partitions(&Pump::new(RESULTS, World::new(1)), None, None).is_empty());
