@@ -169,14 +169,15 @@ pub enum StoreError {
     #[error("{0}")]
     Misuse(String),
     /// Anything else that the database said.
-    #[error("{database}: {doing}: {source}")]
+    #[error("{database}: {doing}: {}", reason(.error))]
     Other {
         /// Which database.
         database: String,
         /// What was being done.
         doing: String,
-        /// What the driver said.
-        source: Box<sqlx::Error>,
+        /// What the driver said. Not the `source`: it is in the message, and who prints the chain
+        /// of causes would say it again, with the driver's words around it.
+        error: Box<sqlx::Error>,
     },
 }
 
@@ -197,7 +198,7 @@ impl StoreError {
 
     /// Whether a key that was to be inserted is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
-        matches!(self, StoreError::Other { source, .. } if trouble(source) == Trouble::Duplicate)
+        matches!(self, StoreError::Other { error, .. } if trouble(error) == Trouble::Duplicate)
     }
 
     /// A part of `[database]` that is wrong.
@@ -266,7 +267,7 @@ impl StoreError {
                 StoreError::Migration { database, reason }
             }
             Trouble::Duplicate | Trouble::Other => {
-                StoreError::Other { database, doing, source: Box::new(error) }
+                StoreError::Other { database, doing, error: Box::new(error) }
             }
         }
     }
@@ -411,5 +412,15 @@ mod tests {
         assert_eq!(sqlite_trouble(13), Trouble::DiskFull);
         assert_eq!(sqlite_trouble(778), Trouble::DiskFull);
         assert_eq!(sqlite_trouble(1), Trouble::Other);
+    }
+
+    #[tokio::test]
+    async fn what_the_database_said_is_said_once() {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let error = sqlx::raw_sql("SELECT nothing").execute(&mut connection).await.unwrap_err();
+        let error = StoreError::classify("SQLite", "looking around", error);
+        assert_eq!(error.to_string(), "SQLite: looking around: no such column: nothing");
+        assert!(std::error::Error::source(&error).is_none(), "it would be said again");
     }
 }
