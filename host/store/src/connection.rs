@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, MigrateError, Migrator};
 use test_dashboard_model::Table;
 use test_dashboard_model::validate::CheckedRow;
 
@@ -119,6 +119,9 @@ pub(crate) trait Connection: Send {
     /// Brings the host's own tables up to date; the names of the migrations applied now.
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError>;
 
+    /// The migrations that the database has on record; an error where it has no such record.
+    async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError>;
+
     /// The migrations that are embedded for this database.
     fn migrations(&self) -> &'static Migrator;
 
@@ -202,6 +205,13 @@ impl Session {
         self.running = true;
         let result = self.connection.migrate().await;
         // A failed migration may leave its lock behind: then the connection is not reused.
+        self.running = result.is_err();
+        result
+    }
+
+    pub(crate) async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {
+        self.running = true;
+        let result = self.connection.applied().await;
         self.running = result.is_err();
         result
     }

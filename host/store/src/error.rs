@@ -157,6 +157,22 @@ pub enum StoreError {
         /// What the server said.
         reason: String,
     },
+    /// A table that this project did not make stands where one of the host's own should be.
+    #[error(
+        "{database} has a table or view {table}{schema} that test-dashboard did not create: {reason}. test-dashboard keeps its own records under that name. Give it another database, or in PostgreSQL a schema of its own, or rename yours: {remedy}"
+    )]
+    OwnTableTaken {
+        /// Which database.
+        database: String,
+        /// In which of its schemas, with a blank before it; empty where there are none.
+        schema: String,
+        /// The table's name.
+        table: String,
+        /// How that is known.
+        reason: String,
+        /// The statement that a person would run.
+        remedy: String,
+    },
     /// The host's own tables are missing or are not those of this version.
     #[error("{database}: {reason}")]
     Migration {

@@ -35,6 +35,7 @@ mod pool;
 mod rejected;
 mod replay;
 mod rights;
+mod schema;
 mod shard;
 mod shared;
 mod socket;

@@ -7,10 +7,12 @@
 
 use std::collections::HashSet;
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 
 use crate::connection::Session;
+use crate::dialect::quote;
 use crate::patience::again;
+use crate::schema::{self, Schema};
 use crate::{Store, StoreError};
 
 /// One migration that this version of the host knows.
@@ -24,7 +26,8 @@ pub struct MigrationStatus {
     pub applied: bool,
 }
 
-const HISTORY: &str = "_sqlx_migrations";
+/// Where the migrator keeps which migrations were applied.
+pub(crate) const HISTORY: &str = "_sqlx_migrations";
 
 /// Applies what is missing, holding the migrator's lock from before looking to after the last
 /// change; the names of what was applied.
@@ -60,8 +63,72 @@ impl Store {
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
         let mut session = self.session().await?;
-        let migrated = session.migrate().await;
-        migrated.map_err(|error| self.explain(&session, error))
+        // First: where tables are only made if they are missing, the migrator would take
+        // somebody else's for one of its own.
+        refuse_others(&mut session).await?;
+        match session.migrate().await {
+            Ok(applied) => {
+                refuse_missing(&mut session).await?;
+                Ok(applied)
+            }
+            Err(error) => {
+                let is_about_tables = matches!(error, MigrateError::ExecuteMigration(..));
+                let error = self.explain(&session, error);
+                // The connection may be within what failed.
+                drop(session);
+                let taken = if is_about_tables { self.taken().await? } else { None };
+                Err(taken.unwrap_or(error))
+            }
+        }
+    }
+
+    /// A table that stands where a migration that is not applied would make one.
+    async fn taken(&self) -> Result<Option<StoreError>, StoreError> {
+        let mut session = self.session().await?;
+        if !session.dialect.has_transactional_ddl() {
+            // What is there may be left of a migration that was broken off.
+            return Ok(None);
+        }
+        let schema = schema::columns(&mut session, LOOKING).await?;
+        let applied: HashSet<i64> =
+            applied(&mut session, &schema).await?.iter().map(|one| one.version).collect();
+        let taken = own_tables(&session)
+            .into_iter()
+            .find(|own| !applied.contains(&own.version) && schema.contains_key(&own.name));
+        match taken {
+            Some(own) => {
+                let reason = "no migration is on record that made it";
+                other_table(&mut session, own.name, reason).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Whether [`Store::migrate`] would succeed, without changing anything; missing rights show
+    /// only there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::migrate`].
+    pub async fn check_migrations(&self) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        refuse_others(&mut session).await?;
+        let schema = schema::columns(&mut session, LOOKING).await?;
+        let known = session.migrations();
+        for one in applied(&mut session, &schema).await? {
+            match known.iter().find(|known| known.version == one.version) {
+                None => {
+                    return Err(self.explain(&session, MigrateError::VersionMissing(one.version)));
+                }
+                Some(known) if known.checksum != one.checksum => {
+                    return Err(self.explain(&session, MigrateError::VersionMismatch(one.version)));
+                }
+                Some(_) => {}
+            }
+        }
+        refuse_missing(&mut session).await?;
+        drop(session);
+        self.taken().await?.map_or(Ok(()), Err)
     }
 
     fn explain(&self, session: &Session, error: MigrateError) -> StoreError {
@@ -90,20 +157,151 @@ impl Store {
     pub async fn migration_status(&self) -> Result<Vec<MigrationStatus>, StoreError> {
         let doing = "reading which migrations were applied";
         let mut session = self.session().await?;
-        let columns = session.dialect.columns_query();
-        let has_history = !session.fetch(doing, columns, vec![HISTORY.into()]).await?.is_empty();
-        let mut applied = HashSet::new();
-        if has_history {
-            let sql = "SELECT version FROM _sqlx_migrations WHERE success";
-            for row in session.fetch(doing, sql, vec![]).await? {
-                applied.insert(row.int(0).map_err(|error| session.failed(doing, error))?);
-            }
-        }
+        let schema = schema::columns(&mut session, doing).await?;
+        let applied: HashSet<i64> =
+            applied(&mut session, &schema).await?.iter().map(|one| one.version).collect();
         let status = session.migrations().iter().map(|migration| MigrationStatus {
             version: migration.version,
             name: migration.description.to_string(),
             applied: applied.contains(&migration.version),
         });
         Ok(status.collect())
+    }
+}
+
+const LOOKING: &str = "looking for the host's own tables";
+
+/// One of the host's own tables.
+struct OwnTable {
+    name: String,
+    columns: Vec<String>,
+    /// The migration that makes it.
+    version: i64,
+}
+
+fn own_tables(session: &Session) -> Vec<OwnTable> {
+    let of = |migration: &sqlx::migrate::Migration| {
+        let version = migration.version;
+        let table = move |(name, columns)| OwnTable { name, columns, version };
+        made_by(migration.sql.as_str()).into_iter().map(table)
+    };
+    session.migrations().iter().flat_map(of).collect()
+}
+
+/// The tables that a migration makes, each with its columns: as the files in `migrations/` are
+/// written, a column to a line.
+fn made_by(sql: &str) -> Vec<(String, Vec<String>)> {
+    let mut tables = Vec::new();
+    let mut lines = sql.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        let Some(rest) = line.strip_prefix("CREATE TABLE ") else { continue };
+        let rest = rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest);
+        let columns = lines
+            .by_ref()
+            .take_while(|line| !line.starts_with(')'))
+            .filter_map(|line| line.split_whitespace().next())
+            // Comments and constraints.
+            .filter(|word| word.starts_with(|first: char| first.is_ascii_lowercase()));
+        let columns = columns.map(String::from).collect();
+        tables.push((rest.trim_end_matches('(').trim().to_owned(), columns));
+    }
+    tables
+}
+
+/// The migrations that were applied; an empty database has no record of any.
+async fn applied(
+    session: &mut Session,
+    schema: &Schema,
+) -> Result<Vec<AppliedMigration>, StoreError> {
+    if !schema.contains_key(HISTORY) {
+        return Ok(Vec::new());
+    }
+    // Where one can be broken off half-way, it is on record and not applied.
+    let sql = "SELECT version FROM _sqlx_migrations WHERE success";
+    let rows = session.fetch(LOOKING, sql, vec![]).await?;
+    let whole = rows.iter().map(|row| row.int(0)).collect::<Result<HashSet<_>, _>>();
+    let whole = whole.map_err(|error| session.failed(LOOKING, error))?;
+    match session.applied().await {
+        Ok(mut applied) => {
+            applied.retain(|one| whole.contains(&one.version));
+            Ok(applied)
+        }
+        Err(MigrateError::Execute(error)) => Err(session.failed(LOOKING, error)),
+        Err(other) => Err(StoreError::Migration {
+            database: session.database.to_string(),
+            reason: format!("{LOOKING}: {other}"),
+        }),
+    }
+}
+
+/// Refuses a table that has the name of one of the host's own, and not its columns.
+async fn refuse_others(session: &mut Session) -> Result<(), StoreError> {
+    let schema = schema::columns(session, LOOKING).await?;
+    for OwnTable { name, columns, .. } in own_tables(session) {
+        let Some(there) = schema.get(&name) else { continue };
+        let lacks: Vec<&str> =
+            columns.iter().filter(|column| !there.contains(*column)).map(String::as_str).collect();
+        if !lacks.is_empty() {
+            let reason = format!("it has no {}", lacks.join(", "));
+            return Err(other_table(session, name, &reason).await?);
+        }
+    }
+    Ok(())
+}
+
+async fn other_table(
+    session: &mut Session,
+    table: String,
+    reason: &str,
+) -> Result<StoreError, StoreError> {
+    let schema = match session.dialect.schema_query() {
+        Some(query) => {
+            let rows = session.fetch(LOOKING, query, vec![]).await?;
+            let name = rows.first().and_then(|row| row.text(0).ok()).unwrap_or_default();
+            format!(" in its schema {name}")
+        }
+        None => String::new(),
+    };
+    let rename =
+        format!("ALTER TABLE {} RENAME TO {};", quote(&table), quote(&format!("{table}_old")));
+    Ok(StoreError::OwnTableTaken {
+        database: session.database.to_string(),
+        schema,
+        reason: reason.to_owned(),
+        remedy: session.dialect.for_a_person(&rename),
+        table,
+    })
+}
+
+/// Refuses a database from which one of the host's own tables was dropped. What was in it (where
+/// to go on from, the history) cannot be made up.
+async fn refuse_missing(session: &mut Session) -> Result<(), StoreError> {
+    let schema = schema::columns(session, LOOKING).await?;
+    let applied: HashSet<i64> =
+        applied(session, &schema).await?.iter().map(|one| one.version).collect();
+    let missing = own_tables(session)
+        .into_iter()
+        .find(|own| applied.contains(&own.version) && !schema.contains_key(&own.name));
+    match missing {
+        Some(own) => Err(StoreError::Migration {
+            database: session.database.to_string(),
+            reason: format!(
+                "its table {} is missing, which test-dashboard made and cannot do without: somebody has dropped or renamed it. Give it its name back, restore it from a backup, or start in a new database",
+                own.name
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_a_migration_are_those_that_it_makes() {
+        let sql = "-- Words.\nCREATE TABLE IF NOT EXISTS runs (\n    id bigint,\n    -- Of what.\n    project text NOT NULL,\n    PRIMARY KEY (id)\n) STRICT;\n\nCREATE INDEX runs_id ON runs (id);";
+        let columns = ["id", "project"].map(String::from).to_vec();
+        assert_eq!(made_by(sql), [("runs".to_owned(), columns)]);
     }
 }

@@ -31,6 +31,9 @@ on_every_database![
     a_table_of_another_datasource_is_refused,
     a_refusal_changes_no_other_table,
     a_table_that_a_person_dropped_is_made_anew,
+    a_table_with_the_name_of_the_hosts_own_is_refused,
+    the_hosts_own_tables_are_missed,
+    a_newer_version_is_known_before_a_run,
 ];
 
 fn with_columns(base: &Arc<Table>, more: &[(&str, ColumnType)]) -> Arc<Table> {
@@ -276,4 +279,78 @@ async fn a_table_that_a_person_dropped_is_made_anew(db: Arc<Database>) {
     let other = with_columns(&plain(TableMode::Merge), &[("old", ColumnType::Text)]);
     assert_eq!(prepare(&store, &other).await.unwrap(), created("probe_items"));
     assert_eq!(prepare(&store, &other).await.unwrap(), vec![]);
+}
+
+async fn a_table_with_the_name_of_the_hosts_own_is_refused(db: Arc<Database>) {
+    let store = db.connect().await;
+    db.execute("CREATE TABLE runs (id integer, pace integer)").await;
+    for error in [store.check_migrations().await.unwrap_err(), store.migrate().await.unwrap_err()] {
+        assert!(matches!(error, StoreError::OwnTableTaken { .. }), "{error}");
+        for part in [db.name(), "runs", "it has no project, report", "RENAME TO"] {
+            let is_file = db.engine == Engine::Sqlite && part == db.name();
+            assert!(is_file || error.to_string().contains(part), "{part}: {error}");
+        }
+    }
+    assert_eq!(store.table_counts(&["runs"]).await.unwrap()[0].1, 0);
+    assert!(store.table_counts(&["checkpoints"]).await.is_err(), "something was made");
+    db.execute("ALTER TABLE runs RENAME TO runs_old").await;
+    store.check_migrations().await.unwrap();
+    store.migrate().await.unwrap();
+    store.check_migrations().await.unwrap();
+}
+
+/// Where a migration is made as a whole, what is there without it on record is somebody else's.
+#[test]
+fn a_table_just_like_the_hosts_own_is_refused_where_migrations_are_whole() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        support::run(engine, async |db| {
+            let store = db.connect().await;
+            let same = "CREATE TABLE full_runs (project text, datasource text, report text, \
+                        run_id integer, finished_at text)";
+            db.execute(same).await;
+            for error in
+                [store.check_migrations().await.unwrap_err(), store.migrate().await.unwrap_err()]
+            {
+                assert!(matches!(error, StoreError::OwnTableTaken { .. }), "{error}");
+                assert!(error.to_string().contains("full_runs"), "{error}");
+            }
+        });
+    }
+}
+
+async fn the_hosts_own_tables_are_missed(db: Arc<Database>) {
+    let store = db.store().await;
+    let all = match db.engine {
+        Engine::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'table'",
+        Engine::Postgres => {
+            "SELECT relname::text FROM pg_class WHERE relkind = 'r' \
+                             AND relnamespace = 'public'::regnamespace"
+        }
+        Engine::Mysql => {
+            "SELECT table_name FROM information_schema.tables \
+                          WHERE table_schema = DATABASE()"
+        }
+    };
+    let names = db.rows(all).await.into_iter().map(|mut row| row.remove(0));
+    let mut own = 0;
+    for name in names.filter(|name| name != "_sqlx_migrations" && !name.starts_with("sqlite_")) {
+        db.execute(&format!("ALTER TABLE {name} RENAME TO elsewhere")).await;
+        let missed = format!("its table {name} is missing");
+        for error in [store.check_migrations().await, store.migrate().await.map(drop)] {
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(&missed), "{missed}: {error}");
+        }
+        db.execute(&format!("ALTER TABLE elsewhere RENAME TO {name}")).await;
+        own += 1;
+    }
+    assert!(own >= 11, "{own}");
+    store.migrate().await.unwrap();
+}
+
+async fn a_newer_version_is_known_before_a_run(db: Arc<Database>) {
+    let store = db.store().await;
+    store.check_migrations().await.unwrap();
+    db.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 4").await;
+    let error = store.check_migrations().await.unwrap_err().to_string();
+    assert!(error.contains("9999") && error.contains("newer version"), "{error}");
 }

@@ -21,6 +21,9 @@ use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::target::{Place, Target};
 
+/// How a view is marked that the host has made.
+const MADE_BY: &str = "Made by test-dashboard";
+
 /// What differs in the text of SQL.
 pub(crate) trait Dialect: Send + Sync {
     /// The type of a plugin's column in its table.
@@ -59,6 +62,38 @@ pub(crate) trait Dialect: Send + Sync {
     /// The names of a table's or view's columns; takes the table's name. No rows: there is no
     /// such table.
     fn columns_query(&self) -> &'static str;
+
+    /// What there is under which name: each table and view, 1 for a view, and for a view what
+    /// tells one that the host has made from another: a mark or its text.
+    fn relations_query(&self) -> &'static str;
+
+    /// Each table with each of its columns.
+    fn all_columns_query(&self) -> &'static str;
+
+    /// The name of the schema that tables are made in; none where that is the database.
+    fn schema_query(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Makes a view; where the database can, in the place of the one that is there.
+    fn create_view(&self, name: &str, query: &str) -> String;
+
+    /// Marks a view as the host's, where its text does not.
+    fn mark_view(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    /// The privileges on a view, where they go with it: takes its name; the privilege, to whom,
+    /// 1 when they may pass it on, and the column where it is a column's.
+    fn view_grants_query(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What keeps a view from being dropped: takes its name; the name, the kind and the query of
+    /// each. None where nothing does.
+    fn view_dependants_query(&self) -> Option<&'static str> {
+        None
+    }
 
     /// A parameter that holds a moment.
     fn time_parameter(&self) -> &'static str;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
 use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
 use test_dashboard_model::validate::CheckedRow;
@@ -149,8 +149,27 @@ impl Dialect for MysqlDialect {
     }
 
     fn columns_query(&self) -> &'static str {
-        "SELECT column_name FROM information_schema.columns \
+        // In lower case, as all that is declared is: to the database they are the same.
+        "SELECT LOWER(column_name) FROM information_schema.columns \
          WHERE table_schema = DATABASE() AND table_name = ?"
+    }
+
+    fn relations_query(&self) -> &'static str {
+        // The definition without the database's name, so that it is the same in a copy.
+        "SELECT t.table_name, CASE WHEN v.table_name IS NULL THEN 0 ELSE 1 END, \
+         REPLACE(v.view_definition, CONCAT('`', DATABASE(), '`.'), '') \
+         FROM information_schema.tables AS t LEFT JOIN information_schema.views AS v \
+         ON v.table_schema = t.table_schema AND v.table_name = t.table_name \
+         WHERE t.table_schema = DATABASE()"
+    }
+
+    fn all_columns_query(&self) -> &'static str {
+        "SELECT table_name, LOWER(column_name) FROM information_schema.columns \
+         WHERE table_schema = DATABASE()"
+    }
+
+    fn create_view(&self, name: &str, query: &str) -> String {
+        format!("CREATE OR REPLACE VIEW {} AS\n{query}", quote(name))
     }
 
     fn time_parameter(&self) -> &'static str {
@@ -373,6 +392,10 @@ impl Connection for MysqlConnection {
         let applied = migrations::run(&MIGRATIONS, &mut *connection).await?;
         sqlx::raw_sql(UNLOCK).execute(connection).await?;
         Ok(applied)
+    }
+
+    async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {
+        self.connection.get()?.list_applied_migrations(migrations::HISTORY).await
     }
 
     fn migrations(&self) -> &'static Migrator {

@@ -7,13 +7,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{Dialect, Opened, Right, key_columns, list, quote, stage_columns, values};
+use super::{Dialect, MADE_BY, Opened, Right, key_columns, list, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
@@ -111,6 +111,59 @@ impl Dialect for PostgresDialect {
         "SELECT CAST(attname AS text) FROM pg_attribute \
          WHERE attrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) \
          AND attnum > 0 AND NOT attisdropped"
+    }
+
+    fn relations_query(&self) -> &'static str {
+        "SELECT CAST(relname AS text), CAST(CASE WHEN relkind = 'v' THEN 1 ELSE 0 END AS bigint), \
+         obj_description(oid, 'pg_class') FROM pg_class \
+         WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+         AND relkind IN ('r', 'p', 'f', 'v', 'm')"
+    }
+
+    fn all_columns_query(&self) -> &'static str {
+        "SELECT CAST(c.relname AS text), CAST(a.attname AS text) FROM pg_class AS c \
+         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+         WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
+         AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+    }
+
+    fn schema_query(&self) -> Option<&'static str> {
+        Some("SELECT CAST(current_schema() AS text)")
+    }
+
+    fn create_view(&self, name: &str, query: &str) -> String {
+        format!("CREATE OR REPLACE VIEW {} AS\n{query}", quote(name))
+    }
+
+    fn mark_view(&self, name: &str) -> Option<String> {
+        Some(format!("COMMENT ON VIEW {} IS '{MADE_BY}'", quote(name)))
+    }
+
+    fn view_grants_query(&self) -> Option<&'static str> {
+        // 0 is everybody. The owner's own rights come with the view.
+        Some(
+            "WITH v AS (SELECT oid, relowner, relacl FROM pg_class \
+             WHERE oid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?))), \
+             g AS (SELECT v.relowner, a.grantee, a.privilege_type, a.is_grantable, \
+             CAST(NULL AS text) AS attname FROM v, aclexplode(v.relacl) AS a UNION ALL \
+             SELECT v.relowner, a.grantee, a.privilege_type, a.is_grantable, CAST(c.attname AS text) \
+             FROM v JOIN pg_attribute AS c ON c.attrelid = v.oid, aclexplode(c.attacl) AS a) \
+             SELECT CAST(privilege_type AS text), CASE grantee WHEN 0 THEN 'PUBLIC' \
+             ELSE quote_ident(pg_get_userbyid(grantee)) END, \
+             CAST(CASE WHEN is_grantable THEN 1 ELSE 0 END AS bigint), attname FROM g WHERE grantee <> relowner",
+        )
+    }
+
+    fn view_dependants_query(&self) -> Option<&'static str> {
+        Some(
+            "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
+             CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, \
+             pg_get_viewdef(c.oid) FROM pg_depend AS d JOIN pg_rewrite AS r ON r.oid = d.objid \
+             JOIN pg_class AS c ON c.oid = r.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+             WHERE d.classid = CAST('pg_rewrite' AS regclass) \
+             AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) \
+             AND c.oid <> d.refobjid ORDER BY 1",
+        )
     }
 
     fn time_parameter(&self) -> &'static str {
@@ -304,6 +357,10 @@ impl Connection for Lease<PgConnectOptions> {
 
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
         migrations::run(&MIGRATIONS, self.get()?).await
+    }
+
+    async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {
+        self.get()?.list_applied_migrations(migrations::HISTORY).await
     }
 
     fn migrations(&self) -> &'static Migrator {

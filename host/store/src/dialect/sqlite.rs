@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -20,7 +20,9 @@ use sqlx::{
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{Dialect, Opened, Right, insert_rows, key_columns, quote, stage_columns, values};
+use super::{
+    Dialect, MADE_BY, Opened, Right, insert_rows, key_columns, quote, stage_columns, values,
+};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::ConnectError;
 use crate::merge::Merge;
@@ -131,7 +133,25 @@ impl Dialect for SqliteDialect {
     }
 
     fn columns_query(&self) -> &'static str {
-        "SELECT name FROM pragma_table_info(?)"
+        // In lower case, as all that is declared is: to the database they are the same.
+        "SELECT lower(name) FROM pragma_table_info(?)"
+    }
+
+    fn relations_query(&self) -> &'static str {
+        // Not the whole text: a table or column that a person renames is renamed in it, too.
+        "SELECT lower(name), CASE type WHEN 'view' THEN 1 ELSE 0 END, \
+         CASE WHEN instr(sql, 'Made by test-dashboard') > 0 THEN 'Made by test-dashboard' END \
+         FROM sqlite_schema WHERE type IN ('table', 'view')"
+    }
+
+    fn all_columns_query(&self) -> &'static str {
+        // Not of views, of which one that is broken would fail all.
+        "SELECT lower(t.name), lower(c.name) FROM sqlite_schema AS t \
+         JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+    }
+
+    fn create_view(&self, name: &str, query: &str) -> String {
+        format!("CREATE VIEW {} AS -- {MADE_BY}\n{query}", quote(name))
     }
 
     fn time_parameter(&self) -> &'static str {
@@ -301,6 +321,10 @@ impl Connection for PoolConnection<Sqlite> {
         let applied = migrations::run(&MIGRATIONS, &mut *transaction).await?;
         transaction.commit().await?;
         Ok(applied)
+    }
+
+    async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {
+        (**self).list_applied_migrations(migrations::HISTORY).await
     }
 
     fn migrations(&self) -> &'static Migrator {
