@@ -5,8 +5,8 @@
 
 A branch is a partition, so that one that is gone fails alone. The checkpoint is the number up to
 which all pipelines have ended (see `circleci.Watermark`), given at the end of the list, because
-the list begins with what is newest: what was read of it so far says nothing of what is older. A
-run's window is left aside for the same reason: after it, older pipelines would count as known.
+the list begins with what is newest: what was read of it so far says nothing of what is older. A run
+over a window reads everything for the same reason: after it, older pipelines would count as known.
 """
 
 import json
@@ -153,7 +153,9 @@ class Datasource(exports.Datasource):
         return [Partition(f"branch:{quote(name).replace('%', ':')}", name) for name in branches]
 
     def open(self, request: Request, partition: Partition, checkpoint: str | None) -> "Reader":
-        return Reader(request.context, partition.data, int(checkpoint or 0))
+        has_window = request.since is not None or request.until is not None
+        known = 0 if has_window else int(checkpoint or 0)
+        return Reader(request.context, partition.data, known)
 
 
 class Reader(exports.datasource.Reader):

@@ -21,8 +21,8 @@ async function replay() {
   };
 }
 
-async function read(maxRows, checkpoint) {
-  const reader = datasource.open(REQUEST, { id: 'list-7', data: '' }, checkpoint);
+async function read(maxRows, checkpoint, request = REQUEST) {
+  const reader = datasource.open(request, { id: 'list-7', data: '' }, checkpoint);
   const batches = [];
   for (let batch; (batch = await reader.nextBatch(maxRows)); ) batches.push(batch);
   return batches;
@@ -40,6 +40,15 @@ test('a run that was stopped goes on where it was', async () => {
   await replay();
   const [first] = await read(1000);
   assert.deepEqual(ids(await read(1000, first.checkpoint)), [10, 15, 17, 16]);
+});
+
+test('a window is read, whatever was read before', async () => {
+  await replay();
+  const [first] = await read(1000);
+  for (const window of [{ since: 0n }, { until: 1n }]) {
+    const batches = await read(1000, first.checkpoint, { ...REQUEST, ...window });
+    assert.deepEqual(ids(batches), [11, 12, 14, 10, 15, 17, 16]);
+  }
 });
 
 test('an answer that is not the list is a failure of its kind, never an empty list', async () => {

@@ -103,6 +103,9 @@ class Datasource(exports.Datasource):
         return [Partition(id=f"list-{list_number(request.context)}", data="")]
 
     def open(self, request: Request, partition: Partition, checkpoint: str | None) -> "Reader":
+        # Who asks for days wants them read, whatever was read before: then all things are.
+        if request.since is not None or request.until is not None:
+            checkpoint = None
         known = checkpoint and checkpoint.startswith(request.context.base_url)
         return Reader(checkpoint if known else first_page(request.context))
 

@@ -84,6 +84,8 @@ impl Datasource for Plugin {
         checkpoint: Option<Checkpoint>,
     ) -> Result<Box<dyn Reader>, Failure> {
         let http = request.context.http();
+        // Who asks for days wants them read, whatever was read before: then all things are.
+        let checkpoint = checkpoint.filter(|_| !request.has_window());
         let first = match checkpoint.and_then(|checkpoint| checkpoint.state::<Position>()) {
             Some(Position { url }) if url.starts_with(&request.context.base_url) => http.get(&url),
             _ => http.get(&first_page(partition.data()?)),
@@ -151,5 +153,15 @@ mod tests {
         stopped.run::<Plugin>(&request(&http)).unwrap();
         assert_eq!(stopped, whole);
         assert_eq!(http.requests().len(), 2, "the first page was read already");
+    }
+
+    #[test]
+    fn a_window_is_read_whatever_was_read_before() {
+        let mut host = MemoryHost::new();
+        host.run::<Plugin>(&request(&recording())).unwrap();
+        let http = recording();
+        let since = Some(Timestamp::UNIX_EPOCH);
+        host.run::<Plugin>(&Request { since, ..request(&http) }).unwrap();
+        http.assert_all_used();
     }
 }
