@@ -47,9 +47,7 @@ pub enum StoreError {
         advice: String,
     },
     /// Nothing answers there, or the connection broke.
-    #[error(
-        "{database} cannot be reached ({doing}): {reason}; is it running, and are host and port right?"
-    )]
+    #[error("{database} cannot be reached ({doing}): {reason}; {}", where_to_look(database))]
     Unreachable {
         /// Which database.
         database: String,
@@ -286,6 +284,14 @@ impl StoreError {
                 StoreError::Other { database, doing, error: Box::new(error) }
             }
         }
+    }
+}
+
+/// A file has no host and no port.
+fn where_to_look(database: &str) -> &'static str {
+    match database.starts_with("SQLite") {
+        true => "is its folder there, and may this user write to it?",
+        false => "is it running, and are host and port right?",
     }
 }
 
