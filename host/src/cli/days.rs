@@ -36,7 +36,14 @@ pub fn window(args: &Days, now: jiff::Timestamp) -> Result<Window, Misuse> {
     if let (Some(since), Some(after)) = (since, after)
         && since >= after
     {
-        return Err(Misuse::new("--since is after --until: there is no day to look at"));
+        let begins = match (args.since, args.num_days) {
+            (None, Some(days)) => format!("{since}, where --num-days {days} begins"),
+            _ => format!("--since {since}"),
+        };
+        let until = args.until.map(|day| day.to_string()).unwrap_or_default();
+        return Err(Misuse::new(format!(
+            "--until {until} is before {begins}: there is no day to look at"
+        )));
     }
     Ok(Window { since: since.map(midnight).transpose()?, until: after.map(midnight).transpose()? })
 }
@@ -72,7 +79,13 @@ mod tests {
 
     #[test]
     fn windows_that_cannot_be_are_refused() {
-        assert!(window_of(&["--since", "2026-03-02", "--until", "2026-03-01"]).is_err());
+        let told = window_of(&["--since", "2026-03-02", "--until", "2026-03-01"]).unwrap_err();
+        assert!(told.starts_with("--until 2026-03-01 is before --since 2026-03-02: "), "{told}");
+        let told = window_of(&["--num-days", "3", "--until", "2026-03-01"]).unwrap_err();
+        assert!(
+            told.starts_with("--until 2026-03-01 is before 2026-03-07, where --num-days 3 begins"),
+            "{told}"
+        );
         assert!(window_of(&["--num-days", "4000000000"]).is_err());
         assert!(window_of(&["--since", "yesterday"]).is_err());
         assert!(window_of(&["--since", "2026-03-02", "--num-days", "3"]).is_err());
