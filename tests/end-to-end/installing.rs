@@ -35,9 +35,8 @@ impl Place {
     /// Gives the guest a service and a project, as a person would.
     fn use_it(&self) {
         let text = self.read("test-dashboard.toml");
-        let section = "[datasources.guest]\n";
-        let with_url = format!("{section}base-url = \"https://api.example.com\"\n");
-        let text = text.replace(section, &with_url) + "\n[projects.fenix]\nguest = {}\n";
+        let text = text.replace("${GUEST_HOST}", "https://api.example.com")
+            + "\n[projects.fenix]\nguest = {}\n";
         self.0.configure(&text);
     }
 
@@ -89,7 +88,7 @@ fn a_plugin_is_added_where_nothing_is_configured_and_runs() {
         .expect_said("guest is new here.")
         .expect_said("[datasources.guest]\nplugin = \"plugins/guest.wasm\"")
         .expect_said("guest_rows (merge, key: project, id)")
-        .expect_said("write datasources.guest.base-url")
+        .expect_said("Set the environment variables that it takes: GUEST_HOST")
         .expect_said("[projects.my-product.guest]\n# behave = \"\"");
     let lock = place.read("test-dashboard.lock");
     let expected = format!(

@@ -18,6 +18,11 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
 use crate::config::{Config, Environment};
 use crate::plugin::printable;
 
+/// What the other variables are called. The shipped configuration and the workflows call those of
+/// the shipped plugins the same.
+const HOST: &str = "HOST";
+const USERNAME: &str = "USERNAME";
+
 /// A datasource's section: what is granted to a plugin that is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
@@ -57,8 +62,16 @@ impl Addition {
         })
     }
 
-    /// The variable that the secret is taken from.
-    pub fn variable(&self, what: &str) -> String {
+    /// The variables that the section takes: the service's address where the plugin names none,
+    /// and the credential's parts.
+    pub fn variables(&self) -> Vec<String> {
+        let address = self.base_url.is_none().then_some(HOST);
+        let user = (self.credential == Some(CredentialKind::Basic)).then_some(USERNAME);
+        let parts = address.into_iter().chain(user).chain(self.credential.map(secret_of));
+        parts.map(|what| self.variable(what)).collect()
+    }
+
+    fn variable(&self, what: &str) -> String {
         format!("{}_{what}", self.name.to_ascii_uppercase())
     }
 
@@ -70,9 +83,11 @@ impl Addition {
     fn section(&self) -> Table {
         let mut section = Table::new();
         section.insert("plugin", value(self.written_plugin()));
-        if let Some(url) = &self.base_url {
-            section.insert("base-url", value(url.as_str()));
-        }
+        let address = match &self.base_url {
+            Some(url) => url.clone(),
+            None => format!("${{{}}}", self.variable(HOST)),
+        };
+        section.insert("base-url", value(address));
         // Where the plugin names no address, the operator does, and the origin of that address
         // is what is allowed without this list.
         if self.base_url.is_some() || !self.allow.is_empty() {
@@ -90,15 +105,23 @@ impl Addition {
         credential.insert("kind", kind.to_string().into());
         match kind {
             CredentialKind::Basic => {
-                credential.insert("user", variable("USER").into());
+                credential.insert("user", variable(USERNAME).into());
             }
             CredentialKind::Header => {
                 credential.insert("header", "X-Api-Key".into());
             }
             CredentialKind::Bearer | CredentialKind::RawToken => {}
         }
-        credential.insert("secret", variable("TOKEN").into());
+        credential.insert("secret", variable(secret_of(kind)).into());
         credential
+    }
+}
+
+/// What the variable of a credential's secret is called, behind the datasource's name.
+fn secret_of(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Basic => "PASSWORD",
+        CredentialKind::Bearer | CredentialKind::RawToken | CredentialKind::Header => "TOKEN",
     }
 }
 
@@ -297,6 +320,33 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
     #[test]
     fn a_section_is_written_into_an_empty_file() {
         assert_eq!(add_datasource("", &addition()).unwrap(), SECTION);
+    }
+
+    #[test]
+    fn a_section_takes_the_variables_of_the_shipped_configuration() {
+        let shipped = include_str!("../../../test-dashboard.toml");
+        let mut asks = description(None, &[]);
+        for (name, kind, variables) in [
+            (
+                "testrail",
+                CredentialKind::Basic,
+                &["TESTRAIL_HOST", "TESTRAIL_USERNAME", "TESTRAIL_PASSWORD"][..],
+            ),
+            ("github", CredentialKind::Bearer, &["GITHUB_TOKEN"]),
+            ("bitrise", CredentialKind::RawToken, &["BITRISE_TOKEN"]),
+        ] {
+            asks.name = name.into();
+            asks.credentials = vec![kind];
+            asks.default_base_url =
+                (name != "testrail").then(|| "https://api.example.com".to_string());
+            let addition = Addition::of(&asks, "x.wasm".into()).unwrap();
+            let section = add_datasource("", &addition).unwrap();
+            assert_eq!(addition.variables(), variables);
+            for variable in variables {
+                let written = format!("${{{variable}}}");
+                assert!(section.contains(&written) && shipped.contains(&written), "{section}");
+            }
+        }
     }
 
     #[test]

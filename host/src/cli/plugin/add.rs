@@ -250,21 +250,12 @@ fn next_step(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
     let (name, configuration) = (&addition.name, site.configuration.display());
     say!("{name} {} is installed; commit {configuration}, {LOCK_FILE} and the file.", pin.version)?;
     if !config.datasources.contains_key(name) {
-        if addition.base_url.is_none() {
-            say!("Its service has no public address: write datasources.{name}.base-url.")?;
+        let variables = addition.variables();
+        if !variables.is_empty() {
+            say!("Set the environment variables that it takes: {}.", variables.join(", "))?;
         }
-        match addition.credential {
-            Some(CredentialKind::Header) => say!(
-                "Set the variable {}, and name the header in datasources.{name}.credential.",
-                addition.variable("TOKEN")
-            )?,
-            Some(CredentialKind::Basic) => say!(
-                "Set the variables {} and {}.",
-                addition.variable("USER"),
-                addition.variable("TOKEN")
-            )?,
-            Some(_) => say!("Set the variable {}.", addition.variable("TOKEN"))?,
-            None => {}
+        if addition.credential == Some(CredentialKind::Header) {
+            say!("Name the header in datasources.{name}.credential.")?;
         }
     }
     let is_used = config.projects.values().any(|settings| settings.contains_key(name));
