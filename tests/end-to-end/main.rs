@@ -24,6 +24,7 @@ mod guide;
 mod hostile;
 mod installing;
 mod interrupted;
+mod misuse;
 mod night;
 mod notify;
 mod plugin_files;

@@ -85,6 +85,11 @@ struct Attempted {
 }
 
 impl Gate {
+    /// The datasource, where nothing is put on its requests.
+    pub fn without_credential(&self) -> Option<&str> {
+        self.0.credential.is_none().then_some(self.0.policy.datasource.as_str())
+    }
+
     /// A gate with these options.
     ///
     /// # Errors

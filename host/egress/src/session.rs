@@ -89,6 +89,11 @@ impl Session {
         &self.0.label
     }
 
+    /// Whether its answers are recorded ones.
+    pub fn is_replay(&self) -> bool {
+        matches!(self.0.tape, Tape::Replay(_) | Tape::Rehearse(_))
+    }
+
     pub(crate) fn tape(&self) -> &Tape {
         &self.0.tape
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use test_dashboard_store::Outcome;
 
 use crate::misuse::Misuse;
+use crate::plugin::PluginError;
 
 /// The exit codes; `--help` and the README list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,9 @@ pub enum Exit {
 impl Exit {
     /// How the program ends with this error.
     pub fn of(error: &anyhow::Error) -> Self {
-        if error.is::<Misuse>() { Exit::Misused } else { Exit::Failed }
+        // Only a file that the command line names is loaded by itself.
+        let is_no_plugin = matches!(error.downcast_ref(), Some(PluginError::Unreadable { .. }));
+        if error.is::<Misuse>() || is_no_plugin { Exit::Misused } else { Exit::Failed }
     }
 
     /// The exit code.

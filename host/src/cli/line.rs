@@ -15,7 +15,7 @@
 use std::ffi::OsString;
 use std::ops::Range;
 
-use clap::builder::StyledStr;
+use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args as _, Command, FromArgMatches as _};
 
@@ -31,7 +31,20 @@ const FEW: usize = 3;
 
 /// The whole command line, for `--help`, completions and manual pages.
 pub fn declared() -> Command {
-    help::with_first_page(Cli::augment_args(Common::augment_args(Command::new(PROGRAM))))
+    let declared = Cli::augment_args(Common::augment_args(Command::new(PROGRAM)));
+    help::with_first_page(without_empty_variables(declared))
+}
+
+/// A variable that is empty counts as not set: a workflow passes what it lacks as an empty one.
+fn without_empty_variables(command: Command) -> Command {
+    let without = |argument: Arg| {
+        let value = argument.get_env().and_then(std::env::var_os);
+        match value.is_some_and(|value| value.is_empty()) {
+            true => argument.env(Resettable::Reset),
+            false => argument,
+        }
+    };
+    command.mut_args(without).mut_subcommands(without_empty_variables)
 }
 
 /// Parses a command line; its first word is the program.

@@ -30,7 +30,8 @@ pub fn start(format: LogFormat, verbose: u8) {
         }
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter =
+        filter(std::env::var(EnvFilter::DEFAULT_ENV)).unwrap_or_else(|| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(LogWriter)
@@ -44,6 +45,12 @@ pub fn start(format: LogFormat, verbose: u8) {
             log.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
         }
     }
+}
+
+/// What `RUST_LOG` asks for; none where it is not set, empty, or no filter.
+fn filter(variable: Result<String, std::env::VarError>) -> Option<EnvFilter> {
+    let text = variable.ok().filter(|text| !text.is_empty())?;
+    EnvFilter::try_new(text).ok()
 }
 
 /// Whether standard error shows colours, and its reader wants them (no-color.org).

@@ -65,15 +65,19 @@ pub fn main() -> ExitCode {
 fn unparsable(error: &clap::Error) -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into()).collect();
-    if error.use_stderr() && line::looks_like_a_run(&arguments) {
+    // Whoever waits for a summary is told, whatever the line is otherwise.
+    let wants_summary = line::value_of(&arguments, "--summary").is_some();
+    if error.use_stderr() && (wants_summary || line::looks_like_a_run(&arguments)) {
         run::misused(&arguments, error);
     }
     if error.use_stderr() && line::wants_json_log(&arguments) {
         terminal::log_json();
         output::error(run::in_short(error));
-    } else {
-        // Who does not read it needs no other answer.
-        let _ = error.print();
+    } else if let Err(problem) = error.print()
+        && problem.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        output::error(format_args!("cannot write the answer to standard output: {problem}"));
+        return if error.use_stderr() { Exit::Misused.into() } else { Exit::Failed.into() };
     }
     if error.use_stderr() { Exit::Misused.into() } else { Exit::Done.into() }
 }

@@ -36,7 +36,11 @@ pub(super) use say;
 pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
     match terminal::answer(text) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        // What the system says of a full disk must not be taken for the database's.
+        written => written.map_err(|error| {
+            let told = format!("cannot write the answer to standard output: {error}");
+            std::io::Error::new(error.kind(), told)
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
 use crate::config::Environment;
+use crate::misuse::Misuse;
 
 /// Shows the newest runs, or one with its partitions.
 ///
@@ -76,10 +77,11 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
 
 async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
     let Some(detail) = store.run(RunId(id)).await? else {
-        anyhow::bail!(
+        return Err(Misuse::new(format!(
             "there is no run {id} in {}; `test-dashboard runs` shows what there is",
             store.name()
-        );
+        ))
+        .into());
     };
     if format == Format::Json {
         output::json(&detail_json(&detail))?;

@@ -106,7 +106,9 @@ impl Plugin {
         limits: Arc<Limits>,
         options: InstanceOptions,
     ) -> Result<Instance, PluginError> {
-        Instance::new(&self.linked, limits, options).await
+        let mut instance = Instance::new(&self.linked, limits, options).await?;
+        instance.takes_credential = !self.description.credentials.is_empty();
+        Ok(instance)
     }
 }
 

@@ -57,6 +57,13 @@ impl GateHooks {
         self.gate.as_ref().and_then(|(_, session)| session.violation())
     }
 
+    /// The datasource, where its service is asked without a credential. A recording says nothing of
+    /// what was asked with.
+    pub fn without_credential(&self) -> Option<&str> {
+        let (gate, session) = self.gate.as_ref()?;
+        if session.is_replay() { None } else { gate.without_credential() }
+    }
+
     /// Whether a request was made where none is allowed.
     pub fn was_refused_offline(&self) -> bool {
         lock(&self.refused_offline, |refused| *refused)

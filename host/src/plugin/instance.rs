@@ -91,6 +91,8 @@ pub struct Instance {
     plugin: v0_1_0::Plugin,
     limits: Arc<Limits>,
     wall_used: Duration,
+    /// Whether the plugin says that its service takes one.
+    pub(super) takes_credential: bool,
 }
 
 /// A partition that is being read.
@@ -131,7 +133,8 @@ impl Instance {
         let outcome =
             tokio::time::timeout(limits.wall_time, linked.instantiate_async(&mut store)).await;
         let plugin = judge(&store, &limits, "its start", outcome)?;
-        Ok(Instance { store, plugin, limits, wall_used: started.elapsed() })
+        let wall_used = started.elapsed();
+        Ok(Instance { store, plugin, limits, wall_used, takes_credential: false })
     }
 
     /// What is left of the wall clock's budget. A call that never waits comes to its end
@@ -291,6 +294,20 @@ impl Instance {
         self.store.data().cpu_used()
     }
 
+    /// A plugin does not know whether a credential was sent, and takes none for a wrong one.
+    fn told_without_credential(&self, failure: Failure) -> Failure {
+        match self.store.data().hooks().without_credential() {
+            Some(name) if failure.kind == FailureKind::Auth && self.takes_credential => Failure {
+                message: format!(
+                    "{}; no credential was sent: datasources.{name}.credential is missing, or is optional and its variable is not set",
+                    failure.message
+                ),
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+
     /// A failure that the plugin reports. When a request that failed in the gate is behind it,
     /// the gate knows better than the plugin what happened, so its words are used.
     fn failed(&self, failure: Failure) -> PluginError {
@@ -310,7 +327,7 @@ impl Instance {
                     .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
                 message: error.to_string(),
             }),
-            _ => PluginError::Failure(failure),
+            _ => PluginError::Failure(self.told_without_credential(failure)),
         }
     }
 }

@@ -85,16 +85,27 @@ impl Installed {
             .loaded()
             .flat_map(|(_, plugin)| plugin.description.reports.iter().map(|report| &report.name))
             .collect();
-        let mut message = match known.is_empty() {
-            true => format!("there is no report {report:?}"),
-            false => format!("there is no report {report:?}{}", did_you_mean(report, known.iter())),
-        };
-        for (name, plugin) in self.all() {
-            if let Err(error) = plugin {
-                message.push_str(&format!("\nthe plugin of {name} could not be loaded: {error}"));
+        let missing: Vec<String> = self
+            .all()
+            .filter_map(|(name, plugin)| Some((name, plugin.err()?)))
+            .map(|(name, error)| format!("\nthe plugin of {name} could not be loaded: {error}"))
+            .collect();
+        let near = || did_you_mean(report, known.iter());
+        Err(Misuse::new(match (self.plugins.is_empty(), missing.is_empty(), known.is_empty()) {
+            (true, ..) => format!(
+                "there is no report {report:?}: the configuration names no plugin. `test-dashboard plugin add` installs one"
+            ),
+            (_, true, _) => format!("there is no report {report:?}{}", near()),
+            // One that could not be loaded may have it.
+            (_, false, true) => {
+                format!("no plugin could be loaded to read {report:?} with:{}", missing.concat())
             }
-        }
-        Err(Misuse::new(message))
+            (_, false, false) => format!(
+                "no plugin that could be loaded has a report {report:?}{}{}",
+                near(),
+                missing.concat()
+            ),
+        }))
     }
 
     fn loaded(&self) -> impl Iterator<Item = (&str, &Arc<Plugin>)> {

@@ -76,7 +76,8 @@ impl<'a> Source<'a> {
             environment,
             name: name.to_string(),
             plugin: Arc::clone(plugin),
-            gate: Gate::new(gate)?,
+            // Each of its reasons is a setting of the datasource.
+            gate: Gate::new(gate).map_err(|error| Misuse::new(error.to_string()))?,
             base_url,
         })
     }

@@ -216,7 +216,7 @@ fn unexpected(answer: &Response, what: &str) -> Failure {
 /// Adds to a refusal what it means.
 fn explain(failure: Failure) -> Failure {
     let hint = match failure.status {
-        Some(401) => "the token is wrong or has expired: make a new one",
+        Some(401) => "there is no token, or it is wrong or has expired: make a new one",
         Some(403) => "the token's owner may not see this: add them to the app's team",
         Some(404 | 410) => "this does not exist, or the token cannot see it",
         _ => return failure,

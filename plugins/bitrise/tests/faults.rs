@@ -111,7 +111,7 @@ fn a_token_that_expires_on_the_way_is_an_auth_failure() {
         upstream.fault(move |number, _| (number >= 4).then(|| Reply::json(401, refusal)));
         let failure = upstream.pump(&mut host, report).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Auth);
-        assert!(failure.message.starts_with("the token is wrong or has expired"), "{failure}");
+        assert!(failure.message.starts_with("there is no token, or it is wrong"), "{failure}");
         upstream.no_fault();
         upstream.pump(&mut host, report).unwrap();
         assert_eq!(host, upstream.fresh(report));

@@ -203,9 +203,10 @@ pub fn explain(mut failure: Failure, repository: &str, what: &str) -> Failure {
             FailureKind::NotFound,
             format!("the {what} of {repository} are disabled, or it was deleted"),
         ),
-        (Some(401), _) => {
-            (FailureKind::Auth, "the token is wrong or has expired: make a new one".into())
-        }
+        (Some(401), _) => (
+            FailureKind::Auth,
+            "there is no token, or it is wrong or has expired: make a new one".into(),
+        ),
         // 'Secondary' limits may come without a header that says so: GitHub asks for a minute.
         (Some(403 | 429), _) if failure.message.contains("rate limit") => {
             failure.retry_after.get_or_insert(60);

@@ -91,10 +91,11 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
     let mut found = store.rejects_that_begin(id, 4).await?;
     match (found.pop(), found.as_slice()) {
         (Some(reject), []) => Ok(reject),
-        (None, _) => anyhow::bail!(
+        (None, _) => Err(Misuse::new(format!(
             "no rejected row that begins with {id} waits in {}; `test-dashboard rejects list` shows what there is",
             store.name()
-        ),
+        ))
+        .into()),
         (Some(last), others) => {
             let ids: Vec<&str> = others
                 .iter()

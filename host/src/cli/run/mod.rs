@@ -13,6 +13,7 @@ mod write;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use test_dashboard_egress::{Cassette, Tape};
 use test_dashboard_store::REPLAY;
 
@@ -103,7 +104,9 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let name = store.name();
     store.close().await;
     if matches!(exit, Ok(Exit::Done | Exit::PartlyFailed | Exit::Failed)) {
-        output::run(common.output.format, &account.pumped, &name)?;
+        output::run(common.output.format, &account.pumped, &name).with_context(|| {
+            format!("the run is over ({}), and in the history", account.pumped.outcome())
+        })?;
     }
     exit
 }
@@ -186,7 +189,8 @@ fn jobs(
     let present = jiff::Timestamp::now();
     let mut jobs = Vec::new();
     for project in projects {
-        let cassette = options.tapes.cassette(&project, report)?;
+        let cassette = options.tapes.cassette(&project, report);
+        let cassette = cassette.map_err(|error| Misuse::new(error.to_string()))?;
         let now = cassette.as_ref().and_then(Cassette::now).unwrap_or(present);
         let window = match &cassette {
             Some(cassette) if !args.days.are_named() && !args.full => cassette.window(),
