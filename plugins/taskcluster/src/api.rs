@@ -43,31 +43,27 @@ impl Api {
         TokenPages::start(self.call("index", "tasks", namespace).query("limit", ENTRIES_A_PAGE))
     }
 
-    /// The task that a path in the index leads to; none when there is none, or not any more.
+    /// The task that a path in the index leads to.
     ///
     /// # Errors
     ///
-    /// When the index does not answer.
-    pub fn find_task(&self, path: &str) -> Result<Option<String>, Failure> {
-        let found = there(self.call("index", "task", path).send())?;
-        let found = found.map(|answer| answer.json::<IndexedTask>()).transpose()?;
-        Ok(found.map(|task| task.task_id))
+    /// When the index does not answer, or has none there, or not any more.
+    pub fn find_task(&self, path: &str) -> Result<IndexedTask, Failure> {
+        self.call("index", "task", path).send()?.json()
     }
 
-    /// The group of a task; none when the task has expired.
+    /// How a task is, and so which group it belongs to.
     ///
     /// # Errors
     ///
-    /// When the queue does not answer.
-    pub fn group_of(&self, task: &str) -> Result<Option<String>, Failure> {
+    /// When the queue does not answer, or does not have it, or not any more.
+    pub fn status(&self, task: &str) -> Result<Status, Failure> {
         #[derive(Deserialize)]
         struct Answer {
             status: Status,
         }
         let path = format!("/api/queue/v1/task/{}/status", Client::segment(task));
-        let found = there(self.0.get(&path).send())?;
-        let found = found.map(|answer| answer.json::<Answer>()).transpose()?;
-        Ok(found.map(|answer| answer.status.task_group_id))
+        Ok(self.0.get(&path).send()?.json::<Answer>()?.status)
     }
 
     /// The tasks of a group.
@@ -76,24 +72,48 @@ impl Api {
         TokenPages::start(self.0.get(&path).query("limit", TASKS_A_PAGE))
     }
 
-    /// The fires of a hook that are still known. A hook without any is not found. Without a
-    /// limit a page is as large as it can be; older versions know no limit and give all.
+    /// The fires of a hook that are still known; one without any is not found, see
+    /// [`has_no_fires`](Self::has_no_fires). Without a limit a page is as large as it can be;
+    /// older versions know no limit and give all.
     pub fn fires(&self, hook: &Hook) -> TokenPages<FiresPage> {
-        let Hook { group, id } = hook;
-        TokenPages::start(self.0.get(&format!(
-            "/api/hooks/v1/hooks/{}/{}/last-fires",
-            Client::segment(group),
-            Client::segment(id)
-        )))
+        TokenPages::start(self.hook(hook, "last-fires"))
     }
-}
 
-/// None for what is not there, which with Taskcluster mostly means: not any more.
-pub fn there<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
-        Err(failure) => Err(failure),
+    /// Makes sure that a hook whose fires are not found has none. Taskcluster answers a hook that
+    /// has not fired as one that does not exist; the hook's own status tells them apart.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such hook, or when it has fired.
+    pub fn has_no_fires(&self, hook: &Hook, not_found: &Failure) -> Result<(), Failure> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            last_fire: LastFire,
+        }
+        #[derive(Deserialize)]
+        struct LastFire {
+            result: String,
+        }
+        let Hook { group, id } = hook;
+        let answer = self.hook(hook, "status").send();
+        match answer.and_then(|answer| answer.json::<Answer>()) {
+            Ok(answer) if answer.last_fire.result == "no-fire" => Ok(()),
+            Ok(_) => Err(Failure::not_found(format!(
+                "the hook {group}/{id} has fired, and yet its fires are not found: the next run asks for them again ({not_found})"
+            ))),
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                let message =
+                    format!("there is no hook {group}/{id}: correct the setting hooks ({failure})");
+                Err(failure.retold(FailureKind::NotFound, message))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn hook(&self, Hook { group, id }: &Hook, what: &str) -> RequestBuilder {
+        let (group, id) = (Client::segment(group), Client::segment(id));
+        self.0.get(&format!("/api/hooks/v1/hooks/{group}/{id}/{what}"))
     }
 }
 
@@ -193,6 +213,8 @@ pub struct Namespace {
 #[serde(rename_all = "camelCase")]
 pub struct IndexedTask {
     pub task_id: String,
+    /// Until when the index has it, which is as long as the queue does.
+    pub expires: Option<Timestamp>,
 }
 
 /// A time that a hook fired.
@@ -205,6 +227,14 @@ pub struct Fire {
     pub result: String,
     pub error: Option<String>,
     pub task_state: Option<String>,
+}
+
+impl Fire {
+    /// Whether Taskcluster says that it knows no state of the task: it has expired, or has no run
+    /// yet. Older versions say nothing of any task.
+    pub fn is_stateless(&self) -> bool {
+        self.task_state.as_deref() == Some("unknown")
+    }
 }
 
 /// A task of a group. What it is to do (its payload) is not read.
@@ -308,20 +338,6 @@ mod tests {
         assert!(pages.next_page().unwrap().is_some());
         let failure = pages.next_page().unwrap_err();
         assert_eq!(failure.kind, FailureKind::UnexpectedResponse);
-    }
-
-    #[test]
-    fn only_what_is_not_found_is_taken_for_gone() {
-        let answer = |status| {
-            let error = json!({"code": "ResourceNotFound", "message": "no", "requestInfo": {}});
-            let http = FakeHttp::serve(move |_| Reply::json(status, &error.to_string()));
-            api(&http).group_of("DswJgYaPSuio6XPITUB9Lg").map_err(|failure| failure.kind)
-        };
-        assert_eq!(answer(404), Ok(None));
-        assert_eq!(answer(410), Ok(None));
-        assert_eq!(answer(424), Err(FailureKind::UnexpectedResponse));
-        assert_eq!(answer(500), Err(FailureKind::Transient));
-        assert_eq!(answer(200), Err(FailureKind::UnexpectedResponse));
     }
 
     #[test]

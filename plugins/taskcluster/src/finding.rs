@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use test_dashboard_sdk::{Failure, log};
+use test_dashboard_sdk::Failure;
 
-use crate::api::Api;
+use crate::api::{Api, IndexedTask};
 use crate::trail::Trail;
 
 /// Finds the tasks that a trail leads to, with one request at each step.
@@ -20,7 +20,7 @@ pub struct Finder {
 #[derive(Debug)]
 enum Step {
     /// These tasks, without asking.
-    Given(Vec<String>),
+    Given(Vec<IndexedTask>),
     /// The task that a path in the index leads to.
     Path(String),
     /// The tasks that are right below a namespace.
@@ -33,9 +33,12 @@ impl Finder {
     /// At the beginning of a trail.
     pub fn start(api: &Api, trail: &Trail) -> Self {
         let steps = match trail {
-            Trail::Group(_) => vec![],
+            Trail::Group(_) | Trail::NoHook(_) => vec![],
             Trail::Route(path) => vec![Step::Path(path.clone())],
-            Trail::Fires { tasks, .. } => vec![Step::Given(tasks.clone())],
+            Trail::Fires { tasks, stateless, .. } => {
+                let given = |id: &String| IndexedTask { task_id: id.clone(), expires: None };
+                vec![Step::Given(tasks.iter().chain(stateless).map(given).collect())]
+            }
             Trail::Push { namespace, .. } => {
                 vec![Step::Tasks(namespace.clone()), Step::Namespaces(namespace.clone())]
             }
@@ -47,20 +50,17 @@ impl Finder {
     ///
     /// # Errors
     ///
-    /// When the index does not answer.
-    pub fn next(&mut self) -> Result<Option<Vec<String>>, Failure> {
+    /// When the index does not answer, or has no task at a path.
+    pub fn next(&mut self) -> Result<Option<Vec<IndexedTask>>, Failure> {
         let Some(step) = self.steps.pop_front() else { return Ok(None) };
         let mut found = Vec::new();
         match step {
             Step::Given(tasks) => found = tasks,
-            Step::Path(path) => match self.api.find_task(&path)? {
-                Some(task) => found.push(task),
-                None => log::warn(format!("there is no task at {path} in the index")),
-            },
+            Step::Path(path) => found.push(self.api.find_task(&path)?),
             Step::Tasks(namespace) => {
                 let mut pages = self.api.indexed_tasks(&namespace);
                 while let Some(page) = pages.next_page()? {
-                    found.extend(page.tasks.into_iter().map(|task| task.task_id));
+                    found.extend(page.tasks);
                 }
             }
             Step::Namespaces(namespace) => {

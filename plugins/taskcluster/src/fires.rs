@@ -9,10 +9,11 @@
 use std::collections::HashSet;
 
 use test_dashboard_sdk::{
-    Batches, Buffered, Failure, Partition, Progress, Reader, Request, Source, Timestamp, log,
+    Batches, Buffered, Failure, FailureKind, Partition, Progress, Reader, Request, Source,
+    Timestamp, log,
 };
 
-use crate::api::{Api, Fire, FiresPage, TokenPages, there};
+use crate::api::{Api, Fire, FiresPage, TokenPages};
 use crate::settings::{Hook, Settings};
 use crate::tables::HookFireRow;
 use crate::trail::run_name;
@@ -42,8 +43,10 @@ pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
 pub fn open(request: &Request, partition: &Partition) -> Result<Box<dyn Reader>, Failure> {
     let (group, id) = partition.data()?;
     let hook = Hook { group, id };
+    let api = Api::of(&request.context);
     let fires = Fires {
-        pages: Api::of(&request.context).fires(&hook),
+        pages: api.fires(&hook),
+        api,
         hook,
         since: request.since,
         until: request.until,
@@ -53,6 +56,7 @@ pub fn open(request: &Request, partition: &Partition) -> Result<Box<dyn Reader>,
 }
 
 struct Fires {
+    api: Api,
     hook: Hook,
     pages: TokenPages<FiresPage>,
     since: Option<Timestamp>,
@@ -62,15 +66,16 @@ struct Fires {
 
 impl Source for Fires {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
-        let page = match there(self.pages.next_page())? {
-            Some(Some(page)) => page,
-            Some(None) => return Ok(Progress::Finished),
-            None => {
-                // A hook that has not fired is answered as one that does not exist.
+        let page = match self.pages.next_page() {
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(Progress::Finished),
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                self.api.has_no_fires(&self.hook, &failure)?;
                 let Hook { group, id } = &self.hook;
-                log::warn(format!("the hook {group}/{id} has no fires, or there is no such hook"));
+                log::info(format!("the hook {group}/{id} has no fires"));
                 return Ok(Progress::Finished);
             }
+            Err(failure) => return Err(failure),
         };
         for fire in page.last_fires {
             if self.wants(&fire) && self.seen.insert(fire.task_id.clone()) {

@@ -32,16 +32,28 @@
 //!
 //! # Full runs
 //!
-//! Taskcluster deletes nothing: what is not there has expired, and its rows stay. A full run,
-//! however, removes what a partition held and does not deliver. So it plans pushes and fires
+//! Taskcluster deletes nothing: what is not there any more has expired, and its rows stay. A full
+//! run, however, removes what a partition held and does not deliver. So it plans pushes and fires
 //! of the last `days` days only, which must not be more than the project's tasks are kept (a
 //! hook's task that joins an older group brings that group into its own day). A task that
 //! expires earlier is warned of when it is read, and a partition of a full run that comes upon
-//! a group or task that has expired fails.
+//! a group or task that is not found fails.
 //!
 //! Trails without a day (ids, routes, and the list of a hook in `hook-fires`) are read by a
 //! full run under a name of that run's own, such as `group/ID/20260301T060000Z`, under which
 //! nothing is held that could be removed.
+//!
+//! # What is listed and not found
+//!
+//! Not all that is not found (404, 410) has expired. A task that the index or a hook led to, or
+//! its group, is kept open, everything else is written, and the partition fails and says what is
+//! missing. The next run asks again, until it is known to have expired: the index, each task and
+//! each group say when, and a hook's list of fires tells the state of the tasks that there still
+//! are. Where nothing says so, it is asked for during `days` days.
+//!
+//! A group or a route that a setting names and that is not there fails its partition until the
+//! setting is corrected; once it was read it may expire. A full run only warns of it: it does not
+//! know what was read before, and removes nothing.
 //!
 //! # For how long the tables may differ
 //!
@@ -69,11 +81,13 @@
 //! + 2 · (1 + namespaces below)      for each push that is not given up
 //! + ⌈tasks / 200⌉                   for each group that was not settled
 //! + 1                               for each group that was not known, but for ids
-//! + 1                               for each task found that has expired, once
+//! + 1                               for each task that is listed and not found
+//! + 1                               for each hook without fires
 //! ```
 //!
 //! where a push has a handful of namespaces below it (products), each with at most 1,000
-//! tasks and namespaces. A refresh of `hook-fires` takes `⌈fires / 1000⌉` for each hook.
+//! tasks and namespaces. A refresh of `hook-fires` takes `⌈fires / 1000⌉` for each hook, and one
+//! more for one without fires.
 //!
 //! With the usual deadline of one day, each day the pushes of four of the 28 days cost the
 //! requests for their index, and the groups of two are read.
@@ -93,10 +107,11 @@ mod tables;
 mod trail;
 
 use test_dashboard_sdk::{
-    Checkpoint, Context, Datasource, Description, Failure, Partition, Reader, Request, Row,
+    Checkpoint, Context, Datasource, Description, Failure, FailureKind, Partition, Reader, Request,
+    Row,
 };
 
-use api::{Api, there};
+use api::Api;
 use settings::{Hook, Settings};
 
 pub use tables::{HookFireRow, TaskGroupRow, TaskRow, TaskRunRow};
@@ -187,23 +202,19 @@ impl Datasource for Taskcluster {
 }
 
 fn check_group(api: &Api, id: &str) -> Result<String, Failure> {
-    match there(api.group(id).next_page())?.flatten() {
-        Some(page) => {
-            Ok(format!("the group {id} has tasks, {} on its first page", page.tasks.len()))
-        }
-        None => Err(Failure::not_found(format!(
-            "there is no group {id} (task-group-ids): it has expired, or never was"
-        ))),
-    }
+    let page = api.group(id).next_page().map_err(|failure| {
+        let message = "it has expired, or never was";
+        explain(failure, format!("there is no group {id} (task-group-ids): {message}"))
+    })?;
+    let tasks = page.map_or(0, |page| page.tasks.len());
+    Ok(format!("the group {id} has tasks, {tasks} on its first page"))
 }
 
 fn check_route(api: &Api, path: &str) -> Result<String, Failure> {
-    match api.find_task(path)? {
-        Some(task) => Ok(format!("{path} leads to the task {task}")),
-        None => Err(Failure::not_found(format!(
-            "there is no task at {path} in the index (decision-routes)"
-        ))),
-    }
+    let task = api.find_task(path).map_err(|failure| {
+        explain(failure, format!("there is no task at {path} in the index (decision-routes)"))
+    })?;
+    Ok(format!("{path} leads to the task {}", task.task_id))
 }
 
 fn check_index(api: &Api, namespace: &str) -> Result<String, Failure> {
@@ -216,16 +227,28 @@ fn check_index(api: &Api, namespace: &str) -> Result<String, Failure> {
     }
 }
 
-fn check_hook(api: &Api, Hook { group, id }: &Hook) -> Result<String, Failure> {
-    let hook = Hook { group: group.clone(), id: id.clone() };
-    match there(api.fires(&hook).next_page())?.flatten() {
-        Some(page) => {
-            let last = page.last_fires.iter().map(|fire| fire.task_create_time).max();
-            let last = last.map_or("never".into(), |last| format!("{last:.0}"));
-            Ok(format!("the hook {group}/{id} fired last {last}"))
+fn check_hook(api: &Api, hook: &Hook) -> Result<String, Failure> {
+    let Hook { group, id } = hook;
+    let fires = match api.fires(hook).next_page() {
+        Ok(page) => page.map(|page| page.last_fires).unwrap_or_default(),
+        Err(failure) if failure.kind == FailureKind::NotFound => {
+            api.has_no_fires(hook, &failure)?;
+            Vec::new()
         }
-        None => Err(Failure::not_found(format!(
-            "the hook {group}/{id} has not fired, or there is no such hook (hooks)"
-        ))),
+        Err(failure) => return Err(failure),
+    };
+    let last = fires.iter().map(|fire| fire.task_create_time).max();
+    let last = last.map_or("never".into(), |last| format!("{last:.0}"));
+    Ok(format!("the hook {group}/{id} fired last {last}"))
+}
+
+/// Says of what is not found what that means here.
+fn explain(failure: Failure, not_found: String) -> Failure {
+    match failure.kind {
+        FailureKind::NotFound => {
+            let message = format!("{not_found} ({failure})");
+            failure.retold(FailureKind::NotFound, message)
+        }
+        _ => failure,
     }
 }

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use test_dashboard_sdk::time::seconds_between;
-use test_dashboard_sdk::{Batches, Failure, Json, Timestamp};
+use test_dashboard_sdk::{Batches, Failure, FailureKind, Json, Timestamp};
 
-use crate::api::{Api, GroupPage, Run, Status, Task, TokenPages, there};
+use crate::api::{Api, GroupPage, Run, Status, Task, TokenPages};
 use crate::tables::{TaskGroupRow, TaskRow, TaskRunRow};
 
 /// A group being read.
@@ -25,6 +25,7 @@ pub struct Listing {
     has_repeats: bool,
     last_deadline: Option<Timestamp>,
     first_expiry: Option<Timestamp>,
+    last_expiry: Option<Timestamp>,
 }
 
 /// What a group was found to be, all of it read.
@@ -38,6 +39,8 @@ pub struct Listed {
     pub is_settled: bool,
     /// When the first of its tasks is forgotten.
     pub first_expiry: Option<Timestamp>,
+    /// When the last of them is, and the group with it.
+    pub last_expiry: Option<Timestamp>,
 }
 
 /// How reading goes on.
@@ -47,8 +50,8 @@ pub enum Turn {
     More,
     /// That was all.
     End(Listed),
-    /// The group is not there: it has expired, or never was.
-    Gone,
+    /// The group is not found, or not any more.
+    NotFound(Failure),
 }
 
 impl Listing {
@@ -64,6 +67,7 @@ impl Listing {
             has_repeats: false,
             last_deadline: None,
             first_expiry: None,
+            last_expiry: None,
         }
     }
 
@@ -78,13 +82,11 @@ impl Listing {
     ///
     /// When a page does not come or is none of this group.
     pub fn next_page(&mut self, now: Timestamp, batches: &mut Batches) -> Result<Turn, Failure> {
-        match there(self.pages.next_page())? {
-            None => Ok(Turn::Gone),
-            Some(None) => Ok(Turn::End(self.finish(now, batches))),
-            Some(Some(page)) => {
-                self.take(page, batches)?;
-                Ok(Turn::More)
-            }
+        match self.pages.next_page() {
+            Ok(None) => Ok(Turn::End(self.finish(now, batches))),
+            Ok(Some(page)) => self.take(page, batches).map(|()| Turn::More),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(Turn::NotFound(failure)),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -107,6 +109,7 @@ impl Listing {
         });
         group.scheduler_id = page.scheduler_id.or(group.scheduler_id.take());
         group.expires = page.expires.or(group.expires);
+        self.last_expiry = self.last_expiry.max(page.expires);
         group.sealed = page.sealed.or(group.sealed);
         for task in page.tasks {
             // Tasks that are added while the list is read push others to the next page.
@@ -123,6 +126,7 @@ impl Listing {
         self.all_final &= is_final(&status.state);
         self.last_deadline = self.last_deadline.max(Some(status.deadline));
         self.first_expiry = self.first_expiry.into_iter().chain(status.expires).min();
+        self.last_expiry = self.last_expiry.max(status.expires);
         let runs = std::mem::take(&mut status.runs);
         let place = task.routes.iter().find_map(|route| treeherder(route)).unzip();
         self.stand_for_the_group((task.created, &status.task_id), &status, &place);
@@ -191,6 +195,7 @@ impl Listing {
             tasks: std::mem::take(&mut self.tasks),
             is_settled,
             first_expiry: self.first_expiry,
+            last_expiry: self.last_expiry,
         }
     }
 }

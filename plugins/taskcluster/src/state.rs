@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use test_dashboard_sdk::CheckpointState;
+use test_dashboard_sdk::{CheckpointState, Timestamp};
 
 /// How many tasks that led to groups are remembered: a checkpoint has a greatest size. What
 /// is beyond is looked up again, which costs requests and loses nothing.
@@ -19,8 +19,17 @@ pub struct State {
     open: BTreeSet<String>,
     /// The groups that do not change any more, each with the tasks that led to it.
     settled: BTreeMap<String, BTreeSet<String>>,
-    /// Tasks that led to nothing, because they have expired.
-    gone: BTreeSet<String>,
+    /// Until when Taskcluster has an open group. One that is not found before is missing, one
+    /// that is not found after has expired.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    kept_until: BTreeMap<String, Timestamp>,
+    /// Tasks to which a route led, that were not found, and to which it may lead no more: until
+    /// when they are to be asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    awaited: BTreeMap<String, Timestamp>,
+    /// Until when the index has what a route led to last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    route_until: Option<Timestamp>,
     /// Nothing of this trail is open, and it leads to no more groups.
     complete: bool,
 }
@@ -59,7 +68,7 @@ impl State {
 
     /// Whether it is known where a task leads to, without asking.
     pub fn knows(&self, lead: &str) -> bool {
-        self.gone.contains(lead) || self.settled.values().any(|leads| leads.contains(lead))
+        self.settled.values().any(|leads| leads.contains(lead))
     }
 
     /// A group was read: it may still change, or not, and these tasks had led to it.
@@ -70,25 +79,52 @@ impl State {
             return;
         }
         self.open.remove(group);
-        let room = MOST_REMEMBERED.saturating_sub(self.remembered());
+        self.kept_until.remove(group);
+        let remembered: usize = self.settled.values().map(BTreeSet::len).sum();
+        let room = MOST_REMEMBERED.saturating_sub(remembered);
         self.settled.entry(group.into()).or_default().extend(leads.into_iter().take(room));
     }
 
-    /// A task led to nothing.
-    pub fn lead_is_gone(&mut self, lead: String) {
-        if self.remembered() < MOST_REMEMBERED {
-            self.gone.insert(lead);
-        }
+    /// A group stays open, and is to be found until then.
+    pub fn keep_until(&mut self, group: &str, until: Timestamp) {
+        self.read(group, false, []);
+        self.kept_until.insert(group.into(), until);
     }
 
-    fn remembered(&self) -> usize {
-        self.gone.len() + self.settled.values().map(BTreeSet::len).sum::<usize>()
+    /// Until when an open group is to be found, where that is known.
+    pub fn kept_until(&self, group: &str) -> Option<Timestamp> {
+        self.kept_until.get(group).copied()
+    }
+
+    /// Tasks that are to be asked for again, although nothing leads to them any more.
+    pub fn awaited(&mut self, now: Timestamp) -> impl Iterator<Item = &String> {
+        self.awaited.retain(|_, until| *until > now);
+        self.awaited.keys()
+    }
+
+    /// A task was not found, and is to be asked for again until then.
+    pub fn wait_for(&mut self, lead: &str, until: Timestamp) {
+        self.awaited.entry(lead.into()).or_insert(until);
+    }
+
+    /// A task was found, by itself or in the list of a group.
+    pub fn found(&mut self, lead: &str) {
+        self.awaited.remove(lead);
+    }
+
+    /// A route led to a task that the index has until then.
+    pub fn route_leads_until(&mut self, until: Option<Timestamp>) {
+        self.route_until = until;
+    }
+
+    /// Whether what a route led to last has expired since.
+    pub fn route_has_expired(&self, now: Timestamp) -> bool {
+        self.route_until.is_some_and(|until| until <= now)
     }
 
     /// Forgets the tasks that do not lead here any more, and settled groups to which none
     /// does, for a trail that moves on for ever.
     pub fn keep_only(&mut self, leads: &BTreeSet<String>) {
-        self.gone.retain(|lead| leads.contains(lead));
         self.settled.values_mut().for_each(|known| known.retain(|lead| leads.contains(lead)));
         self.settled.retain(|_, known| !known.is_empty());
     }
@@ -97,7 +133,6 @@ impl State {
     pub fn close(&mut self) {
         if self.open.is_empty() {
             self.complete = true;
-            self.gone.clear();
             self.settled.clear();
         }
     }
@@ -139,9 +174,18 @@ mod tests {
         let mut state = State::default();
         state.read("old", true, leads(&["a"]));
         state.read("new", true, leads(&["b"]));
-        state.lead_is_gone("c".into());
         state.keep_only(&leads(&["b"]).into_iter().collect());
-        assert!(!state.is_settled("old") && state.is_settled("new") && !state.knows("c"));
+        assert!(!state.is_settled("old") && state.is_settled("new"));
+    }
+
+    #[test]
+    fn a_checkpoint_of_before_there_were_expiries_is_read() {
+        let before = r#"{"open":["g"],"settled":{},"gone":["a"],"complete":false}"#;
+        let state: State = serde_json::from_str(before).unwrap();
+        assert_eq!(
+            (state.open().count(), state.kept_until("g"), state.knows("a")),
+            (1, None, false)
+        );
     }
 
     #[test]

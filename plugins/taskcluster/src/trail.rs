@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::ToSpan;
-use test_dashboard_sdk::{Date, Failure, Partition, Request, Timestamp, log, time};
+use test_dashboard_sdk::{Date, Failure, FailureKind, Partition, Request, Timestamp, log, time};
 
-use crate::api::{Api, NamespacesPage, TokenPages, there};
+use crate::api::{Api, Fire, NamespacesPage, TokenPages};
 use crate::settings::{Hook, Settings};
 
 /// How many days of pushes are asked for at once.
@@ -40,9 +40,15 @@ pub enum Trail {
     Fires {
         /// The tasks.
         tasks: Vec<String>,
+        /// Those of which Taskcluster says that it knows no state: they have expired, or have no
+        /// run yet.
+        #[serde(default)]
+        stateless: Vec<String>,
         /// The day.
         day: Date,
     },
+    /// A hook of which there is none, and why: a partition that fails, so that all others are read.
+    NoHook(String),
 }
 
 impl Trail {
@@ -50,7 +56,7 @@ impl Trail {
     pub fn day(&self) -> Option<Date> {
         match self {
             Trail::Push { day, .. } | Trail::Fires { day, .. } => Some(*day),
-            Trail::Group(_) | Trail::Route(_) => None,
+            Trail::Group(_) | Trail::Route(_) | Trail::NoHook(_) => None,
         }
     }
 
@@ -60,6 +66,11 @@ impl Trail {
         // From the end of the day on.
         let days = (after + 1).days();
         self.day().is_some_and(|day| time::start_of(day.saturating_add(days)) <= now)
+    }
+
+    /// Whether Taskcluster says that it knows no state of a task to which a hook led.
+    pub fn tells_no_state_of(&self, task: &str) -> bool {
+        matches!(self, Trail::Fires { stateless, .. } if stateless.iter().any(|id| id == task))
     }
 
     /// Whether it is planned only while all that it leads to is certainly kept.
@@ -89,7 +100,14 @@ pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
         plan_pushes(&api, namespace, settings.window(request), &mut partitions)?;
     }
     for hook in &settings.hooks {
-        plan_fires(&api, hook, settings.window(request), &mut partitions)?;
+        match fires_by_day(&api, hook, settings.window(request)) {
+            Ok(days) => plan_fires(hook, days, &mut partitions)?,
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                let name = run_name(request, format!("hook/{}/{}", hook.group, hook.id));
+                partitions.push(Partition::new(name, &Trail::NoHook(failure.message))?);
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     Ok(partitions)
 }
@@ -145,37 +163,56 @@ fn push_partitions(
     Ok(())
 }
 
-fn plan_fires(
+/// The tasks that a hook created, day by day, each in the order of time: what is added to a day
+/// goes to its last part.
+fn fires_by_day(
     api: &Api,
     hook: &Hook,
     (first, last): (Date, Date),
-    partitions: &mut Vec<Partition>,
-) -> Result<(), Failure> {
-    let mut fires: BTreeMap<Date, BTreeSet<(Timestamp, String)>> = BTreeMap::new();
+) -> Result<BTreeMap<Date, Vec<Fire>>, Failure> {
     let mut pages = api.fires(hook);
+    let mut fires: BTreeMap<(Timestamp, String), Fire> = BTreeMap::new();
     loop {
-        let page = match there(pages.next_page())? {
-            Some(Some(page)) => page,
-            Some(None) => break,
-            None => {
+        match pages.next_page() {
+            Ok(Some(page)) => fires.extend(
+                page.last_fires
+                    .into_iter()
+                    .map(|fire| ((fire.task_create_time, fire.task_id.clone()), fire)),
+            ),
+            Ok(None) => break,
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                api.has_no_fires(hook, &failure)?;
                 log::info(format!("the hook {}/{} has no fires", hook.group, hook.id));
                 break;
             }
-        };
-        for fire in page.last_fires.into_iter().filter(|fire| fire.result == "success") {
-            let day = time::day_of(fire.task_create_time);
-            if (first..=last).contains(&day) {
-                fires.entry(day).or_default().insert((fire.task_create_time, fire.task_id));
-            }
+            Err(failure) => return Err(failure),
         }
     }
-    for (day, tasks) in fires {
-        // In the order of time, so that what is added to a day goes to its last part.
-        let tasks: Vec<String> = tasks.into_iter().map(|(_, task)| task).collect();
-        for (part, tasks) in (1..).zip(tasks.chunks(FIRES_A_PARTITION)) {
+    let mut days: BTreeMap<Date, Vec<Fire>> = BTreeMap::new();
+    for fire in fires.into_values().filter(|fire| fire.result == "success") {
+        let day = time::day_of(fire.task_create_time);
+        if (first..=last).contains(&day) {
+            days.entry(day).or_default().push(fire);
+        }
+    }
+    Ok(days)
+}
+
+fn plan_fires(
+    hook: &Hook,
+    days: BTreeMap<Date, Vec<Fire>>,
+    partitions: &mut Vec<Partition>,
+) -> Result<(), Failure> {
+    for (day, fires) in days {
+        for (part, fires) in (1..).zip(fires.chunks(FIRES_A_PARTITION)) {
             let more = if part == 1 { String::new() } else { format!("/part-{part}") };
             let id = format!("hook/{}/{}/{day}{more}", hook.group, hook.id);
-            partitions.push(Partition::new(id, &Trail::Fires { tasks: tasks.into(), day })?);
+            let tasks = |are_stateless| {
+                let fires = fires.iter().filter(|fire| fire.is_stateless() == are_stateless);
+                fires.map(|fire| fire.task_id.clone()).collect()
+            };
+            let trail = Trail::Fires { tasks: tasks(false), stateless: tasks(true), day };
+            partitions.push(Partition::new(id, &trail)?);
         }
     }
     Ok(())
@@ -202,7 +239,11 @@ mod tests {
 
     #[test]
     fn a_day_is_over_later_where_nothing_was_found() {
-        let trail = Trail::Fires { tasks: Vec::new(), day: "2026-03-01".parse().unwrap() };
+        let trail = Trail::Fires {
+            tasks: Vec::new(),
+            stateless: Vec::new(),
+            day: "2026-03-01".parse().unwrap(),
+        };
         for (has_groups, over) in [(true, "2026-03-04T00:00:00Z"), (false, "2026-03-07T00:00:00Z")]
         {
             let over: Timestamp = over.parse().unwrap();

@@ -56,6 +56,13 @@ struct Story {
     late: BTreeSet<String>,
 }
 
+/// Before anything has happened.
+fn begin() -> Upstream {
+    let upstream = Upstream::at("2026-02-01T00:00:00Z");
+    upstream.world(|world| world.fires.insert(ACTIONS.into(), Vec::new()));
+    upstream
+}
+
 /// Some hours in which things happen.
 fn live(world: &mut World, story: &mut Story, draw: &mut Draw) {
     for _ in 0..4 {
@@ -219,7 +226,7 @@ fn assert_same(
 }
 
 fn three_weeks_of(seed: u64) {
-    let upstream = Upstream::at("2026-02-01T00:00:00Z");
+    let upstream = begin();
     let (mut story, mut draw) = (Story::default(), Draw(seed));
     let mut host = MemoryHost::new();
     let mut differed = false;
@@ -274,7 +281,7 @@ fn daily_runs_give_what_a_full_load_gives() {
 
 #[test]
 fn a_run_done_twice_gives_the_same_tables() {
-    let upstream = Upstream::at("2026-02-01T00:00:00Z");
+    let upstream = begin();
     let (mut story, mut draw) = (Story::default(), Draw(7));
     let mut host = MemoryHost::new();
     for _ in 0..6 {
@@ -289,7 +296,7 @@ fn a_run_done_twice_gives_the_same_tables() {
 #[test]
 fn fires_are_kept_and_their_tasks_followed() {
     for seed in 1..=3 {
-        let upstream = Upstream::at("2026-02-01T00:00:00Z");
+        let upstream = begin();
         let (mut story, mut draw) = (Story::default(), Draw(seed));
         let mut host = MemoryHost::new();
         for day in 1..=12 {

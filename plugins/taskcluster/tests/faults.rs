@@ -16,7 +16,7 @@ use serde_json::{Value as Json, json};
 use test_dashboard_sdk::testing::{MemoryHost, Reply};
 use test_dashboard_sdk::{FailureKind, Value};
 use test_dashboard_taskcluster::Taskcluster;
-use upstream::{CENTRAL, HOOK, ROUTE, Upstream, not_found, push, tasks_of, text};
+use upstream::{CENTRAL, HOOK, ROUTE, Upstream, push, tasks_of, text};
 
 const REPORTS: [&str; 2] = ["task-groups", "hook-fires"];
 
@@ -200,29 +200,18 @@ fn a_list_that_shifts_while_it_is_read_does_not_settle_its_group() {
 }
 
 #[test]
-fn what_is_gone_while_it_is_read_keeps_its_rows() {
-    for reply in [not_found(), Reply::json(410, r#"{"code": "Gone", "message": "expired"}"#)] {
-        for part in ["/list?limit=200", "continuationToken=p3", "/status"] {
-            let upstream = busy();
-            let settings = json!({"index-namespace": CENTRAL, "days": 4});
-            let mut host = MemoryHost::new();
-            upstream.pump(&mut host, "task-groups", &settings, false).unwrap();
-            let before = host.rows("taskcluster_tasks").into_iter().cloned().collect::<Vec<_>>();
-            let gone = reply.clone();
-            upstream.fault(move |_, url| url.contains(part).then(|| gone.clone()));
-            upstream.pump(&mut host, "task-groups", &settings, false).unwrap();
-            assert_eq!(host.rows("taskcluster_tasks"), before.iter().collect::<Vec<_>>(), "{part}");
-        }
-    }
-}
-
-#[test]
-fn a_hook_without_fires_is_answered_like_one_that_is_not_there() {
+fn a_hook_that_has_not_fired_is_told_from_one_that_is_not_there() {
     let upstream = Upstream::at("2026-03-01T06:00:00Z");
+    let settings = json!({"hooks": [HOOK]});
     for report in REPORTS {
+        upstream.world(|world| world.fires.clear());
+        let failure = upstream.pump(&mut MemoryHost::new(), report, &settings, false).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotFound);
+        assert!(failure.message.contains("there is no hook releng/cron/daily"), "{failure}");
+
+        upstream.world(|world| world.fires.insert(HOOK.into(), Vec::new()));
         let mut host = MemoryHost::new();
-        let settings = json!({"hooks": [HOOK]});
-        assert_eq!(upstream.pump(&mut host, report, &settings, false).unwrap(), 1);
+        assert_eq!(upstream.pump(&mut host, report, &settings, false).unwrap(), 2);
         assert!(host.rows("taskcluster_hook_fires").is_empty());
     }
 }

@@ -37,7 +37,7 @@ fn projects() -> [(&'static str, Json); 3] {
         (
             "firefox-ios",
             json!({
-                "task-group-ids": ["FXiosWeeklyGroupAAAA-A", "FXiosReleaseGroupBB_QQ"],
+                "task-group-ids": ["FXiosWeeklyGroupAAAA-A"],
                 "hooks": ["project-mobile/firefox-ios/l10n-screenshots"],
             }),
         ),

@@ -35,8 +35,10 @@ pub struct World {
     groups: BTreeMap<String, BTreeSet<String>>,
     /// Path in the index and the task there.
     pub index: BTreeMap<String, String>,
-    /// Hook and its fires.
+    /// Each hook that there is, and its fires.
     pub fires: BTreeMap<String, Vec<Json>>,
+    /// Whether fires tell the state of their tasks, as newer versions do.
+    pub tells_states: bool,
     /// The most that a page holds, whatever it is asked for.
     pub page: usize,
     /// Whether each page but the first comes after an empty one.
@@ -217,7 +219,8 @@ impl Upstream {
             tasks: BTreeMap::new(),
             groups: BTreeMap::new(),
             index: BTreeMap::new(),
-            fires: BTreeMap::new(),
+            fires: BTreeMap::from([(HOOK.into(), Vec::new())]),
+            tells_states: false,
             page: 3,
             has_empty_pages: true,
             fault: None,
@@ -322,7 +325,27 @@ impl World {
                 if fires.is_empty() {
                     return not_found();
                 }
-                self.page(query, 1_000, "lastFires", &fires, Json::clone, json!({}))
+                let with_state = |fire: &Json| {
+                    let mut fire = fire.clone();
+                    let task = fire["taskId"].as_str().expect("an id").to_owned();
+                    if self.tells_states {
+                        let state =
+                            if self.is_there(&task) { self.tasks[&task].state } else { "unknown" };
+                        fire["taskState"] = json!(state);
+                    }
+                    fire
+                };
+                self.page(query, 1_000, "lastFires", &fires, with_state, json!({}))
+            }
+            ["hooks", "v1", "hooks", group, id, "status"] => {
+                let hook = format!("{group}/{}", id.replace("%2F", "/"));
+                match self.fires.get(&hook) {
+                    None => not_found(),
+                    Some(fires) => {
+                        let result = if fires.is_empty() { "no-fire" } else { "success" };
+                        Reply::json(200, &json!({"lastFire": {"result": result}}).to_string())
+                    }
+                }
             }
             _ => not_found(),
         }
