@@ -38,6 +38,7 @@ mod schedules;
 mod script_plugins;
 mod shards;
 mod status;
+mod testrail;
 mod told;
 mod views;
 mod workflow;
