@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::backfill::window;
 use crate::connection::{Arg, Fields, Session};
 use crate::patience::again;
-use crate::{PartitionKey, ShardSummary, Store, StoreError};
+use crate::{PartitionKey, RunWindow, ShardSummary, Store, StoreError};
 
 /// Names a run; given out by the database, rising.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +162,8 @@ pub struct RunSummary {
     pub error: Option<String>,
     /// Of how many shards it is; none for one that no shards share.
     pub shards: Option<u16>,
+    /// The days that it was asked for; none for a run without a window.
+    pub window: Option<RunWindow>,
     /// What its partitions come to.
     pub sums: Sums,
 }
@@ -406,7 +409,8 @@ impl Store {
             "SELECT r.id, r.project, r.report, r.command, r.version, {}, {}, r.outcome, r.error, \
              (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id), \
              (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id AND p.outcome <> 'succeeded'), \
-             {}, (SELECT s.shards FROM shared_runs AS s WHERE s.run_id = r.id) FROM runs AS r {which}",
+             {}, (SELECT s.shards FROM shared_runs AS s WHERE s.run_id = r.id), w.first_day, \
+             w.last_day FROM runs AS r LEFT JOIN run_windows AS w ON w.run_id = r.id {which}",
             time("r.started_at"),
             time("r.finished_at"),
             sums.join(", "),
@@ -469,6 +473,7 @@ fn summary(row: &Fields) -> Result<RunSummary, sqlx::Error> {
         outcome: row.optional_text(7)?.as_deref().map(Outcome::parse).transpose()?,
         error: row.optional_text(8)?,
         shards: row.optional_int(19)?.and_then(|shards| u16::try_from(shards).ok()),
+        window: window(row, 20)?,
         sums: Sums {
             partitions: count(row, 9)?,
             partitions_failed: count(row, 10)?,

@@ -18,6 +18,7 @@
 //! The behaviour is written once, over two seams: [`dialect::Dialect`] holds what differs in
 //! the text of SQL, [`connection::Connection`] what differs in talking to the server.
 
+mod backfill;
 mod catalogue;
 mod connection;
 mod dialect;
@@ -28,6 +29,7 @@ mod history;
 mod login;
 mod merge;
 mod migrations;
+mod offered;
 mod partition;
 mod password;
 mod patience;
@@ -48,6 +50,7 @@ mod views;
 mod waiting;
 mod writer;
 
+pub use backfill::{Backfill, RunWindow};
 pub use catalogue::{Owner, TableChange, TableStatus};
 pub use error::StoreError;
 pub use full::ReportKey;

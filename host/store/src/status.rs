@@ -214,9 +214,9 @@ impl Store {
         session.begin(doing).await?;
         let partitions = format!("DELETE FROM run_partitions WHERE run_id IN ({old})");
         session.execute(doing, &partitions, vec![Arg::Time(before)]).await?;
-        for table in ["run_shards", "shared_runs"] {
-            let shards = format!("DELETE FROM {table} WHERE run_id IN ({old})");
-            session.execute(doing, &shards, vec![Arg::Time(before)]).await?;
+        for table in ["run_shards", "shared_runs", "run_windows"] {
+            let delete = format!("DELETE FROM {table} WHERE run_id IN ({old})");
+            session.execute(doing, &delete, vec![Arg::Time(before)]).await?;
         }
         let runs = format!("DELETE FROM runs WHERE started_at < {}", self.dialect.time_parameter());
         let forgotten = session.execute(doing, &runs, vec![Arg::Time(before)]).await?;

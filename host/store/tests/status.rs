@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use support::{Database, key, nothing, start};
-use test_dashboard_store::{GoodRun, Outcome, ReportEnd, ReportKey, RunEnd, RunId, Store};
+use test_dashboard_store::{
+    Backfill, GoodRun, Outcome, ReportEnd, ReportKey, RunEnd, RunId, RunWindow, Store,
+};
 
 on_every_database![
     the_last_good_run_outlives_those_that_failed,
@@ -27,6 +29,9 @@ on_every_database![
     rejected_rows_wait_with_their_report,
     a_run_without_an_end_is_told,
     old_runs_are_forgotten_and_freshness_stays,
+    the_last_run_over_a_window_is_told_and_goes_with_its_run,
+    a_plugins_reports_are_those_that_it_had_last,
+    a_forgotten_report_leaves_no_trace_but_its_rows,
 ];
 
 fn report(name: &str) -> ReportKey {
@@ -163,4 +168,73 @@ async fn old_runs_are_forgotten_and_freshness_stays(db: Arc<Database>) {
     assert_eq!(store.run(old).await.unwrap(), None);
     assert_eq!(store.run(new).await.unwrap().unwrap().partitions.len(), 1);
     assert_eq!(store.last_good(&report("issues")).await.unwrap().unwrap().run, old);
+}
+
+async fn the_last_run_over_a_window_is_told_and_goes_with_its_run(db: Arc<Database>) {
+    let store = db.store().await;
+    let day = |day| Some(jiff::civil::date(2026, 1, day));
+    let mut last = None;
+    for window in [
+        RunWindow { since: day(1), until: None },
+        RunWindow { since: None, until: day(2) },
+        RunWindow { since: day(3), until: day(4) },
+    ] {
+        let run = start(&store).await;
+        for _ in 0..2 {
+            store.record_window(run, window).await.unwrap();
+        }
+        for partition in ["p", "q"] {
+            store.record_partition(run, &key(partition), &nothing()).await.unwrap();
+        }
+        let told = store.run(run).await.unwrap().unwrap().summary;
+        assert_eq!((told.window, told.sums.partitions), (Some(window), 2));
+        last = Some((run, window));
+    }
+    let (run, window) = last.unwrap();
+    let [Backfill { key, run: found, window: days, outcome: None, .. }] =
+        &store.backfills().await.unwrap()[..]
+    else {
+        panic!("{:?}", store.backfills().await)
+    };
+    assert_eq!((found, days), (&run, &window));
+    assert_eq!((key.project.as_str(), key.report.as_str()), ("fenix", "items"));
+    store.finish_run(run, &RunEnd { outcome: Outcome::Failed, error: None }).await.unwrap();
+    assert_eq!(store.backfills().await.unwrap()[0].outcome, Some(Outcome::Failed));
+    start(&store).await;
+    assert_eq!(store.runs(1).await.unwrap()[0].window, None);
+
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    assert_eq!(store.prune_history(later).await.unwrap(), 4);
+    assert!(store.backfills().await.unwrap().is_empty());
+    assert!(db.rows("SELECT 'x' FROM run_windows").await.is_empty());
+}
+
+async fn a_plugins_reports_are_those_that_it_had_last(db: Arc<Database>) {
+    let store = db.store().await;
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_string()).collect();
+    store.record_offered("probe", &names(&["issues", "runs"])).await.unwrap();
+    store.record_offered("other", &names(&["builds"])).await.unwrap();
+    for _ in 0..2 {
+        store.record_offered("probe", &names(&["issues", "releases"])).await.unwrap();
+    }
+    let expected = [("other", names(&["builds"])), ("probe", names(&["issues", "releases"]))];
+    let expected = expected.map(|(datasource, reports)| (datasource.to_string(), reports));
+    assert_eq!(store.offered().await.unwrap(), expected.into());
+}
+
+async fn a_forgotten_report_leaves_no_trace_but_its_rows(db: Arc<Database>) {
+    let store = db.store().await;
+    for name in ["items", "releases"] {
+        read(&store, name, &end(1, Outcome::Failed)).await;
+    }
+    let run = start(&store).await;
+    store.record_partition(run, &key("p"), &nothing()).await.unwrap();
+    assert!(store.forget_reports("focus", None).await.unwrap().is_empty());
+    assert!(store.forget_reports("fenix", Some("issues")).await.unwrap().is_empty());
+    assert_eq!(store.forget_reports("fenix", Some("items")).await.unwrap(), [report("items")]);
+    assert!(store.run(run).await.unwrap().unwrap().partitions.is_empty());
+    let left: Vec<ReportKey> = store.statuses().await.unwrap().into_iter().map(|s| s.key).collect();
+    assert_eq!(left, [report("releases")]);
+    assert_eq!(store.forget_reports("fenix", None).await.unwrap(), [report("releases")]);
+    assert!(store.statuses().await.unwrap().is_empty());
 }

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Runs over a window of days. Such a run is in the history like any other, and says nothing of
+//! how fresh a report is: it has not looked at the other days.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::connection::{Arg, Fields};
+use crate::full::ReportKey;
+use crate::history::time;
+use crate::patience::again;
+use crate::{Outcome, REPLAY, RunId, Store, StoreError};
+
+/// The days that a run was asked for, in UTC and both included; at least one of them is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunWindow {
+    /// The first day; none without a begin.
+    pub since: Option<Date>,
+    /// The last day; none without an end.
+    pub until: Option<Date>,
+}
+
+impl fmt::Display for RunWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) => write!(f, "{since} to {until}"),
+            (Some(since), None) => write!(f, "since {since}"),
+            (None, Some(until)) => write!(f, "up to {until}"),
+            (None, None) => f.write_str("all days"),
+        }
+    }
+}
+
+/// The last run over a window of a report of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backfill {
+    /// Which report of which project.
+    pub key: ReportKey,
+    /// The run's number.
+    pub run: RunId,
+    /// When it began.
+    pub started: Timestamp,
+    /// How the run ended; none while it runs, and when it was killed.
+    pub outcome: Option<Outcome>,
+    /// The days that it was asked for.
+    pub window: RunWindow,
+}
+
+impl Store {
+    /// Records that a run was asked for these days. Shards of a run may all do so.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written.
+    pub async fn record_window(&self, run: RunId, window: RunWindow) -> Result<(), StoreError> {
+        again(|| self.record_window_once(run, window)).await
+    }
+
+    async fn record_window_once(&self, run: RunId, window: RunWindow) -> Result<(), StoreError> {
+        let mut session = self.session().await?;
+        let sql = "INSERT INTO run_windows (run_id, first_day, last_day) VALUES (?, ?, ?)";
+        let day = |day: Option<Date>| Arg::OptionalText(day.map(|day| day.to_string()));
+        let args = vec![run.0.into(), day(window.since), day(window.until)];
+        let doing = format!("recording which days run {run} is for");
+        match session.execute(&doing, sql, args).await {
+            Err(error) if error.is_duplicate() => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// The last run over a window of every report, by project, datasource and report. Replays
+    /// are none.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn backfills(&self) -> Result<Vec<Backfill>, StoreError> {
+        let doing = "reading which runs were over a window";
+        let mut session = self.session().await?;
+        let sql = format!(
+            "SELECT DISTINCT p.project, p.datasource, p.report, r.id, {} AS started, r.outcome, \
+             w.first_day, w.last_day FROM run_windows AS w JOIN runs AS r ON r.id = w.run_id \
+             JOIN run_partitions AS p ON p.run_id = r.id WHERE r.command NOT LIKE ? \
+             ORDER BY p.project, p.datasource, p.report, r.id DESC",
+            self.dialect.time_as_text("r.started_at"),
+        );
+        let rows = session.fetch(doing, &sql, vec![format!("%{REPLAY}%").into()]).await?;
+        let backfills = rows.iter().map(backfill).collect::<Result<Vec<_>, _>>();
+        let mut backfills = backfills.map_err(|error| session.failed(doing, error))?;
+        // The newest of each comes first.
+        backfills.dedup_by(|later, first| later.key == first.key);
+        Ok(backfills)
+    }
+}
+
+fn backfill(row: &Fields) -> Result<Backfill, sqlx::Error> {
+    Ok(Backfill {
+        key: ReportKey { project: row.text(0)?, datasource: row.text(1)?, report: row.text(2)? },
+        run: RunId(row.int(3)?),
+        started: time(&row.text(4)?)?,
+        outcome: row.optional_text(5)?.as_deref().map(Outcome::parse).transpose()?,
+        window: RunWindow {
+            since: day(row.optional_text(6)?)?,
+            until: day(row.optional_text(7)?)?,
+        },
+    })
+}
+
+/// The window of a run; none for a run without one.
+pub(crate) fn window(row: &Fields, first: usize) -> Result<Option<RunWindow>, sqlx::Error> {
+    let (since, until) = (day(row.optional_text(first)?)?, day(row.optional_text(first + 1)?)?);
+    Ok((since.is_some() || until.is_some()).then_some(RunWindow { since, until }))
+}
+
+fn day(text: Option<String>) -> Result<Option<Date>, sqlx::Error> {
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|error: jiff::Error| sqlx::Error::Decode(error.into()))
+}

@@ -1,0 +1,125 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Which reports each datasource's plugin had when it was run last, and forgetting a report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::connection::Session;
+use crate::full::ReportKey;
+use crate::patience::again;
+use crate::{Store, StoreError};
+
+impl Store {
+    /// Records the reports of a datasource's plugin.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written.
+    pub async fn record_offered(
+        &self,
+        datasource: &str,
+        reports: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        again(|| self.record_offered_once(datasource, reports)).await
+    }
+
+    async fn record_offered_once(
+        &self,
+        datasource: &str,
+        reports: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let doing = format!("recording which reports {datasource} has");
+        let mut session = self.session().await?;
+        let sql = "SELECT report FROM offered_reports WHERE datasource = ?";
+        let rows = session.fetch(&doing, sql, vec![datasource.into()]).await?;
+        let known = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>, _>>();
+        let known = known.map_err(|error| session.failed(&doing, error))?;
+        let args = |report: &String| vec![datasource.into(), report.as_str().into()];
+        for report in reports.difference(&known) {
+            let sql = "INSERT INTO offered_reports (datasource, report) VALUES (?, ?)";
+            match session.execute(&doing, sql, args(report)).await {
+                // Another host was faster.
+                Err(error) if error.is_duplicate() => {}
+                done => drop(done?),
+            }
+        }
+        for report in known.difference(reports) {
+            let sql = "DELETE FROM offered_reports WHERE datasource = ? AND report = ?";
+            session.execute(&doing, sql, args(report)).await?;
+        }
+        Ok(())
+    }
+
+    /// The reports of every datasource that was ever run.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn offered(&self) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+        let doing = "reading which reports the plugins have";
+        let mut session = self.session().await?;
+        let sql = "SELECT datasource, report FROM offered_reports";
+        let mut offered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for row in session.fetch(doing, sql, vec![]).await? {
+            let read = row.text(0).and_then(|datasource| Ok((datasource, row.text(1)?)));
+            let (datasource, report) = read.map_err(|error| session.failed(doing, error))?;
+            offered.entry(datasource).or_default().insert(report);
+        }
+        Ok(offered)
+    }
+
+    /// Forgets how a project's reports were read, or one of them: how fresh they are, and what
+    /// became of their partitions in each run. Returns which there were. Rows, rejected rows
+    /// and checkpoints stay: a report that comes back goes on where it was.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be written; then nothing is forgotten.
+    pub async fn forget_reports(
+        &self,
+        project: &str,
+        report: Option<&str>,
+    ) -> Result<Vec<ReportKey>, StoreError> {
+        again(|| self.forget_reports_once(project, report)).await
+    }
+
+    async fn forget_reports_once(
+        &self,
+        project: &str,
+        report: Option<&str>,
+    ) -> Result<Vec<ReportKey>, StoreError> {
+        let doing = format!("forgetting how {project} was read");
+        let mut session = self.session().await?;
+        session.begin(&doing).await?;
+        let forgotten = forget(&mut session, &doing, project, report).await;
+        session.end(&doing, forgotten).await
+    }
+}
+
+async fn forget(
+    session: &mut Session,
+    doing: &str,
+    project: &str,
+    report: Option<&str>,
+) -> Result<Vec<ReportKey>, StoreError> {
+    let sql = "SELECT project, datasource, report FROM report_status WHERE project = ? \
+               UNION SELECT project, datasource, report FROM run_partitions WHERE project = ? \
+               ORDER BY 1, 2, 3";
+    let mut keys = Vec::new();
+    for row in session.fetch(doing, sql, vec![project.into(), project.into()]).await? {
+        let key = row.text(0).and_then(|project| {
+            Ok(ReportKey { project, datasource: row.text(1)?, report: row.text(2)? })
+        });
+        keys.push(key.map_err(|error| session.failed(doing, error))?);
+    }
+    keys.retain(|key| report.is_none_or(|report| key.report == report));
+    for key in &keys {
+        for table in ["report_status", "run_partitions"] {
+            let sql =
+                format!("DELETE FROM {table} WHERE project = ? AND datasource = ? AND report = ?");
+            session.execute(doing, &sql, key.args()).await?;
+        }
+    }
+    Ok(keys)
+}
