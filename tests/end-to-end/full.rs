@@ -58,7 +58,7 @@ fn a_full_run_that_fails_removes_nothing() {
 }
 
 #[test]
-fn a_full_run_comes_by_itself_when_it_is_time_and_drops_the_window() {
+fn a_full_run_comes_by_itself_when_it_is_time_and_never_in_the_place_of_a_window() {
     for kind in Kind::all() {
         let github = GitHub::start(issues(250));
         let place = Workplace::new(&github.section());
@@ -73,12 +73,27 @@ fn a_full_run_comes_by_itself_when_it_is_time_and_drops_the_window() {
             Kind::Postgres | Kind::Mysql => "2026-01-01 00:00:00",
         };
         database.execute(&format!("UPDATE full_runs SET finished_at = '{long_ago}'"));
-        let due = pump(&place, &database, &["--num-days", "30"]).expect_code(0);
+        let window = pump(&place, &database, &["--num-days", "30"]).expect_code(0);
+        assert!(!window.said().contains("everything is read again"), "{}", window.said());
+        assert!(holds_the_gone_issue(&database), "{kind:?}: the days that were asked for are read");
+        let due = pump(&place, &database, &[]).expect_code(0);
         let due = due.expect_said("everything is read again");
         assert!(!holds_the_gone_issue(&database), "{kind:?}: {}", due.said());
-        let next = pump(&place, &database, &["--num-days", "30"]).expect_code(0);
+        let next = pump(&place, &database, &[]).expect_code(0);
         assert!(!next.said().contains("everything is read again"), "{}", next.said());
     }
+}
+
+#[test]
+fn a_first_run_over_a_window_is_no_full_one() {
+    let github = GitHub::start(issues(250));
+    let place = Workplace::new(&github.section());
+    let database = Database::new(Kind::Sqlite);
+    let full = || database.number("SELECT COUNT(*) FROM full_runs");
+    pump(&place, &database, &["--since", "2024-02-01"]).expect_code(0);
+    assert_eq!(full(), 0);
+    pump(&place, &database, &[]).expect_code(0);
+    assert_eq!(full(), 1);
 }
 
 #[test]

@@ -545,7 +545,7 @@ fn a_full_reading_that_is_due_removes_what_is_gone_and_nothing_that_a_shard_has_
             project.suites[2].1.pop();
         });
         for number in 1..COUNT {
-            let ended = pump.shard(CASES, &database, number, &["--num-days", "3"]).expect_code(0);
+            let ended = pump.shard(CASES, &database, number, &[]).expect_code(0);
             let decided = ended.said().contains("everything is read again");
             assert_eq!(decided, number == 1, "the first decides for all: {}", ended.said());
         }
@@ -559,8 +559,8 @@ fn a_full_reading_that_is_due_removes_what_is_gone_and_nothing_that_a_shard_has_
             .find(|suite| shard_of(*suite) != COUNT && SUITES[*suite as usize - 1] > 0)
             .unwrap();
         pump.testrail.change(|project| project.suites.retain(|(id, _)| *id != read));
-        let last = ["--num-days", "3", "--format", "json"];
-        let last = pump.shard(CASES, &database, COUNT, &last).expect_code(0).json();
+        let json = ["--format", "json"];
+        let last = pump.shard(CASES, &database, COUNT, &json).expect_code(0).json();
         assert_eq!((suite(9), suite(read)), (0, SUITES[read as usize - 1]), "{kind:?}");
         let now = database.number("SELECT COUNT(*) FROM testrail_test_cases");
         assert_eq!(now, all - SUITES[8] - 1, "{kind:?}: {last:#}");

@@ -21,6 +21,11 @@ pub fn window(args: &Days, now: jiff::Timestamp) -> Result<Window, Misuse> {
     };
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let since = match (args.since, args.num_days) {
+        (Some(day), _) if day > today => {
+            return Err(Misuse::new(format!(
+                "--since {day} is after today, {today} (UTC): there is nothing to read yet"
+            )));
+        }
         (Some(day), _) => Some(day),
         (None, Some(days)) => {
             let span = jiff::Span::new().try_days(i64::from(days));
@@ -88,6 +93,9 @@ mod tests {
         );
         assert!(window_of(&["--num-days", "4000000000"]).is_err());
         assert!(window_of(&["--since", "yesterday"]).is_err());
+        let told = window_of(&["--since", "2026-03-11"]).unwrap_err();
+        assert!(told.starts_with("--since 2026-03-11 is after today, 2026-03-10 (UTC)"), "{told}");
+        assert!(window_of(&["--since", "2026-03-10", "--until", "2026-04-01"]).is_ok());
         assert!(window_of(&["--since", "2026-03-02", "--num-days", "3"]).is_err());
     }
 }

@@ -26,9 +26,11 @@ pub fn interrupted(started: Timestamp) -> ReportEnd {
     ReportEnd { started, outcome: Outcome::Interrupted, error, rows_read: 0 }
 }
 
-/// Puts it on record. A replay leaves no trace: its answers are as old as the recording.
+/// Puts it on record. A replay leaves no trace: its answers are as old as the recording. Nor
+/// does a run over a window, which has not looked at the rest: it neither makes the report
+/// fresh nor hides why it is not.
 pub async fn keep(store: &Store, run: RunId, job: &Job, end: &ReportEnd) {
-    if matches!(job.tape, Tape::Replay(_)) {
+    if matches!(job.tape, Tape::Replay(_)) || job.window().is_some() {
         return;
     }
     if let Err(error) = store.record_report(run, &job.key(), end).await {

@@ -60,7 +60,7 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
             run.id.to_string(),
             run.started.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             run.project.clone(),
-            run.report.clone(),
+            what(run),
             run.sums.rows_read.to_string(),
             run.sums.rows_new.to_string(),
             run.sums.rows_changed.to_string(),
@@ -91,7 +91,7 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
     say!(
         "run {}: {} of {}, {}, started {} UTC, took {}, by test-dashboard {}",
         run.id,
-        run.report,
+        what(run),
         run.project,
         outcome(run.outcome) + &of_shards(run),
         run.started.strftime("%Y-%m-%d %H:%M:%S"),
@@ -140,6 +140,12 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
 
 fn outcome(outcome: Option<Outcome>) -> String {
     outcome.map_or_else(|| "unfinished".into(), |outcome| outcome.to_string())
+}
+
+/// The report, and the days of a run over a window.
+fn what(run: &RunSummary) -> String {
+    let window = run.window.map_or_else(String::new, |window| format!(", {window}"));
+    run.report.clone() + &window
 }
 
 /// `, 4 shards` of a run that shards share.
@@ -197,6 +203,8 @@ fn summary_json(run: &RunSummary) -> serde_json::Value {
         "finished": run.finished.map(|time| time.to_string()),
         "project": run.project,
         "report": run.report,
+        "since": run.window.and_then(|window| window.since).map(|day| day.to_string()),
+        "until": run.window.and_then(|window| window.until).map(|day| day.to_string()),
         "outcome": outcome(run.outcome),
         "error": run.error,
         "version": run.version,

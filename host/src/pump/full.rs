@@ -21,8 +21,8 @@ use super::{Job, Tally};
 /// What the history calls the end of a full run, which is no partition of the plugin's.
 const FULL: &str = "(full)";
 
-/// Makes a job a full one when it is time again. The window is dropped then: a full run that
-/// sees only a window would remove everything outside of it.
+/// Makes a job a full one when it is time again. A run over a window stays one: as a full run it
+/// would not read the days that were asked for, and the next run without a window is in time.
 ///
 /// # Errors
 ///
@@ -32,14 +32,15 @@ pub async fn make_full_if_due(
     store: &Store,
     every_days: u32,
 ) -> Result<(), StoreError> {
-    if every_days == 0 || job.request.full || !matches!(job.tape, Tape::Live) || !has_merge(job) {
+    let can_be = matches!(job.tape, Tape::Live) && job.window().is_none() && has_merge(job);
+    if every_days == 0 || job.request.full || !can_be {
         return Ok(());
     }
     let Some(last) = store.last_full(&job.key()).await? else { return Ok(()) };
     let pause = SignedDuration::from_hours(24 * i64::from(every_days));
     if job.context().now.duration_since(last) >= pause {
         tracing::info!(
-            "{}: the last full run was {}, so everything is read again (full-every-days = {every_days}); the days asked for are not looked at",
+            "{}: the last full run was {}, so everything is read again (full-every-days = {every_days})",
             job.label(),
             last.strftime("%Y-%m-%d")
         );
@@ -51,8 +52,8 @@ pub async fn make_full_if_due(
 }
 
 /// Ends a job whose partitions all succeeded: puts a full run on record, and removes what no
-/// partition holds any more. The first run of a report counts as a full one: there was
-/// nothing yet that could have gone. `planned` are the ids of all partitions that there are.
+/// partition holds any more. The first run of a report that is not over a window counts as a
+/// full one: there was nothing yet that could have gone. `planned` are the ids of all partitions that there are.
 /// Tells what was done, when there is something to tell.
 pub async fn finish(
     job: &Job,
@@ -64,7 +65,10 @@ pub async fn finish(
     let clock = Instant::now();
     let outcome = async {
         let key = job.key();
-        if !has_merge(job) || (!job.request.full && store.last_full(&key).await?.is_some()) {
+        if !has_merge(job) || job.window().is_some() {
+            return Ok(None);
+        }
+        if !job.request.full && store.last_full(&key).await?.is_some() {
             return Ok(None);
         }
         let exhaustive = job.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);

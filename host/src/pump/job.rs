@@ -6,11 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::{
     Cassette, Gate, GateError, Masks, Recorder, RequestBudget, Session, Tape, Window,
 };
 use test_dashboard_model::Table;
-use test_dashboard_store::{PartitionKey, ReportKey};
+use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
 use super::Progress;
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
@@ -137,6 +139,20 @@ impl Job {
     /// The project's side of the request.
     pub fn context(&self) -> &ProjectContext {
         &self.request.context
+    }
+
+    /// The days that were asked for, where they leave something out: without a begin, and with
+    /// an end that is still to come, they leave out nothing. A run over a window is no full
+    /// one, and says nothing of the report as a whole.
+    pub fn window(&self) -> Option<RunWindow> {
+        let (since, until) = (self.request.since, self.request.until);
+        if since.is_none() && until.is_none_or(|until| until > self.context().now) {
+            return None;
+        }
+        let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
+        // The end is exclusive.
+        let last = until.and_then(|end| end.checked_sub(SignedDuration::from_micros(1)).ok());
+        Some(RunWindow { since: since.map(day), until: last.map(day) })
     }
 
     /// A session for the requests of one instance, with a budget of its own.

@@ -106,6 +106,7 @@ impl Writing<'_> {
             Joined::Started { run, done } => {
                 self.adopt(&run, &mut jobs)?;
                 account.leave_due(&jobs);
+                self.keep_window(run.run, &jobs).await;
                 let reading = Reading { shard: part.shard, run };
                 reading.go_on(self, jobs, done, account).await
             }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use test_dashboard_egress::Tape;
 use test_dashboard_store::{
     NewRun, Outcome, Owner, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, Store, TableChange,
 };
@@ -63,6 +64,7 @@ impl Writing<'_> {
         self.prepare(&jobs).await?;
         self.make_full(&mut jobs).await?;
         let id = store.start_run(&self.new_run()).await?;
+        self.keep_window(id, &jobs).await;
         let started = Timestamp::now();
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
         if self.pump(id, &jobs, self.options, account).await?.is_none() {
@@ -78,6 +80,15 @@ impl Writing<'_> {
         forget_old_runs(store, self.config).await;
         finish(store, id, run.outcome()).await;
         Ok(run.outcome().into())
+    }
+
+    /// Puts on record which days the run is for: the same in all of its jobs.
+    pub(super) async fn keep_window(&self, run: RunId, jobs: &[Job]) {
+        let mut live = jobs.iter().filter(|job| !matches!(job.tape, Tape::Replay(_)));
+        let Some(window) = live.find_map(Job::window) else { return };
+        if let Err(error) = self.store.record_window(run, window).await {
+            tracing::warn!("the history lacks that run {run} is over {window}: {error}");
+        }
     }
 
     /// Puts on record how fresh the jobs' reports are. A run of some of their partitions says
@@ -122,6 +133,9 @@ impl Writing<'_> {
     pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<()> {
         let store = self.store;
         if let Some(job) = jobs.first() {
+            let reports = job.plugin.description.reports.iter();
+            let reports = reports.map(|report| report.name.clone()).collect();
+            store.record_offered(&job.datasource, &reports).await?;
             let owner = Owner {
                 datasource: job.datasource.clone(),
                 plugin_version: job.plugin.description.version.clone(),
