@@ -249,10 +249,13 @@ impl Night {
     fn morning_says_what_happened(&self) {
         let told = self.status().expect_code(1).json();
         let mut expected = BTreeMap::new();
-        for report in REPORTS.into_iter().filter(|report| *report != KILLED) {
+        for report in REPORTS {
             for project in PROJECTS {
-                let state =
-                    if trouble(project.name, report).is_some() { "failed" } else { "fresh" };
+                let state = match trouble(project.name, report) {
+                    _ if report == KILLED => "late",
+                    Some(_) => "failed",
+                    None => "fresh",
+                };
                 expected.insert((project.name.to_string(), report.to_string()), state.to_string());
             }
         }
@@ -261,6 +264,7 @@ impl Night {
             let text = |field: &str| report[field].as_str().unwrap_or_default();
             let (project, name) = (text("project"), text("report"));
             match trouble(project, name) {
+                _ if name == KILLED => assert!(report["last_run"].is_null(), "{report}"),
                 Some((_, said)) => {
                     assert!(text("error").contains(said), "{report}");
                     assert!(report["fresh_until"].is_null(), "{report}");
@@ -271,7 +275,15 @@ impl Night {
                 }
             }
         }
-        assert_eq!(told["never_run"], serde_json::json!([KILLED]));
+        let never: BTreeSet<(&Value, &Value)> = told["never_run"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|never| (&never["project"], &never["report"]))
+            .collect();
+        let killed = Value::from(KILLED);
+        let projects = PROJECTS.map(|project| Value::from(project.name));
+        assert_eq!(never, projects.iter().map(|project| (project, &killed)).collect());
         let open = told["open_runs"].as_array().unwrap();
         let [open] = &open[..] else { panic!("one run has no end: {told}") };
         assert_eq!((&open["project"], &open["report"]), (&"ALL".into(), &KILLED.into()));

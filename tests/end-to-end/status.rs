@@ -3,7 +3,7 @@
 
 //! `status` and `--every`: whether the data is fresh, and why it is not.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::github::{self, GitHub};
 use crate::support::tables::{assert_same, tables};
@@ -61,10 +61,150 @@ fn what_is_scheduled_and_was_never_read_is_late() {
     let place = Workplace::new(&format!("{}{schedule}", github.section()));
     run(&place, &database, &[]).expect_code(0);
     let (told, json) = status(&place, &database);
-    told.expect_code(1).expect_said("late releases: it is scheduled");
-    assert_eq!(json["never_run"], serde_json::json!(["releases"]));
+    told.expect_code(1).expect_said("late releases: it is scheduled, and was never read for fenix");
+    let never = json!([{"project": "fenix", "datasource": "github", "report": "releases"}]);
+    assert_eq!(json["never_run"], never);
+    assert_eq!(states(&json), ["fenix issues fresh", "fenix releases late"]);
     let only = ["status", "--database", &database.url, "--report", "issues"];
     place.run(&[&only[..], &["--config", "test-dashboard.toml"]].concat()).expect_code(0);
+}
+
+/// Each report of each project with its state.
+fn states(json: &Value) -> Vec<String> {
+    let text = |report: &Value, field: &str| report[field].as_str().unwrap().to_string();
+    let fields = ["project", "report", "state"];
+    let reports = json["reports"].as_array().unwrap().iter();
+    reports.map(|report| fields.map(|field| text(report, field)).join(" ")).collect()
+}
+
+/// A project that is called otherwise and has the same repository.
+fn project(name: &str) -> String {
+    github::PROJECT.replace("fenix.github", &format!("{name}.github"))
+}
+
+#[test]
+fn what_is_scheduled_is_looked_at_in_every_project_that_has_settings_for_it() {
+    let database = Database::new(Kind::Sqlite);
+    let github = GitHub::start(github::issues(3));
+    let bitrise = github::section("bitrise", &github.server, "");
+    let schedule = "[schedule]\nissues = \"1d\"\nreleases = \"7d\"\nbuilds = \"1d\"\n";
+    let some = format!("{}{}[projects.other]\n{schedule}", github.section(), project("focus"));
+    let place = Workplace::new(&format!("{bitrise}{some}"));
+
+    // Nothing was ever read, so it is not known whose the reports are.
+    run(&place, &database, &["--since", "2200-01-01"]).expect_code(2).expect_said("after today");
+    place.run(&["db", "migrate", "--database", &database.url]).expect_code(0);
+    let (told, json) = status(&place, &database);
+    told.expect_code(1).expect_said("no report has been read yet").expect_said("late builds: ");
+    assert_eq!(json["never_run"].as_array().unwrap().len(), 3, "{json}");
+    assert_eq!(json["never_run"][0]["project"], Value::Null);
+
+    run(&place, &database, &[]).expect_code(0);
+    let (told, json) = status(&place, &database);
+    told.expect_code(1)
+        .expect_said("late issues: it is scheduled, and was never read for focus\n")
+        .expect_said("late releases: it is scheduled, and was never read for fenix, focus\n");
+    let expected =
+        ["fenix issues fresh", "fenix releases late", "focus issues late", "focus releases late"];
+    assert_eq!(states(&json), expected, "nobody has settings for bitrise: {json}");
+    assert_eq!(json["never_run"].as_array().unwrap().len(), 3, "{json}");
+    let only = ["status", "--project", "focus", "--report", "issues", "--format", "json"];
+    let only = [&only[..], &["--database", &database.url, "--config", "test-dashboard.toml"]];
+    assert_eq!(states(&place.run(&only.concat()).expect_code(1).json()), ["focus issues late"]);
+
+    // Where all plugins are known, what none of them has is a mistake.
+    place.configure(&some);
+    status(&place, &database).0.expect_code(1).expect_said("late builds: it is scheduled, and no");
+}
+
+#[test]
+fn what_was_taken_out_of_the_configuration_is_told_apart_and_can_be_forgotten() {
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        let github = GitHub::start(github::issues(3));
+        let both = format!("{}{}{SCHEDULE}", github.section(), project("focus"));
+        let place = Workplace::new(&both);
+        let all = ["--project", "ALL", "--report-type", "issues", "--database", &database.url];
+        place.run(&all).expect_code(0);
+        status(&place, &database).0.expect_code(0);
+
+        place.configure(&format!("{}{SCHEDULE}", github.section()));
+        database.execute("UPDATE report_status SET outcome = 'failed' WHERE project = 'focus'");
+        let (told, json) = status(&place, &database);
+        told.expect_code(0).expect_said("`test-dashboard db forget --project focus`");
+        assert_eq!(states(&json), ["fenix issues fresh", "focus issues unconfigured"]);
+
+        let rows = || database.number("SELECT COUNT(*) FROM github_issues WHERE project = 'focus'");
+        let (before, forget) = (rows(), ["db", "forget", "--project", "focus"]);
+        let forget = [&forget[..], &["--database", &database.url]].concat();
+        place.run(&[&forget[..], &["--dry-run"]].concat()).expect_code(2);
+        place.run(&[&forget[..], &["--report", "releases"]].concat()).expect_code(1);
+        assert_eq!(states(&status(&place, &database).1).len(), 2, "{kind:?}");
+        place.run(&forget).expect_code(0).expect_said("forgot how focus issues was read");
+        let (told, json) = status(&place, &database);
+        assert!(!told.expect_code(0).said().contains("focus"), "{kind:?}");
+        assert_eq!((states(&json).len(), rows()), (1, before));
+        place.run(&forget).expect_code(1).expect_said("no run of focus is in");
+
+        // It comes back as one that was never read, and goes on from where it was.
+        place.configure(&both);
+        assert_eq!(
+            states(&status(&place, &database).1),
+            ["fenix issues fresh", "focus issues late"]
+        );
+        place.run(&all).expect_code(0);
+        status(&place, &database).0.expect_code(0);
+    }
+}
+
+#[test]
+fn a_run_over_a_window_makes_nothing_fresh_and_leaves_the_rest_to_the_next_run() {
+    for kind in Kind::all() {
+        let database = Database::new(kind);
+        let github = GitHub::start(github::issues(90));
+        let place = Workplace::new(&format!("{}{SCHEDULE}", github.section()));
+        let count = || database.number("SELECT COUNT(*) FROM github_issues");
+        let window = ["--since", "2024-01-10", "--until", "2024-01-31"];
+        run(&place, &database, &window).expect_code(0);
+        assert!((1..90).contains(&count()), "{kind:?}: {}", count());
+        let (told, json) = status(&place, &database);
+        told.expect_code(1).expect_said("was a backfill (2024-01-10 to 2024-01-31), succeeded");
+        assert_eq!(states(&json), ["fenix issues late"]);
+        let report = &json["reports"][0];
+        assert_eq!(report["last_success"], Value::Null, "{json}");
+        let days = (&report["backfill"]["since"], &report["backfill"]["until"]);
+        assert_eq!(days, (&"2024-01-10".into(), &"2024-01-31".into()), "{json}");
+        assert_eq!(
+            (&report["backfill"]["run"], &report["backfill"]["outcome"]),
+            (&json!(1), &json!("succeeded"))
+        );
+
+        run(&place, &database, &["--every", "14d"]).expect_code(0);
+        assert_eq!(count(), 90, "{kind:?}");
+        status(&place, &database).0.expect_code(0);
+
+        // What was read before becomes what it is now, and nothing hides that a run failed.
+        github.change(|issues| issues.iter_mut().for_each(|issue| issue.title = "Seen".into()));
+        database.execute("UPDATE report_status SET outcome = 'failed', error = 'no luck'");
+        run(&place, &database, &window).expect_code(0);
+        let seen = "SELECT COUNT(*) FROM github_issues WHERE title = 'Seen'";
+        assert!((1..90).contains(&database.number(seen)), "{kind:?}");
+        let (told, json) = status(&place, &database);
+        told.expect_code(1).expect_said("run 3 of fenix issues was a backfill");
+        assert_eq!(states(&json), ["fenix issues failed"]);
+        assert_eq!(json["reports"][0]["last_run"], 2, "{json}");
+
+        let history = ["runs", "--database", &database.url];
+        place.run(&history).expect_code(0).expect_said("issues, 2024-01-10 to 2024-01-31");
+        let runs = place.run(&[&history[..], &["--format", "json"]].concat()).json();
+        let days: Vec<_> =
+            runs.as_array().unwrap().iter().map(|run| run["since"].clone()).collect();
+        assert_eq!(days, [json!("2024-01-10"), Value::Null, json!("2024-01-10")]);
+
+        // The end of time leaves out nothing.
+        run(&place, &database, &["--until", "2200-01-01"]).expect_code(0);
+        status(&place, &database).0.expect_code(0);
+    }
 }
 
 #[test]
@@ -127,7 +267,7 @@ fn a_replay_makes_nothing_look_fresh_and_is_told_with_its_time_until_the_service
             .expect_said("in run 2, ")
             .expect_said("replayed is not fresh")
             .expect_said("replayed from: tape\n")
-            .expect_said("late issues: it is scheduled, and no project was ever read");
+            .expect_said("late issues: it is scheduled, and was never read for fenix");
         let report = &json["reports"][0];
         assert_eq!(report["state"], "replayed", "{kind:?} {json}");
         assert_eq!((&report["project"], &report["report"]), (&"fenix".into(), &"issues".into()));
@@ -142,7 +282,7 @@ fn a_replay_makes_nothing_look_fresh_and_is_told_with_its_time_until_the_service
         let started: jiff::Timestamp = replay["started"].as_str().unwrap().parse().unwrap();
         assert!(before <= started && started <= jiff::Timestamp::now(), "{kind:?} {json}");
         assert_eq!(json["reports"].as_array().unwrap().len(), 1, "{json}");
-        assert_eq!(json["never_run"], serde_json::json!(["issues"]), "{json}");
+        assert_eq!(json["never_run"][0]["report"], "issues", "{json}");
 
         run(&place, &database, &[]).expect_code(0);
         let (told, json) = status(&place, &database);

@@ -4,9 +4,9 @@
 //! `db`: looks after the host's own tables.
 
 use serde_json::json;
-use test_dashboard_store::Target;
+use test_dashboard_store::{ReportKey, Target};
 
-use super::args::{Common, Format};
+use super::args::{Common, ForgetArgs, Format};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
@@ -70,6 +70,38 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     }
     output::right(&mut shown, 1..2);
     say!("{shown}")?;
+    Ok(Exit::Done)
+}
+
+/// Forgets how reports were read, which takes them off `status`.
+///
+/// # Errors
+///
+/// When nothing is known of them; when the database cannot be written.
+pub async fn forget(args: &ForgetArgs) -> anyhow::Result<Exit> {
+    let ForgetArgs { project, report, common } = args;
+    let store = context::connect_existing(&target(common)?, 2).await?;
+    store.migrate().await?;
+    let forgotten = store.forget_reports(project, report.as_deref()).await?;
+    let name = store.name();
+    store.close().await;
+    if forgotten.is_empty() {
+        anyhow::bail!(
+            "no run of {project}{} is in {name}: `test-dashboard status` shows what is",
+            report.as_ref().map_or_else(String::new, |report| format!(" {report}"))
+        );
+    }
+    if common.output.format == Format::Json {
+        let forgotten: Vec<_> = forgotten
+            .iter()
+            .map(|key| json!({ "project": key.project, "datasource": key.datasource, "report": key.report }))
+            .collect();
+        output::json(&json!({ "database": name, "forgotten": forgotten }))?;
+        return Ok(Exit::Done);
+    }
+    for ReportKey { project, report, .. } in &forgotten {
+        say!("forgot how {project} {report} was read; its rows stay")?;
+    }
     Ok(Exit::Done)
 }
 

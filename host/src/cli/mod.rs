@@ -12,6 +12,7 @@ mod db;
 #[cfg(test)]
 mod documented;
 mod exit;
+mod expected;
 mod freshness;
 mod help;
 mod init;
@@ -100,6 +101,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Rejects { command }) => rejects::rejects(&command).await,
         Some(Command::Db { command: DbCommand::Migrate(common) }) => db::migrate(&common).await,
         Some(Command::Db { command: DbCommand::Status(common) }) => db::status(&common).await,
+        Some(Command::Db { command: DbCommand::Forget(args) }) => db::forget(&args).await,
         Some(Command::Views { command: ViewsCommand::Bigquery(args) }) => {
             views::bigquery(&args).await
         }

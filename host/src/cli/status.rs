@@ -3,17 +3,18 @@
 
 //! `status`: whether the tables are fresh and complete, at a glance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use test_dashboard_store::{
-    GoodRun, OpenRun, Outcome, Replay, ReportKey, ReportStatus, Store, StoreError,
+    Backfill, GoodRun, OpenRun, Outcome, Replay, ReportKey, ReportStatus, Store, StoreError,
 };
 
 use super::args::{Format, StatusArgs};
 use super::exit::Exit;
+use super::expected::{Expected, is_configured};
 use super::output::say;
 use super::{context, output};
 use crate::config::{Config, Environment, approximate};
@@ -22,53 +23,50 @@ use crate::plugin::printable;
 /// How far back a run without an end is looked for.
 const OPEN_DAYS: i64 = 7;
 
-/// One report of one project, judged.
-struct Line {
+/// What the database knows of one report of one project.
+struct Known {
     key: ReportKey,
-    /// What is known of its runs; none when it was only ever replayed.
+    /// What is known of its runs; none when it was never read as a whole.
     status: Option<ReportStatus>,
     /// The last run that filled it from recordings.
     replay: Option<Replay>,
+    /// The last run over a window of days.
+    backfill: Option<Backfill>,
+}
+
+/// One report of one project, judged.
+struct Line {
+    known: Known,
     verdict: Verdict,
     /// When it is late; none without a schedule, or without a good run.
     fresh_until: Option<Timestamp>,
 }
 
 impl Line {
-    fn of(
-        status: ReportStatus,
-        replay: Option<Replay>,
-        config: Option<&Config>,
-        now: Timestamp,
-    ) -> Line {
-        let every = config.and_then(|config| config.schedule.get(&status.key.report));
-        let good = status.good.as_ref();
+    fn of(known: Known, config: Option<&Config>, now: Timestamp) -> Line {
+        let every = config.and_then(|config| config.schedule.get(&known.key.report));
+        let status = known.status.as_ref();
+        let good = status.and_then(|status| status.good.as_ref());
         let fresh_until = good.zip(every).and_then(|(good, every)| every.late_after(good.started));
         let is_late = good.is_none() || fresh_until.is_some_and(|moment| now > moment);
         let is_covered = |replay: &Replay| good.is_none_or(|good| replay.run > good.run);
-        let verdict = match status.outcome {
-            Outcome::Succeeded if replay.as_ref().is_some_and(is_covered) => Verdict::Replayed,
-            Outcome::Succeeded if is_late => Verdict::Late,
-            Outcome::Succeeded => Verdict::Fresh,
-            _ => Verdict::Failed,
+        let verdict = if config.is_some_and(|config| !is_configured(config, &known.key)) {
+            Verdict::Unconfigured
+        } else if status.is_some_and(|status| status.outcome != Outcome::Succeeded) {
+            Verdict::Failed
+        } else if known.replay.as_ref().is_some_and(is_covered) {
+            Verdict::Replayed
+        } else if is_late {
+            Verdict::Late
+        } else {
+            Verdict::Fresh
         };
-        Line { key: status.key.clone(), status: Some(status), replay, verdict, fresh_until }
-    }
-
-    /// A report that was never read from its service.
-    fn only_replayed(replay: Replay) -> Line {
-        Line {
-            key: replay.key.clone(),
-            status: None,
-            replay: Some(replay),
-            verdict: Verdict::Replayed,
-            fresh_until: None,
-        }
+        Line { known, verdict, fresh_until }
     }
 
     /// The last run that succeeded as a whole.
     fn good(&self) -> Option<&GoodRun> {
-        self.status.as_ref()?.good.as_ref()
+        self.known.status.as_ref()?.good.as_ref()
     }
 
     fn age(&self, now: Timestamp) -> Option<SignedDuration> {
@@ -76,8 +74,14 @@ impl Line {
     }
 
     fn rejected(&self) -> u64 {
-        let replayed = self.replay.as_ref().map_or(0, |replay| replay.rejected);
-        self.status.as_ref().map_or(replayed, |status| status.rejected)
+        let replayed = self.known.replay.as_ref().map_or(0, |replay| replay.rejected);
+        self.known.status.as_ref().map_or(replayed, |status| status.rejected)
+    }
+
+    /// The last run over a window, where no other has ended since.
+    fn last_backfill(&self) -> Option<&Backfill> {
+        let last = self.known.status.as_ref().map(|status| status.run);
+        self.known.backfill.as_ref().filter(|backfill| last.is_none_or(|last| last < backfill.run))
     }
 }
 
@@ -86,12 +90,14 @@ impl Line {
 enum Verdict {
     /// Its last run succeeded, and it is not late.
     Fresh,
-    /// It should have been read again by now.
+    /// It should have been read by now.
     Late,
     /// Its last run failed or was interrupted.
     Failed,
     /// What filled it last were recordings: its rows are as old as these.
     Replayed,
+    /// The configuration does not have it any more.
+    Unconfigured,
 }
 
 impl Verdict {
@@ -101,6 +107,7 @@ impl Verdict {
             Verdict::Late => "late",
             Verdict::Failed => "failed",
             Verdict::Replayed => "replayed",
+            Verdict::Unconfigured => "unconfigured",
         }
     }
 }
@@ -117,61 +124,86 @@ pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
     let store = context::connect_existing(&target, 1).await?;
     store.migrate().await?;
     let now = Timestamp::now();
-    let mut lines = lines(&store, config.as_ref(), now).await?;
-    lines.retain(|line| {
-        args.project.as_ref().is_none_or(|project| *project == line.key.project)
-            && args.report.as_ref().is_none_or(|report| *report == line.key.report)
+    let is_wanted = |project: &str, report: &str| {
+        args.project.as_ref().is_none_or(|wanted| wanted == project)
+            && args.report.as_ref().is_none_or(|wanted| wanted == report)
+    };
+    let mut known = known(&store).await?;
+    let mut expected = expected(&store, config.as_ref(), &known).await?;
+    expected.keys.retain(|key| is_wanted(&key.project, &key.report));
+    expected.unknown.retain(|report| args.report.as_ref().is_none_or(|wanted| wanted == report));
+    for key in &expected.keys {
+        entry(&mut known, key);
+    }
+    known.retain(|known| is_wanted(&known.key.project, &known.key.report));
+    known.sort_by(|a, b| parts(&a.key).cmp(&parts(&b.key)));
+    let lines: Vec<Line> =
+        known.into_iter().map(|known| Line::of(known, config.as_ref(), now)).collect();
+    // Runs over a window, and replays, are no reading of the report.
+    expected.keys.retain(|key| {
+        lines.iter().any(|line| line.known.key == *key && line.known.status.is_none())
     });
     let open = store.open_runs(now - SignedDuration::from_hours(24 * OPEN_DAYS)).await?;
     let name = store.name();
     store.close().await;
-    let never = never_run(config.as_ref(), &lines, args);
     match common.output.format {
-        Format::Json => tell_json(&lines, &open, &never, now)?,
-        Format::Human => tell(&lines, &open, &never, &name, now)?,
+        Format::Json => tell_json(&lines, &open, &expected, now)?,
+        Format::Human => tell(&lines, &open, &expected, &name, now)?,
     }
-    let all_fresh = lines.iter().all(|line| line.verdict == Verdict::Fresh) && never.is_empty();
-    Ok(if all_fresh && !lines.is_empty() { Exit::Done } else { Exit::Failed })
+    let mut judged = lines.iter().filter(|line| line.verdict != Verdict::Unconfigured).peekable();
+    let is_fresh = judged.peek().is_some()
+        && judged.all(|line| line.verdict == Verdict::Fresh)
+        && expected.unknown.is_empty();
+    Ok(if is_fresh { Exit::Done } else { Exit::Failed })
 }
 
-/// Every report that was ever run or replayed, by project, datasource and report.
-async fn lines(
+/// Every report that was ever run, replayed or backfilled.
+async fn known(store: &Store) -> Result<Vec<Known>, StoreError> {
+    let mut known = Vec::new();
+    for status in store.statuses().await? {
+        let key = status.key.clone();
+        entry(&mut known, &key).status = Some(status);
+    }
+    for replay in store.replays().await? {
+        let key = replay.key.clone();
+        entry(&mut known, &key).replay = Some(replay);
+    }
+    for backfill in store.backfills().await? {
+        let key = backfill.key.clone();
+        entry(&mut known, &key).backfill = Some(backfill);
+    }
+    Ok(known)
+}
+
+/// What is known of a report; nothing, where it is not there yet.
+fn entry<'a>(known: &'a mut Vec<Known>, key: &ReportKey) -> &'a mut Known {
+    let found = known.iter().position(|known| known.key == *key);
+    let at = found.unwrap_or_else(|| {
+        known.push(Known { key: key.clone(), status: None, replay: None, backfill: None });
+        known.len() - 1
+    });
+    &mut known[at]
+}
+
+/// What the configuration asks for; without one, nothing.
+async fn expected(
     store: &Store,
     config: Option<&Config>,
-    now: Timestamp,
-) -> Result<Vec<Line>, StoreError> {
-    let mut replays = store.replays().await?;
-    let mut lines = Vec::new();
-    for status in store.statuses().await? {
-        let replay = replays.iter().position(|replay| replay.key == status.key);
-        let replay = replay.map(|at| replays.remove(at));
-        lines.push(Line::of(status, replay, config, now));
-    }
-    lines.extend(replays.into_iter().map(Line::only_replayed));
-    lines.sort_by(|a, b| parts(&a.key).cmp(&parts(&b.key)));
-    Ok(lines)
+    known: &[Known],
+) -> Result<Expected, StoreError> {
+    let Some(config) = config else { return Ok(Expected::default()) };
+    let read: Vec<ReportKey> = known.iter().map(|known| known.key.clone()).collect();
+    Ok(Expected::of(config, &store.offered().await?, &read))
 }
 
 fn parts(key: &ReportKey) -> [&str; 3] {
     [&key.project, &key.datasource, &key.report]
 }
 
-/// The scheduled reports that no project ever ran.
-fn never_run(config: Option<&Config>, lines: &[Line], args: &StatusArgs) -> Vec<String> {
-    let scheduled = config.map(|config| config.schedule.keys()).into_iter().flatten();
-    scheduled
-        .filter(|report| args.report.as_ref().is_none_or(|wanted| wanted == *report))
-        .filter(|report| {
-            !lines.iter().any(|line| line.status.is_some() && line.key.report == **report)
-        })
-        .cloned()
-        .collect()
-}
-
 fn tell(
     lines: &[Line],
     open: &[OpenRun],
-    never: &[String],
+    never: &Expected,
     database: &str,
     now: Timestamp,
 ) -> std::io::Result<()> {
@@ -181,14 +213,16 @@ fn tell(
         say!("{}", table(lines, now))?;
     }
     let failed = lines.iter().filter(|line| line.verdict == Verdict::Failed);
-    for ReportStatus { key, run, outcome, error, .. } in failed.filter_map(|l| l.status.as_ref()) {
+    for ReportStatus { key, run, outcome, error, .. } in
+        failed.filter_map(|line| line.known.status.as_ref())
+    {
         let error = error.as_deref().unwrap_or("");
         say!("{outcome} {} {} in run {run}: {error}", key.project, key.report)?;
     }
     let replayed: Vec<&Replay> = lines
         .iter()
         .filter(|line| line.verdict == Verdict::Replayed)
-        .filter_map(|line| line.replay.as_ref())
+        .filter_map(|line| line.known.replay.as_ref())
         .collect();
     if !replayed.is_empty() {
         let folders: BTreeSet<&str> =
@@ -203,11 +237,42 @@ fn tell(
     if rejected > 0 {
         say!("rejected rows wait: {rejected}; `test-dashboard rejects list` shows them")?;
     }
-    for report in never {
-        say!("late {report}: it is scheduled, and no project was ever read")?;
+    tell_never(never)?;
+    for backfill in lines.iter().filter_map(Line::last_backfill) {
+        let Backfill { key, run, outcome, window, .. } = backfill;
+        let outcome = outcome.map_or_else(|| "unfinished".into(), |outcome| outcome.to_string());
+        say!(
+            "run {run} of {} {} was a backfill ({window}), {outcome}: it says nothing of the other days, and the report's state is that without it",
+            key.project,
+            key.report
+        )?;
+    }
+    let removed = lines.iter().filter(|line| line.verdict == Verdict::Unconfigured);
+    let removed: BTreeSet<&str> = removed.map(|line| line.known.key.project.as_str()).collect();
+    for project in removed {
+        say!(
+            "unconfigured {project}: the configuration has no settings for these reports any more; `test-dashboard db forget --project {project}`, perhaps with --report, takes them off this list, and their rows stay"
+        )?;
     }
     for run in open {
         say!("{}", without_end(run))?;
+    }
+    Ok(())
+}
+
+/// What is scheduled and was never read, a line for each report.
+fn tell_never(never: &Expected) -> std::io::Result<()> {
+    let mut projects: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for ReportKey { project, report, .. } in &never.keys {
+        projects.entry(report).or_default().push(project);
+    }
+    for (report, projects) in projects {
+        say!("late {report}: it is scheduled, and was never read for {}", projects.join(", "))?;
+    }
+    for report in &never.unknown {
+        say!(
+            "late {report}: it is scheduled, and no plugin that has run has it: whose report it is shows when it is first read, `test-dashboard run --project ALL --report-type {report}`"
+        )?;
     }
     Ok(())
 }
@@ -223,7 +288,7 @@ fn table(lines: &[Line], now: Timestamp) -> Table {
         "state",
     ]);
     for line in lines {
-        let (good, replay) = (line.good(), line.replay.as_ref());
+        let (good, replay) = (line.good(), line.known.replay.as_ref());
         let state = match (line.verdict, replay) {
             (Verdict::Replayed, Some(replay)) => format!(
                 "replayed {} in run {}, {}",
@@ -234,8 +299,8 @@ fn table(lines: &[Line], now: Timestamp) -> Table {
             (verdict, _) => verdict.as_str().to_string(),
         };
         table.add_row([
-            line.key.project.clone(),
-            line.key.report.clone(),
+            line.known.key.project.clone(),
+            line.known.key.report.clone(),
             good.map_or("never".into(), |good| minutes(good.started)),
             line.age(now).map_or_else(String::new, approximate),
             good.map_or_else(String::new, |good| good.rows_read.to_string()),
@@ -272,7 +337,7 @@ fn minutes(moment: Timestamp) -> String {
 fn tell_json(
     lines: &[Line],
     open: &[OpenRun],
-    never: &[String],
+    never: &Expected,
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let reports: Vec<_> = lines.iter().map(|line| line_json(line, now)).collect();
@@ -289,12 +354,25 @@ fn tell_json(
             })
         })
         .collect();
+    let never: Vec<_> = (never.keys.iter())
+        .map(|key| json!({ "project": key.project, "datasource": key.datasource, "report": key.report }))
+        .chain(never.unknown.iter().map(|report| json!({ "project": null, "datasource": null, "report": report })))
+        .collect();
     output::json(&json!({ "reports": reports, "never_run": never, "open_runs": open }))
 }
 
 fn line_json(line: &Line, now: Timestamp) -> serde_json::Value {
-    let (status, good) = (line.status.as_ref(), line.good());
-    let replay = line.replay.as_ref().map(|replay| {
+    let (key, status, good) = (&line.known.key, line.known.status.as_ref(), line.good());
+    let backfill = line.known.backfill.as_ref().map(|backfill| {
+        json!({
+            "run": backfill.run.0,
+            "started": backfill.started.to_string(),
+            "outcome": backfill.outcome.map(|outcome| outcome.to_string()),
+            "since": backfill.window.since.map(|day| day.to_string()),
+            "until": backfill.window.until.map(|day| day.to_string()),
+        })
+    });
+    let replay = line.known.replay.as_ref().map(|replay| {
         json!({
             "run": replay.run.0,
             "started": replay.started.to_string(),
@@ -303,9 +381,9 @@ fn line_json(line: &Line, now: Timestamp) -> serde_json::Value {
         })
     });
     json!({
-        "project": line.key.project,
-        "datasource": line.key.datasource,
-        "report": line.key.report,
+        "project": key.project,
+        "datasource": key.datasource,
+        "report": key.report,
         "state": line.verdict.as_str(),
         "last_success": good.map(|good| good.started.to_string()),
         "fresh_until": line.fresh_until.map(|moment| moment.to_string()),
@@ -316,5 +394,6 @@ fn line_json(line: &Line, now: Timestamp) -> serde_json::Value {
         "last_outcome": status.map(|status| status.outcome.to_string()),
         "error": status.and_then(|status| status.error.clone()),
         "replay": replay,
+        "backfill": backfill,
     })
 }

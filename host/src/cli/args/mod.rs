@@ -158,6 +158,31 @@ pub enum DbCommand {
     Migrate(Common),
     /// Show the database and which migrations it has.
     Status(Common),
+    /// Take reports off `status`, such as those of a project that is not configured any more.
+    Forget(ForgetArgs),
+}
+
+/// Which reports to forget.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Forgotten is how fresh a report is, and what became of its partitions in each run of the history.
+Its rows, its rejected rows and its checkpoints stay: a report that comes back goes on from there.
+
+Examples:
+  A project that was taken out of the configuration:
+    test-dashboard db forget --project fenix
+  One of its reports:
+    test-dashboard db forget --project fenix --report issues")]
+pub struct ForgetArgs {
+    /// The project.
+    #[arg(long, value_name = "NAME")]
+    pub project: String,
+    /// Only this report.
+    #[arg(long, value_name = "REPORT", alias = "report-type")]
+    pub report: Option<String>,
+    /// What it shares with other commands.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// What is to read the database.
