@@ -134,6 +134,14 @@ fn what_was_taken_out_of_the_configuration_is_told_apart_and_can_be_forgotten() 
         told.expect_code(0).expect_said("`test-dashboard db forget --project focus`");
         assert_eq!(states(&json), ["fenix issues fresh", "focus issues unconfigured"]);
 
+        // A project that is still there has other reports, which are not to be forgotten with it.
+        let still = format!("{}[projects.focus]\n{SCHEDULE}", github.section());
+        place.configure(&still);
+        let (told, _) = status(&place, &database);
+        told.expect_code(0)
+            .expect_said("`test-dashboard db forget --project focus --report issues`");
+        place.configure(&format!("{}{SCHEDULE}", github.section()));
+
         let rows = || database.number("SELECT COUNT(*) FROM github_issues WHERE project = 'focus'");
         let (before, forget) = (rows(), ["db", "forget", "--project", "focus"]);
         let forget = [&forget[..], &["--database", &database.url]].concat();

@@ -148,7 +148,7 @@ pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
     store.close().await;
     match common.output.format {
         Format::Json => tell_json(&lines, &open, &expected, now)?,
-        Format::Human => tell(&lines, &open, &expected, &name, now)?,
+        Format::Human => tell(&lines, &open, &expected, config.as_ref(), &name, now)?,
     }
     let mut judged = lines.iter().filter(|line| line.verdict != Verdict::Unconfigured).peekable();
     let is_fresh = judged.peek().is_some()
@@ -204,6 +204,7 @@ fn tell(
     lines: &[Line],
     open: &[OpenRun],
     never: &Expected,
+    config: Option<&Config>,
     database: &str,
     now: Timestamp,
 ) -> std::io::Result<()> {
@@ -247,17 +248,27 @@ fn tell(
             key.report
         )?;
     }
-    let removed = lines.iter().filter(|line| line.verdict == Verdict::Unconfigured);
-    let removed: BTreeSet<&str> = removed.map(|line| line.known.key.project.as_str()).collect();
-    for project in removed {
+    for what in unconfigured(lines, config) {
         say!(
-            "unconfigured {project}: the configuration has no settings for these reports any more; `test-dashboard db forget --project {project}`, perhaps with --report, takes them off this list, and their rows stay"
+            "unconfigured: the configuration does not have it any more; `test-dashboard db forget {what}` takes it off this list, and its rows stay"
         )?;
     }
     for run in open {
         say!("{}", without_end(run))?;
     }
     Ok(())
+}
+
+/// What `db forget` is to be told of what was taken out of the configuration: a project, or, where
+/// that is still there, its report.
+fn unconfigured(lines: &[Line], config: Option<&Config>) -> BTreeSet<String> {
+    let removed = lines.iter().filter(|line| line.verdict == Verdict::Unconfigured);
+    let what = removed.map(|Line { known: Known { key, .. }, .. }| {
+        let is_there = config.is_some_and(|config| config.projects.contains_key(&key.project));
+        let report = if is_there { format!(" --report {}", key.report) } else { String::new() };
+        format!("--project {}{report}", key.project)
+    });
+    what.collect()
 }
 
 /// What is scheduled and was never read, a line for each report.
