@@ -10,7 +10,7 @@ use test_dashboard_egress::{Gate, GateOptions, RequestBudget, Session, Tape};
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
 use super::output::say;
-use super::{context, output};
+use super::{context, health, output};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
@@ -68,7 +68,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
             findings.extend(projects(&config, name, plugin, &environment, wanted).await);
         }
     }
-    findings.push(database(common, &config, &environment).await);
+    findings.extend(database(common, &config, &installed, &environment).await);
     tell(common.output.format, &findings)
 }
 
@@ -133,17 +133,35 @@ async fn one_project(
     instance.check(&context).await.map_err(|error| error.to_string())
 }
 
-async fn database(common: &Common, config: &Config, environment: &Environment) -> Finding {
+/// What a run would find of the database: that it is there, lets us, and is as we have left it.
+async fn database(
+    common: &Common,
+    config: &Config,
+    installed: &Installed,
+    environment: &Environment,
+) -> Vec<Finding> {
     let outcome = async {
         let target = context::database(common, Some(config), environment)?;
         let store = context::connect(&target, 1).await?;
         let rights = store.check_rights().await;
-        let name = store.name();
-        store.close().await;
-        rights?;
-        anyhow::Ok(name)
-    }
-    .await;
+        Ok((store, rights))
+    };
+    let (store, rights) = match outcome.await {
+        Ok(connected) => connected,
+        Err(error) => return vec![database_finding(Err(error))],
+    };
+    let mut findings =
+        vec![database_finding(rights.map(|()| store.name()).map_err(anyhow::Error::from))];
+    let troubles = health::troubles(&store, Some(config), Some(installed)).await;
+    findings.extend(troubles.into_iter().map(|trouble| Finding {
+        what: trouble.what,
+        outcome: if trouble.is_failure { Err(trouble.message) } else { Ok(trouble.message) },
+    }));
+    store.close().await;
+    findings
+}
+
+fn database_finding(outcome: anyhow::Result<String>) -> Finding {
     Finding { what: "database".into(), outcome: outcome.map_err(|error| format!("{error:#}")) }
 }
 

@@ -1,19 +1,22 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `db`: looks after the host's own tables.
+//! `db`: looks after the host's own tables, and tells what was changed under it.
 
 use serde_json::json;
 use test_dashboard_store::{ReportKey, Target};
 
 use super::args::{Common, ForgetArgs, Format};
 use super::exit::Exit;
+use super::health::{self, Trouble};
 use super::output::say;
 use super::{context, output};
 use crate::config::Environment;
 use crate::misuse::Misuse;
+use crate::plugin::Runtime;
+use crate::pump::Installed;
 
-/// Brings the host's own tables up to date.
+/// Brings the host's own tables and the views up to date.
 ///
 /// # Errors
 ///
@@ -21,30 +24,47 @@ use crate::misuse::Misuse;
 pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
     let store = context::connect(&target(common)?, 2).await?;
     let applied = store.migrate().await?;
+    let views = store.refresh_views().await?;
     if common.output.format == Format::Json {
-        output::json(&json!({ "database": store.name(), "applied": applied }))?;
-    } else if applied.is_empty() {
+        output::json(&json!({ "database": store.name(), "applied": applied, "views": views }))?;
+    } else if applied.is_empty() && views.is_empty() {
         say!("{}: up to date", store.name())?;
     } else {
-        say!("{}: applied {}", store.name(), applied.join(", "))?;
+        for (done, what) in [("applied", applied), ("made the views", views)] {
+            if !what.is_empty() {
+                say!("{}: {done} {}", store.name(), what.join(", "))?;
+            }
+        }
     }
     store.close().await;
     Ok(Exit::Done)
 }
 
-/// Shows the database, which migrations it has, and the plugins' tables with their rows.
+/// Shows the database, which migrations it has, the plugins' tables with their rows, and what a
+/// run would refuse or has to mend.
 ///
 /// # Errors
 ///
 /// When the database cannot be reached.
 pub async fn status(common: &Common) -> anyhow::Result<Exit> {
-    let store = context::connect_existing(&target(common)?, 2).await?;
+    let config = context::config_for_database(common)?;
+    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
+    let store = context::connect_existing(&target, 2).await?;
     let migrations = store.migration_status().await?;
     // Before the first migration there is no catalogue to read.
     let tables = match migrations.iter().all(|migration| migration.applied) {
-        true => store.tables().await?,
-        false => Vec::new(),
+        true => store.tables().await,
+        false => Ok(Vec::new()),
     };
+    let installed = match &config {
+        Some(config) => Some(Installed::load(config, &Runtime::new(None)?).await?),
+        None => None,
+    };
+    let troubles = health::troubles(&store, config.as_ref(), installed.as_ref()).await;
+    let is_well = !troubles.iter().any(|trouble| trouble.is_failure);
+    // What fails them is among the troubles, and said there.
+    let tables = if is_well { tables? } else { tables.unwrap_or_default() };
+    let exit = if is_well { Exit::Done } else { Exit::Failed };
     let name = store.name();
     store.close().await;
     if common.output.format == Format::Json {
@@ -56,8 +76,14 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
             .iter()
             .map(|t| json!({ "table": t.name, "datasource": t.datasource, "rows": t.rows }))
             .collect();
-        output::json(&json!({ "database": name, "migrations": migrations, "tables": tables }))?;
-        return Ok(Exit::Done);
+        let troubles: Vec<_> = troubles.iter().map(Trouble::json).collect();
+        output::json(&json!({
+            "database": name,
+            "migrations": migrations,
+            "tables": tables,
+            "findings": troubles,
+        }))?;
+        return Ok(exit);
     }
     say!("{name}")?;
     for migration in migrations.iter().filter(|migration| !migration.applied) {
@@ -66,11 +92,15 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     let mut shown = output::table(["table", "rows", "one row is"]);
     for table in &tables {
         let sentence = table.description.split(". ").next().unwrap_or_default();
-        shown.add_row([&table.name, &table.rows.to_string(), sentence.trim_end_matches('.')]);
+        let rows = table.rows.map_or_else(|| "missing".into(), |rows| rows.to_string());
+        shown.add_row([&table.name, &rows, sentence.trim_end_matches('.')]);
     }
     output::right(&mut shown, 1..2);
     say!("{shown}")?;
-    Ok(Exit::Done)
+    for trouble in &troubles {
+        say!("{trouble}")?;
+    }
+    Ok(exit)
 }
 
 /// Forgets how reports were read, which takes them off `status`.

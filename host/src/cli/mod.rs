@@ -14,6 +14,7 @@ mod documented;
 mod exit;
 mod expected;
 mod freshness;
+mod health;
 mod help;
 mod init;
 mod line;

@@ -15,6 +15,7 @@ use test_dashboard_store::{
 use super::args::{Format, StatusArgs};
 use super::exit::Exit;
 use super::expected::{Expected, is_configured};
+use super::health::{self, Trouble};
 use super::output::say;
 use super::{context, output};
 use crate::config::{Config, Environment, approximate};
@@ -144,16 +145,21 @@ pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
         lines.iter().any(|line| line.known.key == *key && line.known.status.is_none())
     });
     let open = store.open_runs(now - SignedDuration::from_hours(24 * OPEN_DAYS)).await?;
+    let drift = health::drifted(&store, config.as_ref()).await;
     let name = store.name();
     store.close().await;
     match common.output.format {
-        Format::Json => tell_json(&lines, &open, &expected, now)?,
-        Format::Human => tell(&lines, &open, &expected, config.as_ref(), &name, now)?,
+        Format::Json => tell_json(&lines, &open, &expected, &drift, now)?,
+        Format::Human => {
+            tell(&lines, &open, &expected, config.as_ref(), &name, now)?;
+            drift.iter().try_for_each(|trouble| say!("{trouble}"))?;
+        }
     }
     let mut judged = lines.iter().filter(|line| line.verdict != Verdict::Unconfigured).peekable();
     let is_fresh = judged.peek().is_some()
         && judged.all(|line| line.verdict == Verdict::Fresh)
-        && expected.unknown.is_empty();
+        && expected.unknown.is_empty()
+        && !drift.iter().any(|trouble| trouble.is_failure);
     Ok(if is_fresh { Exit::Done } else { Exit::Failed })
 }
 
@@ -349,6 +355,7 @@ fn tell_json(
     lines: &[Line],
     open: &[OpenRun],
     never: &Expected,
+    drift: &[Trouble],
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let reports: Vec<_> = lines.iter().map(|line| line_json(line, now)).collect();
@@ -369,7 +376,13 @@ fn tell_json(
         .map(|key| json!({ "project": key.project, "datasource": key.datasource, "report": key.report }))
         .chain(never.unknown.iter().map(|report| json!({ "project": null, "datasource": null, "report": report })))
         .collect();
-    output::json(&json!({ "reports": reports, "never_run": never, "open_runs": open }))
+    let drift: Vec<_> = drift.iter().map(Trouble::json).collect();
+    output::json(&json!({
+        "reports": reports,
+        "never_run": never,
+        "open_runs": open,
+        "findings": drift,
+    }))
 }
 
 fn line_json(line: &Line, now: Timestamp) -> serde_json::Value {

@@ -11,6 +11,7 @@ use test_dashboard_egress::{
     AddressPolicy, AllowList, Credential, CredentialKind as EgressKind, GateOptions, Secret,
 };
 use test_dashboard_model::{CredentialKind, Description, Report};
+use test_dashboard_store::Owner;
 
 use crate::config::{Config, DatasourceConfig, Environment, Limits, LimitsConfig};
 use crate::lock::Lock;
@@ -112,6 +113,16 @@ impl Installed {
         self.plugins
             .iter()
             .filter_map(|(name, plugin)| Some((name.as_str(), plugin.as_ref().ok()?)))
+    }
+}
+
+/// For whom the tables of a plugin are prepared.
+pub fn owner(plugin: &Plugin) -> Owner {
+    let Description { name, version, reports, .. } = &plugin.description;
+    Owner {
+        datasource: name.clone(),
+        plugin_version: version.clone(),
+        reports: reports.iter().map(|one| (one.name.clone(), one.tables.clone())).collect(),
     }
 }
 

@@ -19,10 +19,10 @@ mod sink;
 mod source;
 
 pub use full::{finish as finish_full, make_full_if_due};
-pub use installed::{Installed, base_url_of, gate_options, load_one, settings_of};
+pub use installed::{Installed, base_url_of, gate_options, load_one, owner, settings_of};
 pub use job::{Job, Tapes, recording_file};
 pub use progress::{Progress, Seen};
 pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
-pub use run::{Options, PLAN, RECORDING, Selection, run};
+pub use run::{Options, PLAN, RECORDING, Selection, run, views_failed};
 pub use sink::{DryRows, DryTable, Sink};
 pub use source::{ReadOptions, Source};

@@ -25,6 +25,9 @@ pub const PLAN: &str = "(plan)";
 /// What the history calls the end of a recording or replay, which is no partition either.
 pub const RECORDING: &str = "(recording)";
 
+/// What a run calls the making of the views, which come after the rows and are no partition.
+const VIEWS: &str = "(views)";
+
 /// How a run is done.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -210,6 +213,12 @@ fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
     };
     let failure = PartitionFailure { kind: "recording".into(), message: message? };
     Some(about(job, RECORDING, jiff::Timestamp::now(), Tally::default(), Some(failure)))
+}
+
+/// Tells that views could not be made, as part of the first of a run's jobs.
+pub fn views_failed(job: &Job, message: String) -> PartitionReport {
+    let failure = PartitionFailure { kind: "database".into(), message };
+    about(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
 }
 
 /// A report of something that is no reading of a partition.

@@ -6,8 +6,11 @@
 //! This is a step of its own before any row is staged, because MySQL commits at every DDL
 //! statement. What a table was declared as is kept in the catalogue; what is there is read
 //! from the database. Where both say so, nothing is changed and nothing is locked.
+//!
+//! What the catalogue knows and the database lacks, a person has dropped or renamed. It is put
+//! back, empty, and the reports that fill it read everything again (see `drift.rs`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,9 +18,10 @@ use test_dashboard_model::{Column, Table};
 
 use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list, quote};
+use crate::drift::{HOSTS, read_again};
 use crate::merge::{create_index, create_table, index_name};
 use crate::patience::again;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, schema};
 
 /// Who prepares tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,17 @@ pub struct Owner {
     pub datasource: String,
     /// The plugin's version, for the catalogue.
     pub plugin_version: String,
+    /// Its reports, each with the names of the tables that it fills.
+    pub reports: Vec<(String, Vec<String>)>,
+}
+
+impl Owner {
+    /// The reports that fill one of these tables.
+    fn filling(&self, tables: &BTreeSet<&str>) -> Vec<&str> {
+        let fills = |filled: &[String]| filled.iter().any(|table| tables.contains(table.as_str()));
+        let filling = self.reports.iter().filter(|(_, filled)| fills(filled));
+        filling.map(|(report, _)| report.as_str()).collect()
+    }
 }
 
 /// What was done to a table.
@@ -43,6 +58,14 @@ pub enum TableChange {
         /// The column's name.
         column: String,
     },
+    /// A person had dropped or renamed it, or one of its columns: it was put back, empty, and
+    /// the checkpoints of the reports that fill it were forgotten.
+    PutBack {
+        /// What was put back, `github_issues` or `github_issues.title`.
+        what: String,
+        /// The reports that read everything again.
+        reports: Vec<String>,
+    },
 }
 
 /// One table of the catalogue, for a person.
@@ -54,8 +77,8 @@ pub struct TableStatus {
     pub datasource: String,
     /// What one row is.
     pub description: String,
-    /// How many rows it has.
-    pub rows: i64,
+    /// How many rows it has; none when it is missing.
+    pub rows: Option<i64>,
 }
 
 /// What the catalogue knows of a table.
@@ -82,6 +105,10 @@ struct Plan<'a> {
     create: bool,
     add: Vec<&'a Column>,
     widen: Vec<&'a Column>,
+    /// What of it a person has taken away: the table's name, or `table.column`.
+    missing: Vec<String>,
+    /// Columns that neither a declaration nor the database has any more.
+    forget: Vec<String>,
     /// Whether the catalogue has to be written.
     record: bool,
 }
@@ -99,8 +126,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Before anything is changed: [`StoreError::Changed`] for a changed type, key or mode,
-    /// with the statements that a person would run; [`StoreError::ForeignTable`] for a table
+    /// Before anything is changed: [`StoreError::Changed`] for a changed type, key or mode, or a
+    /// part of the key that is missing, with the statements that a person would run; [`StoreError::ForeignTable`] for a table
     /// that is there and not in the catalogue; [`StoreError::OwnedByAnother`]. A missing right
     /// with the GRANT that gives it.
     pub async fn prepare_tables(
@@ -118,6 +145,7 @@ impl Store {
     ) -> Result<Vec<TableChange>, StoreError> {
         let mut session = self.session().await?;
         let plans = plan_all(&mut session, owner, tables).await?;
+        forget_dropped(&mut session, owner, tables).await?;
         if plans.iter().all(Plan::is_empty) {
             return Ok(Vec::new());
         }
@@ -131,6 +159,31 @@ impl Store {
 }
 
 impl Store {
+    /// Why [`Store::prepare_tables`] would refuse these tables, one error for each. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read.
+    pub async fn refused_tables(
+        &self,
+        owner: &Owner,
+        tables: &[Arc<Table>],
+    ) -> Result<Vec<StoreError>, StoreError> {
+        let mut session = self.session().await?;
+        let doing = "looking for the catalogue";
+        let query = session.dialect.columns_query();
+        // Before the first migration there is none.
+        let has_catalogue =
+            !session.fetch(doing, query, vec!["catalogue_columns".into()]).await?.is_empty();
+        let mut refused = Vec::new();
+        for table in tables {
+            let (present, known) = look(&mut session, &table.name, has_catalogue).await?;
+            refused.extend(plan(&session, owner, table, &present, known.as_ref()).err());
+        }
+        Ok(refused)
+    }
+
     /// The plugins' tables, by name, each with its number of rows.
     ///
     /// # Errors
@@ -147,16 +200,17 @@ impl Store {
                 name: row.text(0)?,
                 datasource: row.text(1)?,
                 description: row.text(2)?,
-                rows: 0,
+                rows: None,
             })
         };
         let tables = known.iter().map(read).collect::<Result<Vec<_>, _>>();
         let mut tables = tables.map_err(|error| session.failed(doing, error))?;
+        let there = schema::columns(&mut session, doing).await?;
         drop(session);
-        let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-        let counts = self.table_counts(&names).await?;
-        for (table, (_, rows)) in tables.iter_mut().zip(counts) {
-            table.rows = rows;
+        let is_there = |table: &&mut TableStatus| there.contains_key(&table.name);
+        for table in tables.iter_mut().filter(is_there) {
+            let counts = self.table_counts(&[&table.name]).await?;
+            table.rows = counts.first().map(|(_, rows)| *rows);
         }
         Ok(tables)
     }
@@ -207,16 +261,66 @@ async fn prepare_locked(
     tables: &[Arc<Table>],
 ) -> Result<Vec<TableChange>, StoreError> {
     let plans = plan_all(session, owner, tables).await?;
-    let mut changes = Vec::new();
+    let mut changes = put_back(session, owner, tables, &plans).await?;
     for (table, plan) in tables.iter().zip(plans) {
         if plan.record {
             // Before the table: a host killed in between leaves a table that the next one
             // knows to be missing, and not one that it takes for somebody else's.
-            record(session, owner, table, plan.create).await?;
+            record(session, owner, table, &plan).await?;
         }
-        changes.extend(apply(session, table, &plan).await?);
+        let applied = apply(session, table, &plan).await?;
+        if plan.missing.is_empty() {
+            changes.extend(applied);
+        }
     }
     Ok(changes)
+}
+
+/// Makes the reports that fill what is missing read everything again. Before it is put back: a
+/// host killed in between leaves something that the next one finds missing still.
+async fn put_back(
+    session: &mut Session,
+    owner: &Owner,
+    tables: &[Arc<Table>],
+    plans: &[Plan<'_>],
+) -> Result<Vec<TableChange>, StoreError> {
+    let missing: Vec<&String> = plans.iter().flat_map(|plan| &plan.missing).collect();
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let with_missing = tables.iter().zip(plans).filter(|(_, plan)| !plan.missing.is_empty());
+    let names = with_missing.map(|(table, _)| table.name.as_str()).collect();
+    let reports = owner.filling(&names);
+    let what = list(&missing, ", ", |what| (*what).clone());
+    read_again(session, &owner.datasource, &reports, &what).await?;
+    let reports: Vec<String> = reports.into_iter().map(String::from).collect();
+    let change =
+        |what: &String| TableChange::PutBack { what: what.clone(), reports: reports.clone() };
+    Ok(missing.into_iter().map(change).collect())
+}
+
+/// Forgets tables that the plugin does not declare any more and that a person has dropped since:
+/// nothing is missing.
+async fn forget_dropped(
+    session: &mut Session,
+    owner: &Owner,
+    tables: &[Arc<Table>],
+) -> Result<(), StoreError> {
+    let doing = "looking for tables that nothing fills any more";
+    let filled = owner.reports.iter().flat_map(|(_, filled)| filled).map(String::as_str);
+    let declared: HashSet<&str> =
+        tables.iter().map(|table| table.name.as_str()).chain(filled).collect();
+    let sql = "SELECT table_name FROM catalogue_tables WHERE datasource = ?";
+    for row in session.fetch(doing, sql, vec![owner.datasource.as_str().into()]).await? {
+        let name = row.text(0).map_err(|error| session.failed(doing, error))?;
+        let is_dropped =
+            !declared.contains(name.as_str()) && look(session, &name, false).await?.0.is_empty();
+        for from in ["catalogue_columns", "catalogue_tables"].into_iter().filter(|_| is_dropped) {
+            let delete = format!("DELETE FROM {from} WHERE table_name = ?");
+            session.execute(doing, &delete, vec![name.as_str().into()]).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn plan_all<'a>(
@@ -226,15 +330,25 @@ async fn plan_all<'a>(
 ) -> Result<Vec<Plan<'a>>, StoreError> {
     let mut plans = Vec::with_capacity(tables.len());
     for table in tables {
-        let doing = format!("looking at the table {}", table.name);
-        let query = session.dialect.columns_query();
-        let rows = session.fetch(&doing, query, vec![table.name.as_str().into()]).await?;
-        let present = rows.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>();
-        let present = present.map_err(|error| session.failed(&doing, error))?;
-        let known = read(session, &doing, &table.name).await?;
+        let (present, known) = look(session, &table.name, true).await?;
         plans.push(plan(session, owner, table, &present, known.as_ref())?);
     }
     Ok(plans)
+}
+
+/// The columns that a table has, and what the catalogue knows of it.
+async fn look(
+    session: &mut Session,
+    table: &str,
+    has_catalogue: bool,
+) -> Result<(HashSet<String>, Option<Known>), StoreError> {
+    let doing = format!("looking at the table {table}");
+    let query = session.dialect.columns_query();
+    let rows = session.fetch(&doing, query, vec![table.into()]).await?;
+    let present = rows.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>();
+    let present = present.map_err(|error| session.failed(&doing, error))?;
+    let known = if has_catalogue { read(session, &doing, table).await? } else { None };
+    Ok((present, known))
 }
 
 fn plan<'a>(
@@ -256,7 +370,8 @@ fn plan<'a>(
         });
     }
     if present.is_empty() {
-        return Ok(Plan { create: true, record: true, ..Plan::default() });
+        let missing = known.map(|_| table.name.clone()).into_iter().collect();
+        return Ok(Plan { create: true, record: true, missing, ..Plan::default() });
     }
     let Some(known) = known else {
         return Err(StoreError::ForeignTable {
@@ -279,10 +394,11 @@ fn plan<'a>(
         ..Plan::default()
     };
     for column in &table.columns {
+        let before = known.columns.get(&column.name);
         if !present.contains(&column.name) {
             plan.add.push(column);
+            plan.missing.extend(before.map(|_| format!("{}.{}", table.name, column.name)));
         }
-        let before = known.columns.get(&column.name);
         plan.record |= before.is_none_or(|before| {
             before.description != column.description || before.max_length != column.max_length
         });
@@ -291,10 +407,15 @@ fn plan<'a>(
             plan.widen.push(column);
         }
     }
+    let is_declared = |name: &str| table.columns.iter().any(|column| column.name == name);
+    let gone = known.columns.keys().filter(|name| !present.contains(*name) && !is_declared(name));
+    plan.forget = gone.cloned().collect();
+    plan.record |= !plan.forget.is_empty();
     Ok(plan)
 }
 
-/// What the table was and what is declared now, where rows could be lost.
+/// What the table was and what is declared now, or what a person has taken from it that cannot
+/// be put back, where rows could be lost.
 fn refused_changes(table: &Table, present: &HashSet<String>, known: &Known) -> Vec<String> {
     let mut changes = Vec::new();
     let key = table.key.join(", ");
@@ -304,6 +425,12 @@ fn refused_changes(table: &Table, present: &HashSet<String>, known: &Known) -> V
     let mode = table.mode.to_string();
     if known.mode != mode {
         changes.push(format!("it was a {} table, and is declared {mode} now", known.mode));
+    }
+    let by_key = table.key.iter().map(String::as_str).chain(HOSTS);
+    for name in by_key.filter(|name| !present.contains(*name)) {
+        changes.push(format!(
+            "its column {name}, by which rows are found, is missing: somebody has dropped or renamed it. If it can be had back, give it its name back"
+        ));
     }
     for column in &table.columns {
         let kind = column.kind.to_string();
@@ -399,12 +526,12 @@ async fn read(
 }
 
 /// Writes what is declared into the catalogue. Columns that are not declared any more stay in
-/// it, unless the table is made anew.
+/// it, unless the table is made anew or lacks them.
 async fn record(
     session: &mut Session,
     owner: &Owner,
     table: &Table,
-    anew: bool,
+    plan: &Plan<'_>,
 ) -> Result<(), StoreError> {
     let doing = format!("writing {} into the catalogue", table.name);
     let time = session.dialect.time_parameter();
@@ -432,12 +559,13 @@ async fn record(
         let args = declared.into_iter().chain([name.clone(), now]).collect();
         session.execute(&doing, &insert, args).await?;
     }
-    let names = list(&table.columns, ", ", |_| "?".to_owned());
     let mut delete = String::from("DELETE FROM catalogue_columns WHERE table_name = ?");
     let mut args = vec![name];
-    if !anew {
-        delete.push_str(&format!(" AND column_name IN ({names})"));
-        args.extend(table.columns.iter().map(|column| column.name.as_str().into()));
+    if !plan.create {
+        let declared = table.columns.iter().map(|column| &column.name);
+        let names: Vec<&String> = declared.chain(&plan.forget).collect();
+        delete.push_str(&format!(" AND column_name IN ({})", list(&names, ", ", |_| "?".into())));
+        args.extend(names.into_iter().map(|name| name.as_str().into()));
     }
     session.execute(&doing, &delete, args).await?;
     let row = vec!["(?, ?, ?, ?, ?)"; table.columns.len()].join(", ");

@@ -133,9 +133,10 @@ pub enum StoreError {
         /// Who wanted it.
         datasource: String,
     },
-    /// A plugin declares a column's type or a table's key otherwise than it was created.
+    /// A plugin declares a column's type or a table's key otherwise than it was created, or a
+    /// person has taken a part of the key away.
     #[error(
-        "the table {table}: {change}. This is not changed by itself, because rows could be lost. To start it anew (the next full run fills it again) run:\n{statements}"
+        "the table {table}: {change}. This is not changed by itself, because rows could be lost. To start it anew (the next run of each report that fills it reads everything again) run:\n{statements}"
     )]
     Changed {
         /// The table's name.
@@ -179,6 +180,14 @@ pub enum StoreError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// Views that could not be made or renewed; everything else was.
+    #[error("{database}: views that could not be made or renewed:\n{failed}")]
+    Views {
+        /// Which database.
+        database: String,
+        /// Each view with the reason and what to do.
+        failed: String,
+    },
     /// The writer was used otherwise than it can be.
     #[error("{0}")]
     Misuse(String),
@@ -213,6 +222,14 @@ impl StoreError {
     /// Whether a key that was to be inserted is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, StoreError::Other { error, .. } if trouble(error) == Trouble::Duplicate)
+    }
+
+    /// What the database said, for where it is known which and what was being done.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            StoreError::Other { error, .. } => reason(error),
+            other => other.to_string(),
+        }
     }
 
     /// A part of `[database]` that is wrong.

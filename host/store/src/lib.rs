@@ -23,6 +23,7 @@ mod catalogue;
 mod connection;
 mod dialect;
 mod digest;
+mod drift;
 mod error;
 mod full;
 mod history;
@@ -52,6 +53,7 @@ mod writer;
 
 pub use backfill::{Backfill, RunWindow};
 pub use catalogue::{Owner, TableChange, TableStatus};
+pub use drift::Drift;
 pub use error::StoreError;
 pub use full::ReportKey;
 pub use history::{

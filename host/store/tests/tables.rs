@@ -13,9 +13,15 @@ mod support;
 
 use std::sync::Arc;
 
-use support::{Database, column, counts, item, key_text, owner, plain, row, table, write};
+use support::{
+    Database, checkpoint, column, counts, item, key, key_text, owner, plain, row, start, table,
+    write,
+};
 use test_dashboard_model::{ColumnType, Table, TableMode, Value};
-use test_dashboard_store::{Engine, Owner, Store, StoreError, TableChange};
+use test_dashboard_store::{
+    CommitPoint, Drift, Engine, Outcome, Owner, PartitionKey, Reading, ReportEnd, ReportKey, Store,
+    StoreError, TableChange,
+};
 
 on_every_database![
     migrations_are_applied_once,
@@ -31,6 +37,11 @@ on_every_database![
     a_table_of_another_datasource_is_refused,
     a_refusal_changes_no_other_table,
     a_table_that_a_person_dropped_is_made_anew,
+    a_column_that_a_person_took_away_is_put_back_and_read_again,
+    a_part_of_the_key_that_a_person_took_away_is_refused,
+    what_nothing_fills_any_more_may_be_dropped,
+    what_a_person_added_is_theirs,
+    the_refusals_are_known_before_a_run,
     a_table_with_the_name_of_the_hosts_own_is_refused,
     the_hosts_own_tables_are_missed,
     a_newer_version_is_known_before_a_run,
@@ -44,6 +55,11 @@ fn with_columns(base: &Arc<Table>, more: &[(&str, ColumnType)]) -> Arc<Table> {
 
 async fn prepare(store: &Store, table: &Arc<Table>) -> Result<Vec<TableChange>, StoreError> {
     store.prepare_tables(&owner(), std::slice::from_ref(table)).await
+}
+
+/// What is told of something that was missing in `probe_items`.
+fn put_back(what: &str) -> Vec<TableChange> {
+    vec![TableChange::PutBack { what: what.into(), reports: vec!["items".into()] }]
 }
 
 fn created(name: &str) -> Vec<TableChange> {
@@ -208,7 +224,7 @@ async fn the_statements_of_a_refusal_start_the_table_anew(db: Arc<Database>) {
         panic!("accepted");
     };
     db.execute(&statements).await;
-    assert_eq!(prepare(&store, &after).await.unwrap(), created("probe_items"));
+    assert_eq!(prepare(&store, &after).await.unwrap(), put_back("probe_items"));
     let values = vec![Value::Int64(1), Value::Int64(2)];
     let done = write(&store, &after, "p", vec![row(&after, values)]).await.unwrap();
     assert_eq!(done, counts(1, 0, 0, 0, 0));
@@ -251,7 +267,8 @@ async fn a_table_of_another_datasource_is_refused(db: Arc<Database>) {
     let store = db.store().await;
     let table = plain(TableMode::Merge);
     prepare(&store, &table).await.unwrap();
-    let thief = Owner { datasource: "thief".into(), plugin_version: "6.6.6".into() };
+    let thief =
+        Owner { datasource: "thief".into(), plugin_version: "6.6.6".into(), reports: vec![] };
     let error = store.prepare_tables(&thief, &[table]).await.unwrap_err();
     assert!(matches!(error, StoreError::OwnedByAnother { .. }), "{error}");
     let error = error.to_string();
@@ -277,8 +294,130 @@ async fn a_table_that_a_person_dropped_is_made_anew(db: Arc<Database>) {
     prepare(&store, &table).await.unwrap();
     db.execute("DROP TABLE probe_items").await;
     let other = with_columns(&plain(TableMode::Merge), &[("old", ColumnType::Text)]);
-    assert_eq!(prepare(&store, &other).await.unwrap(), created("probe_items"));
+    let missing = Drift::Table { datasource: "probe".into(), table: "probe_items".into() };
+    assert_eq!(store.drift().await.unwrap(), [missing]);
+    assert_eq!(prepare(&store, &other).await.unwrap(), put_back("probe_items"));
     assert_eq!(prepare(&store, &other).await.unwrap(), vec![]);
+    assert_eq!(store.drift().await.unwrap(), []);
+}
+
+/// Writes a row and a checkpoint of this report and project, and records a good run of it.
+async fn read_well(store: &Store, project: &str, report: &str, table: &Arc<Table>) {
+    let tables = [table.clone()];
+    store.prepare_tables(&owner(), &tables).await.unwrap();
+    let run = start(store).await;
+    let key = PartitionKey { project: project.into(), report: report.into(), ..key("p") };
+    let mut writer = store.open_partition(run, key, &tables, Reading::Onwards).await.unwrap();
+    writer.stage(&table.name, vec![item(table, 1, "a")]).await.unwrap();
+    writer.commit(checkpoint("1"), CommitPoint::End).await.unwrap();
+    let end = ReportEnd {
+        started: jiff::Timestamp::now(),
+        outcome: Outcome::Succeeded,
+        error: None,
+        rows_read: 1,
+    };
+    let key =
+        ReportKey { project: project.into(), datasource: "probe".into(), report: report.into() };
+    store.record_report(run, &key, &end).await.unwrap();
+}
+
+async fn has_checkpoint(store: &Store, project: &str, report: &str) -> bool {
+    let key = PartitionKey { project: project.into(), report: report.into(), ..key("p") };
+    let run = start(store).await;
+    let writer = store.open_partition(run, key, &[], Reading::Onwards).await.unwrap();
+    writer.checkpoint().is_some()
+}
+
+async fn a_column_that_a_person_took_away_is_put_back_and_read_again(db: Arc<Database>) {
+    let store = db.store().await;
+    let items = plain(TableMode::Merge);
+    let others = table("probe_others", TableMode::Merge, items.columns.clone(), &["id"]);
+    for take_away in ["DROP COLUMN title", "RENAME COLUMN title TO title_old"] {
+        for project in ["fenix", "focus"] {
+            read_well(&store, project, "items", &items).await;
+        }
+        read_well(&store, "fenix", "others", &others).await;
+        db.execute(&format!("ALTER TABLE probe_items {take_away}")).await;
+        let missing = Drift::Column {
+            datasource: "probe".into(),
+            table: "probe_items".into(),
+            column: "title".into(),
+        };
+        assert_eq!(store.drift().await.unwrap(), [missing], "{take_away}");
+
+        let changes = prepare(&store, &items).await.unwrap();
+        assert_eq!(changes, put_back("probe_items.title"), "{take_away}");
+        assert_eq!(store.drift().await.unwrap(), [], "{take_away}");
+        for status in store.statuses().await.unwrap() {
+            let (project, report) = (&status.key.project, &status.key.report);
+            let is_its = report == "items";
+            assert_eq!(status.good.is_none(), is_its, "{take_away}: {status:?}");
+            assert_eq!(status.outcome == Outcome::Failed, is_its, "{take_away}: {status:?}");
+            assert_eq!(has_checkpoint(&store, project, report).await, !is_its, "{take_away}");
+            let error = status.error.unwrap_or_default();
+            assert_eq!(error.contains("probe_items.title was missing"), is_its, "{error}");
+        }
+        // What is delivered again is written, although nothing else of it changed.
+        let rows = vec![item(&items, 1, "a")];
+        let done = write(&store, &items, "p", rows).await.unwrap();
+        assert_eq!(done, counts(0, 1, 0, 0, 0), "{take_away}");
+    }
+}
+
+async fn a_part_of_the_key_that_a_person_took_away_is_refused(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = plain(TableMode::Merge);
+    prepare(&store, &table).await.unwrap();
+    for column in ["id", "_partition"] {
+        db.execute(&format!("ALTER TABLE probe_items RENAME COLUMN {column} TO mine")).await;
+        let error = prepare(&store, &table).await.unwrap_err();
+        assert!(matches!(error, StoreError::Changed { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("its column {column}, by which")), "{error}");
+        assert_eq!(store.drift().await.unwrap()[0].what(), format!("probe_items.{column}"));
+        db.execute(&format!("ALTER TABLE probe_items RENAME COLUMN mine TO {column}")).await;
+    }
+    assert_eq!(prepare(&store, &table).await.unwrap(), vec![]);
+}
+
+async fn what_nothing_fills_any_more_may_be_dropped(db: Arc<Database>) {
+    let store = db.store().await;
+    let items = plain(TableMode::Merge);
+    let before = with_columns(&items, &[("old", ColumnType::Int64)]);
+    let gone = table("probe_gone", TableMode::Merge, items.columns.clone(), &["id"]);
+    store.prepare_tables(&owner(), &[before, gone]).await.unwrap();
+    read_well(&store, "fenix", "items", &items).await;
+    db.execute("ALTER TABLE probe_items DROP COLUMN old; DROP TABLE probe_gone").await;
+    assert_eq!(store.drift().await.unwrap().len(), 2);
+    assert_eq!(prepare(&store, &items).await.unwrap(), vec![]);
+    assert_eq!(store.drift().await.unwrap(), []);
+    assert!(has_checkpoint(&store, "fenix", "items").await, "nothing was lost of what it fills");
+}
+
+async fn what_a_person_added_is_theirs(db: Arc<Database>) {
+    let store = db.store().await;
+    let items = plain(TableMode::Merge);
+    read_well(&store, "fenix", "items", &items).await;
+    db.execute("ALTER TABLE probe_items ADD COLUMN \"Note\" integer").await;
+    db.execute("CREATE TABLE mine (id integer)").await;
+    assert_eq!(store.drift().await.unwrap(), []);
+    assert_eq!(prepare(&store, &items).await.unwrap(), vec![]);
+    assert!(has_checkpoint(&store, "fenix", "items").await);
+}
+
+async fn the_refusals_are_known_before_a_run(db: Arc<Database>) {
+    let store = db.connect().await;
+    db.execute("CREATE TABLE probe_items (id integer)").await;
+    let items = plain(TableMode::Merge);
+    let others = table("probe_others", TableMode::Merge, items.columns.clone(), &["id"]);
+    let tables = [items, others];
+    for is_migrated in [false, true] {
+        if is_migrated {
+            store.migrate().await.unwrap();
+        }
+        let refused = store.refused_tables(&owner(), &tables).await.unwrap();
+        assert!(matches!(&refused[..], [StoreError::ForeignTable { .. }]), "{refused:?}");
+    }
+    assert!(store.table_counts(&["probe_others"]).await.is_err(), "it was created");
 }
 
 async fn a_table_with_the_name_of_the_hosts_own_is_refused(db: Arc<Database>) {
@@ -343,14 +482,14 @@ async fn the_hosts_own_tables_are_missed(db: Arc<Database>) {
         db.execute(&format!("ALTER TABLE elsewhere RENAME TO {name}")).await;
         own += 1;
     }
-    assert!(own >= 11, "{own}");
+    assert!(own >= 12, "{own}");
     store.migrate().await.unwrap();
 }
 
 async fn a_newer_version_is_known_before_a_run(db: Arc<Database>) {
     let store = db.store().await;
     store.check_migrations().await.unwrap();
-    db.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 4").await;
+    db.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 5").await;
     let error = store.check_migrations().await.unwrap_err().to_string();
     assert!(error.contains("9999") && error.contains("newer version"), "{error}");
 }

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use support::{Database, column, key_text, row};
 use test_dashboard_model::ColumnType::{Boolean, Date, Int64, Json, Text, Timestamp};
 use test_dashboard_model::{Column, Table, TableMode, Value};
-use test_dashboard_store::{CommitPoint, Owner, PartitionKey, Reading, Store};
+use test_dashboard_store::{
+    CommitPoint, Drift, Engine, Owner, PartitionKey, Reading, Store, StoreError,
+};
 
 on_every_database![
     views_are_made_when_their_tables_are_there_and_once,
@@ -26,6 +28,10 @@ on_every_database![
     ids_that_have_no_name_are_in_the_lookups,
     four_byte_labels_are_told_apart,
     something_of_the_same_name_is_left_alone,
+    a_view_that_a_person_dropped_is_made_again,
+    a_view_that_a_person_put_in_the_place_of_ours_is_left_alone_and_told,
+    views_that_others_built_on_ours_outlive_its_renewal,
+    a_view_that_cannot_be_made_is_told_until_it_can,
 ];
 
 /// 2026-03-01.
@@ -33,7 +39,7 @@ const DAY: i32 = 20_513;
 const NOON: i64 = 1_772_366_400_000_000;
 
 fn owner(datasource: &str) -> Owner {
-    Owner { datasource: datasource.into(), plugin_version: "0.1.0".into() }
+    Owner { datasource: datasource.into(), plugin_version: "0.1.0".into(), reports: Vec::new() }
 }
 
 fn declare(name: &str, columns: Vec<Column>, key: &[&str]) -> Arc<Table> {
@@ -272,4 +278,109 @@ async fn something_of_the_same_name_is_left_alone(db: Arc<Database>) {
     assert!(!made.contains(&"projects".to_string()), "{made:?}");
     assert!(made.contains(&"report_test_case_coverage".to_string()), "{made:?}");
     assert_eq!(shown(&db, "SELECT project_name FROM projects").await, ["The predecessor's"]);
+}
+
+async fn a_view_that_a_person_dropped_is_made_again(db: Arc<Database>) {
+    let store = db.store().await;
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    store.refresh_views().await.unwrap();
+    db.execute("DROP VIEW coverage_trend").await;
+    assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend"]);
+    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    assert_eq!(shown(&db, "SELECT * FROM coverage_trend").await, Vec::<String>::new());
+}
+
+async fn a_view_that_a_person_put_in_the_place_of_ours_is_left_alone_and_told(db: Arc<Database>) {
+    let store = db.store().await;
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    store.refresh_views().await.unwrap();
+    db.execute("DROP VIEW projects; CREATE VIEW projects AS SELECT 'theirs' AS whose").await;
+    db.execute("DROP VIEW coverage_trend; CREATE TABLE coverage_trend (whose varchar(9))").await;
+    // Ours would be renewed now.
+    write(&store, "fenix", &suites(), vec![]).await;
+    assert_eq!(store.refresh_views().await.unwrap(), ["report_test_case_coverage"]);
+    assert_eq!(shown(&db, "SELECT whose FROM projects").await, ["theirs"]);
+    let other = |view: &str| Drift::OtherView { view: view.into() };
+    assert_eq!(store.drift().await.unwrap(), [other("coverage_trend"), other("projects")]);
+    assert!(!other("projects").is_failure(), "it is left alone on purpose");
+    db.execute("DROP VIEW projects; DROP TABLE coverage_trend").await;
+    assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend", "projects"]);
+    assert_eq!(store.drift().await.unwrap(), []);
+}
+
+async fn views_that_others_built_on_ours_outlive_its_renewal(db: Arc<Database>) {
+    let store = db.store().await;
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    store.refresh_views().await.unwrap();
+    db.execute("CREATE VIEW team AS SELECT project_name FROM projects").await;
+    write(&store, "fenix", &suites(), vec![suite(1, 59)]).await;
+    let renewed = store.refresh_views().await.unwrap();
+    assert_eq!(renewed, ["projects", "report_test_case_coverage"]);
+    assert_eq!(shown(&db, "SELECT project_name FROM team").await, ["fenix"]);
+}
+
+async fn a_view_that_cannot_be_made_is_told_until_it_can(db: Arc<Database>) {
+    let store = db.store().await;
+    write(&store, "fenix", &coverage(true), vec![]).await;
+    // A column that the view reads, and its report has not put back yet.
+    let rename = |from: &str, to: &str| {
+        format!("ALTER TABLE testrail_test_case_coverage RENAME COLUMN {from} TO {to}")
+    };
+    db.execute(&rename("case_count", "old_count")).await;
+    let error = store.refresh_views().await.unwrap_err();
+    assert!(matches!(error, StoreError::Views { .. }), "{error}");
+    assert!(error.to_string().contains("report_test_case_coverage: "), "{error}");
+    let named = "SELECT view_name FROM catalogue_views WHERE view_name = 'projects'";
+    assert_eq!(shown(&db, named).await, ["projects"], "the others are made");
+    let told = store.drift().await.unwrap();
+    let is_told = told.iter().any(
+        |drift| matches!(drift, Drift::OldView { view, .. } if view == "report_test_case_coverage"),
+    );
+    assert!(is_told && told.iter().all(Drift::is_failure), "{told:?}");
+    db.execute(&rename("old_count", "case_count")).await;
+    assert!(
+        store.refresh_views().await.unwrap().contains(&"report_test_case_coverage".to_string())
+    );
+    assert_eq!(store.drift().await.unwrap(), []);
+}
+
+/// Where a view goes with its privileges, and cannot change its columns in place.
+#[test]
+fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_told() {
+    support::run(Engine::Postgres, async |db| {
+        let store = db.store().await;
+        write(&store, "fenix", &coverage(true), vec![]).await;
+        store.refresh_views().await.unwrap();
+        let reader = format!("{}_reader", db.name());
+        db.on_server(&format!("CREATE ROLE {reader}")).await;
+        // As a version would leave it whose view had another column.
+        let other = format!(
+            "DROP VIEW coverage_trend; CREATE VIEW coverage_trend AS SELECT 1 AS project, 2 AS gone; \
+             COMMENT ON VIEW coverage_trend IS 'Made by test-dashboard'; \
+             GRANT SELECT ON coverage_trend TO {reader} WITH GRANT OPTION; \
+             GRANT SELECT (project) ON coverage_trend TO PUBLIC; \
+             UPDATE catalogue_views SET digest = ''"
+        );
+        db.execute(&other).await;
+        db.execute("CREATE VIEW team AS SELECT gone FROM coverage_trend").await;
+        let error = store.refresh_views().await.unwrap_err().to_string();
+        for part in ["public.team depends on it", "DROP VIEW public.team;", "coverage_trend.gone"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert_eq!(shown(&db, "SELECT CAST(gone AS text) FROM team").await, ["2"]);
+        let told = store.drift().await.unwrap();
+        assert!(matches!(&told[..], [Drift::OldView { view, .. }] if view == "coverage_trend"));
+
+        db.execute("DROP VIEW team").await;
+        assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend"]);
+        assert_eq!(store.drift().await.unwrap(), []);
+        let granted = "SELECT CAST(relacl AS text) || CAST(attacl AS text) FROM pg_class AS c \
+                       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'project' \
+                       WHERE relname = 'coverage_trend'";
+        let granted = shown(&db, granted).await.remove(0);
+        assert!(granted.contains(&format!("{reader}=r*/")), "{granted}");
+        assert!(granted.contains("{=r/"), "{granted}");
+        db.execute(&format!("DROP OWNED BY {reader}")).await;
+        db.on_server(&format!("DROP ROLE {reader}")).await;
+    });
 }

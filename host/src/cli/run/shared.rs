@@ -102,13 +102,21 @@ impl Writing<'_> {
             return Ok(Exit::NotDue);
         };
         account.pumped.shard = Some(part.shard);
+        let (run, views) = run;
         match run {
             Joined::Started { run, done } => {
                 self.adopt(&run, &mut jobs)?;
                 account.leave_due(&jobs);
                 self.keep_window(run.run, &jobs).await;
                 let reading = Reading { shard: part.shard, run };
-                reading.go_on(self, jobs, done, account).await
+                let exit = reading.go_on(self, jobs, done, account).await?;
+                // The shard has ended, whatever became of the views: to start it again would
+                // read nothing.
+                account.pumped.partitions.extend(views);
+                match exit {
+                    Exit::Interrupted => Ok(exit),
+                    _ => Ok(account.pumped.outcome().into()),
+                }
             }
             Joined::Done { run, ended } => {
                 account.pumped.run = Some(run.run.0);
@@ -129,13 +137,13 @@ impl Writing<'_> {
     }
 
     /// Joins the run, or begins it; none when it is not due. A run that is there is joined also
-    /// when it is not due any more.
+    /// when it is not due any more. With it comes what is wrong with the views.
     async fn join(
         &self,
         part: &Part,
         jobs: &mut Vec<Job>,
         account: &mut Account,
-    ) -> anyhow::Result<Option<Joined>> {
+    ) -> anyhow::Result<Option<(Joined, Option<PartitionReport>)>> {
         let key = SharedKey {
             key: part.key.clone(),
             project: self.project.to_string(),
@@ -150,7 +158,7 @@ impl Writing<'_> {
             account.leave_due(&[]);
             return Ok(None);
         }
-        self.prepare(jobs).await?;
+        let views = self.prepare(jobs).await?;
         match &known {
             Some(run) if run.shards == part.shard.count() => self.adopt(run, jobs)?,
             Some(_) => {}
@@ -163,7 +171,7 @@ impl Writing<'_> {
         // As exactly as all databases keep it.
         let now = Timestamp::from_microsecond(now.as_microsecond())?;
         let joined = self.store.join_run(&self.new_run(), &key, part.shard, now, &decided).await?;
-        Ok(Some(joined))
+        Ok(Some((joined, views)))
     }
 
     fn adopt(&self, run: &SharedRun, jobs: &mut Vec<Job>) -> anyhow::Result<()> {

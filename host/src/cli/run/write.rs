@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::Tape;
 use test_dashboard_store::{
-    NewRun, Outcome, Owner, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, Store, TableChange,
+    NewRun, Outcome, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, Store, TableChange,
 };
 
 use super::account::Account;
@@ -61,7 +61,7 @@ impl Writing<'_> {
                 return Ok(Exit::NotDue);
             }
         }
-        self.prepare(&jobs).await?;
+        let views = self.prepare(&jobs).await?;
         self.make_full(&mut jobs).await?;
         let id = store.start_run(&self.new_run()).await?;
         self.keep_window(id, &jobs).await;
@@ -77,9 +77,14 @@ impl Writing<'_> {
         }
         let run = &account.pumped;
         self.keep_freshness(id, &jobs, |job| freshness::end_of(job, run, started)).await;
+        if let Some(views) = views {
+            // Not before: the rows are as fresh as they are without their views.
+            keep(store, id, &views).await;
+            account.pumped.partitions.push(views);
+        }
         forget_old_runs(store, self.config).await;
-        finish(store, id, run.outcome()).await;
-        Ok(run.outcome().into())
+        finish(store, id, account.pumped.outcome()).await;
+        Ok(account.pumped.outcome().into())
     }
 
     /// Puts on record which days the run is for: the same in all of its jobs.
@@ -129,32 +134,36 @@ impl Writing<'_> {
         Ok(run.map(|run| Pumped { planned: run.planned, is_on_record }))
     }
 
-    /// Makes the tables and views what the jobs need.
-    pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<()> {
+    /// Makes the tables and views what the jobs need. Rows come first: without its views a run is
+    /// still worth having. What is wrong with these is for its end to tell.
+    pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<Option<PartitionReport>> {
         let store = self.store;
-        if let Some(job) = jobs.first() {
-            let reports = job.plugin.description.reports.iter();
-            let reports = reports.map(|report| report.name.clone()).collect();
-            store.record_offered(&job.datasource, &reports).await?;
-            let owner = Owner {
-                datasource: job.datasource.clone(),
-                plugin_version: job.plugin.description.version.clone(),
-            };
-            for change in store.prepare_tables(&owner, &job.tables).await? {
-                match change {
-                    TableChange::Created { table } => tracing::info!("created the table {table}"),
-                    TableChange::ColumnAdded { table, column } => {
-                        tracing::info!("added the column {table}.{column}");
-                    }
+        let Some(job) = jobs.first() else { return Ok(None) };
+        let reports = job.plugin.description.reports.iter();
+        let reports = reports.map(|report| report.name.clone()).collect();
+        store.record_offered(&job.datasource, &reports).await?;
+        for change in store.prepare_tables(&pump::owner(&job.plugin), &job.tables).await? {
+            match change {
+                TableChange::Created { table } => tracing::info!("created the table {table}"),
+                TableChange::ColumnAdded { table, column } => {
+                    tracing::info!("added the column {table}.{column}");
                 }
+                TableChange::PutBack { what, reports } => tracing::warn!(
+                    "{what} was missing: somebody has dropped or renamed it. It was put back empty, and these reports read everything again, in every project with its next run: {}. What the service does not deliver any more does not come back",
+                    reports.join(", ")
+                ),
             }
         }
-        // Rows come first: without its views a run is still worth having.
         match store.refresh_views().await {
-            Ok(views) => views.iter().for_each(|view| tracing::info!("made the view {view}")),
-            Err(error) => tracing::warn!("the views are not made: {error}"),
+            Ok(views) => {
+                views.iter().for_each(|view| tracing::info!("made the view {view}"));
+                Ok(None)
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                Ok(Some(pump::views_failed(job, error.to_string())))
+            }
         }
-        Ok(())
     }
 
     /// Makes jobs full ones when it is time.

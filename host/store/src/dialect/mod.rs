@@ -9,7 +9,7 @@
 
 pub(crate) mod mysql;
 pub(crate) mod postgres;
-mod sqlite;
+pub(crate) mod sqlite;
 mod values;
 
 use std::sync::Arc;

@@ -350,7 +350,12 @@ pub fn item(table: &Arc<Table>, id: i64, title: &str) -> CheckedRow {
 }
 
 pub fn owner() -> Owner {
-    Owner { datasource: "probe".into(), plugin_version: "0.1.0".into() }
+    let fills = |report: &str, table: &str| (report.to_owned(), vec![table.to_owned()]);
+    Owner {
+        datasource: "probe".into(),
+        plugin_version: "0.1.0".into(),
+        reports: vec![fills("items", "probe_items"), fills("others", "probe_others")],
+    }
 }
 
 pub fn key(partition: &str) -> PartitionKey {

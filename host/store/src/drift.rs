@@ -1,0 +1,166 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What a person has changed under the host: tables and columns that the catalogue knows and
+//! the database lacks, and views that are not as they should be.
+//!
+//! A column that is added again is null in all rows, and a merge writes only what is delivered.
+//! So the reports that fill it forget their checkpoints, in all projects, and are not fresh
+//! until a run has read everything again. What others have added is theirs, and no drift.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::connection::Session;
+use crate::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
+use crate::views::problems;
+use crate::{Store, StoreError, schema};
+
+/// The columns that the host itself adds to every table of a plugin.
+pub(crate) const HOSTS: [&str; 4] = ["project", PARTITION, RUN_ID, EXTRACTED_AT];
+
+/// One thing that is not as the host has made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drift {
+    /// A plugin's table is missing.
+    Table {
+        /// The datasource that it belongs to.
+        datasource: String,
+        /// The table.
+        table: String,
+    },
+    /// A column is missing.
+    Column {
+        /// The datasource that its table belongs to.
+        datasource: String,
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A view is missing, or as it was before its text or its tables changed: making it failed.
+    OldView {
+        /// The view.
+        view: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// Something that somebody else has made has the name of a view, and is left alone.
+    OtherView {
+        /// The view.
+        view: String,
+    },
+}
+
+impl Drift {
+    /// Whether it has to be mended. What is left alone on purpose has not.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Drift::OtherView { .. })
+    }
+
+    /// The table, column or view.
+    pub fn what(&self) -> String {
+        match self {
+            Drift::Table { table, .. } => table.clone(),
+            Drift::Column { table, column, .. } => format!("{table}.{column}"),
+            Drift::OldView { view, .. } | Drift::OtherView { view } => view.clone(),
+        }
+    }
+
+    /// Whose it is; none for a view.
+    pub fn datasource(&self) -> Option<&str> {
+        match self {
+            Drift::Table { datasource, .. } | Drift::Column { datasource, .. } => Some(datasource),
+            Drift::OldView { .. } | Drift::OtherView { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what();
+        match self {
+            Drift::Table { .. } => write!(
+                f,
+                "the table {what} is missing: somebody has dropped or renamed it. Give it its name back, or run a report that fills it: that makes it again, and all reports that fill it read everything again"
+            ),
+            Drift::Column { .. } => write!(
+                f,
+                "the column {what} is missing: somebody has dropped or renamed it. Give it its name back, or run a report that fills its table: that adds it again, and all reports that fill the table read everything again"
+            ),
+            Drift::OldView { reason, .. } => {
+                write!(f, "the view {what} could not be made or renewed: {reason}")
+            }
+            Drift::OtherView { .. } => write!(
+                f,
+                "{what} is a table or view that test-dashboard did not make, so it is left alone and there is no view of that name; when it is dropped or renamed, the next run makes the view"
+            ),
+        }
+    }
+}
+
+impl Store {
+    /// What is not as the host has made it, by name: tables and columns first.
+    ///
+    /// # Errors
+    ///
+    /// When the database or its catalogue cannot be read.
+    pub async fn drift(&self) -> Result<Vec<Drift>, StoreError> {
+        let doing = "comparing the catalogue with the database";
+        let mut session = self.session().await?;
+        let there = schema::columns(&mut session, doing).await?;
+        let known = schema::catalogued(&mut session, doing).await?;
+        let sql = "SELECT table_name, datasource FROM catalogue_tables";
+        let rows = session.fetch(doing, sql, vec![]).await?;
+        let owners = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?)));
+        let owners = owners.collect::<Result<BTreeMap<_, _>, sqlx::Error>>();
+        let owners = owners.map_err(|error| session.failed(doing, error))?;
+        let mut drift = Vec::new();
+        for (table, datasource) in owners {
+            let Some(columns) = there.get(&table) else {
+                drift.push(Drift::Table { datasource, table });
+                continue;
+            };
+            let expected = known.get(&table).into_iter().flatten().map(String::as_str);
+            let mut missing: Vec<&str> =
+                expected.chain(HOSTS).filter(|column| !columns.contains(*column)).collect();
+            missing.sort_unstable();
+            drift.extend(missing.into_iter().map(|column| Drift::Column {
+                datasource: datasource.clone(),
+                table: table.clone(),
+                column: column.to_owned(),
+            }));
+        }
+        drift.extend(problems(&mut session).await?);
+        Ok(drift)
+    }
+}
+
+/// Makes the next run of these reports, in every project, read from the start, and tells until
+/// then that they are not fresh. The views are made again as well: one may have followed a table
+/// or column to its new name.
+pub(crate) async fn read_again(
+    session: &mut Session,
+    datasource: &str,
+    reports: &[&str],
+    what: &str,
+) -> Result<(), StoreError> {
+    let doing = format!("forgetting the checkpoints of what fills {what}");
+    let why = format!(
+        "{what} was missing in the database and was put back empty; the next run reads everything again, and until then it is incomplete"
+    );
+    for report in reports {
+        let which = "datasource = ? AND report = ?";
+        let status = format!(
+            "UPDATE report_status SET outcome = 'failed', error = ?, good_run_id = NULL, \
+             good_started_at = NULL, good_rows_read = NULL WHERE {which}"
+        );
+        let args = vec![why.as_str().into(), datasource.into(), (*report).into()];
+        session.execute(&doing, &status, args).await?;
+        let checkpoints = format!("DELETE FROM checkpoints WHERE {which}");
+        let args = vec![datasource.into(), (*report).into()];
+        session.execute(&doing, &checkpoints, args).await?;
+    }
+    session.execute(&doing, "UPDATE catalogue_views SET digest = ''", vec![]).await?;
+    Ok(())
+}
