@@ -15,6 +15,7 @@ mod authoring;
 mod bad_input;
 mod command_line;
 mod conformance;
+mod drift;
 mod faults;
 mod first_configuration;
 mod first_run;

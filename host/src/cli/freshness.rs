@@ -26,6 +26,11 @@ pub fn interrupted(started: Timestamp) -> ReportEnd {
     ReportEnd { started, outcome: Outcome::Interrupted, error, rows_read: 0 }
 }
 
+/// How every job of a run ended that failed as a whole.
+pub fn failed(started: Timestamp, error: String) -> ReportEnd {
+    ReportEnd { started, outcome: Outcome::Failed, error: Some(error), rows_read: 0 }
+}
+
 /// Puts it on record. A replay leaves no trace: its answers are as old as the recording. Nor
 /// does a run over a window, which has not looked at the rest: it neither makes the report
 /// fresh nor hides why it is not.

@@ -5,6 +5,7 @@
 
 mod account;
 mod ending;
+mod failed;
 mod github;
 mod shard;
 mod shared;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use test_dashboard_egress::{Cassette, Tape};
-use test_dashboard_store::REPLAY;
+use test_dashboard_store::{NewRun, REPLAY};
 
 use super::args::{Format, RunArgs};
 use super::exit::Exit;
@@ -72,15 +73,33 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let (project, report) = asked_for(args)?;
     let environment = Environment::of_process();
     let part = part(args, &environment)?;
+    if args.replay.is_none() {
+        // Before all that may fail for another reason than the command line.
+        days::window(&args.days, jiff::Timestamp::now())?;
+    }
     let config = Config::load(common.config.file())?;
-    let runtime = Runtime::new(None)?;
-    let installed = Installed::load(&config, &runtime).await?;
+    let command = format!("run --project {project} --report-type {report}{}", flags(args));
     let options = Options {
         jobs: args.jobs.map_or_else(|| config.jobs(), usize::from),
         tapes: tapes(args),
         selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };
-    let jobs = jobs(&config, &installed, &environment, project, report, args, &options)?;
+    let prepared = async {
+        let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+        jobs(&config, &installed, &environment, project, report, args, &options)
+    };
+    let jobs = match prepared.await {
+        Ok(jobs) => jobs,
+        Err(error) if args.dry_run || options.tapes.is_replay() => return Err(error),
+        Err(error) => {
+            let run = new_run(project, report, &command);
+            if let Ok(target) = context::database(common, Some(&config), &environment) {
+                let id = failed::keep_unprepared(&target, &config, &run, &error).await;
+                account.pumped.run = id.map(|id| id.0);
+            }
+            return Err(error);
+        }
+    };
     account.plan(&jobs);
     if args.dry_run {
         return dry_run(common.output.format, jobs, &options, account).await;
@@ -94,7 +113,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         store: &store,
         project,
         report,
-        command: format!("run --project {project} --report-type {report}{}", flags(args)),
+        command,
         every: args.every,
         part,
         options: &options,
@@ -109,6 +128,16 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         })?;
     }
     exit
+}
+
+/// What the history calls a run of this program.
+fn new_run(project: &str, report: &str, command: &str) -> NewRun {
+    NewRun {
+        project: project.to_string(),
+        report: report.to_string(),
+        command: command.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_string(),
+    }
 }
 
 /// Does everything but the writing, and shows the rows.

@@ -13,10 +13,12 @@ use test_dashboard_store::{
 
 use super::account::Account;
 use super::shard::Part;
+use super::{failed, new_run};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Shown;
 use crate::cli::{context, freshness, output};
 use crate::config::{Config, DatasourceConfig, Every, approximate};
+use crate::misuse::Misuse;
 use crate::pump::{self, Job, Options, PartitionReport, Sink, make_full_if_due};
 
 /// A run that writes to the database.
@@ -44,8 +46,25 @@ impl Writing<'_> {
     ///
     /// # Errors
     ///
-    /// What made the whole run impossible. A partition's failure is no error but an exit code.
-    pub async fn write(&self, mut jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
+    /// What made the whole run impossible; it is on record as a failed run where it came before
+    /// that began. A partition's failure is no error but an exit code.
+    pub async fn write(&self, jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
+        let tells_of_reports =
+            !self.options.tapes.is_replay() && jobs.iter().all(|job| job.window().is_none());
+        let outcome = self.write_all(jobs, account).await;
+        if let Err(error) = &outcome
+            && account.pumped.run.is_none()
+            && !error.is::<Misuse>()
+        {
+            let due = account.jobs.iter().filter(|job| job.is_due).map(|job| job.key.clone());
+            let keys = if tells_of_reports { due.collect() } else { Vec::new() };
+            let id = failed::keep(self.store, &self.new_run(), &keys, error).await;
+            account.pumped.run = id.map(|id| id.0);
+        }
+        outcome
+    }
+
+    async fn write_all(&self, mut jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
         let store = self.store;
         for name in store.migrate().await? {
             tracing::info!("migrated the database: {name}");
@@ -178,12 +197,7 @@ impl Writing<'_> {
     }
 
     pub(super) fn new_run(&self) -> NewRun {
-        NewRun {
-            project: self.project.to_string(),
-            report: self.report.to_string(),
-            command: self.command.clone(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
-        }
+        new_run(self.project, self.report, &self.command)
     }
 }
 
