@@ -403,7 +403,8 @@ fn a_few_rejected_rows_are_borne_whatever_their_share() {
         assert_eq!(ran.database.rows("SELECT id FROM guest_values"), [json!([0])]);
         assert_eq!(ran.database.number("SELECT COUNT(*) FROM rejected_rows"), 7);
     }
-    let says = "7 of 8 rows broke their declaration, more than are borne (limits.max-rejected-rows = 6";
+    let says =
+        "7 of 8 rows broke their declaration, more than are borne (limits.max-rejected-rows = 6";
     given("max-rejected-rows = 6").run(Kind::Sqlite).expect_stopped("rejected", &[says]);
 }
 

@@ -70,6 +70,7 @@ fn may_be_unused(config: &Config, offered: &BTreeMap<String, BTreeSet<String>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Environment;
 
     const CONFIG: &str = r#"
         [datasources.github]
@@ -92,7 +93,8 @@ mod tests {
     fn expected(config: &str, offered: &[(&str, &[&str])], read: &[ReportKey]) -> Expected {
         let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
         let offered = offered.iter().map(|(owner, reports)| (owner.to_string(), names(reports)));
-        Expected::of(&Config::parse(config).unwrap(), &offered.collect(), read)
+        let config = Config::parse(config, &Environment::default()).unwrap();
+        Expected::of(&config, &offered.collect(), read)
     }
 
     #[test]

@@ -516,7 +516,11 @@ mod tests {
         store.migrate().await.unwrap();
         let table = items();
         let tables = [table.clone()];
-        let owner = Owner { datasource: "probe".into(), plugin_version: "0.1.0".into() };
+        let owner = Owner {
+            datasource: "probe".into(),
+            plugin_version: "0.1.0".into(),
+            reports: vec![("items".into(), vec![table.name.clone()])],
+        };
         store.prepare_tables(&owner, &tables).await.unwrap();
         let text = String::new;
         let run = NewRun { project: text(), report: text(), command: text(), version: text() };

@@ -81,7 +81,7 @@ async fn connect_first(options: &SqliteConnectOptions) -> Result<String, sqlx::E
     }
 }
 
-struct SqliteDialect;
+pub(crate) struct SqliteDialect;
 
 impl Dialect for SqliteDialect {
     fn column_type(&self, column: &Column, _is_key: bool) -> String {

@@ -84,7 +84,7 @@ mod tests {
 
     use super::super::list::VIEWS;
     use super::*;
-    use crate::dialect::sqlite::Sqlite;
+    use crate::dialect::sqlite::SqliteDialect;
 
     /// What SQLite has had since 3.8. A view is read by whatever SQLite its reader has: that of
     /// Debian 12, 3.40, does not know `CONCAT`.
@@ -98,7 +98,7 @@ mod tests {
         }
         for view in VIEWS {
             for part in view.parts {
-                let sql = spell(part, &schema, &Sqlite);
+                let sql = spell(part, &schema, &SqliteDialect);
                 let called = sql.match_indices('(').map(|(at, _)| {
                     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
                     let start = sql[..at].rfind(|c| !is_name(c)).map_or(0, |before| before + 1);
