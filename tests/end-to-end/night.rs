@@ -11,6 +11,7 @@
 
 mod bitrise;
 mod github;
+mod not_found;
 mod taskcluster;
 mod testrail;
 mod world;
@@ -89,7 +90,7 @@ fn night_on_a_server(kind: Kind, engine: &str) {
 fn night(kind: Kind, server: Option<Arc<OwnServer>>, database: Database, fresh: Database) {
     stay_clear_of_midnight();
     let world = World::start();
-    let place = Workplace::new(&configuration(&world));
+    let place = Workplace::new(&configuration(&world.server.url));
     let night = Night { world, place, database, server };
     night.are_all_reports();
 
@@ -112,9 +113,10 @@ fn night(kind: Kind, server: Option<Arc<OwnServer>>, database: Database, fresh: 
     has_no_key_twice(&night.database);
 }
 
-fn configuration(world: &World) -> String {
+/// All services at an address.
+fn configuration(url: &str) -> String {
     let datasource = |name: &str, more: &str| {
-        let (plugin, url) = (built(&format!("plugins/{name}.wasm")), &world.server.url);
+        let plugin = built(&format!("plugins/{name}.wasm"));
         format!(
             "[datasources.{name}]\nplugin = {plugin:?}\nbase-url = \"{url}/{name}\"\n\
              allow-addresses = [\"127.0.0.1\"]\nrequests-per-minute = 1000000\n{more}\n"

@@ -101,7 +101,7 @@ fn bad_status(url: &str, response: &IncomingResponse) -> Failure {
     let status = response.status();
     let kind = match status {
         401 | 403 => FailureKind::Auth,
-        404 => FailureKind::NotFound,
+        404 | 410 => FailureKind::NotFound,
         429 => FailureKind::RateLimited,
         500..=599 => FailureKind::Transient,
         _ => FailureKind::UnexpectedResponse,

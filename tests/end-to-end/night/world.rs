@@ -120,7 +120,8 @@ fn spring(trap: &Mutex<Option<Trap>>) {
     spring();
 }
 
-fn answer(asked: &Asked, moment: Moment) -> Answer {
+/// Answers what is asked of any of the services.
+pub fn answer(asked: &Asked, moment: Moment) -> Answer {
     let may_come_in = |expected: &str| asked.header("authorization") == Some(expected);
     let (service, below) = asked.target[1..].split_at(asked.target[1..].find('/').unwrap());
     match service {
