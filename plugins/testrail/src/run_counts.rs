@@ -100,6 +100,9 @@ struct Wanted {
     created_on: Option<Timestamp>,
 }
 
+/// What was asked for, and the answer.
+type Answered<T> = (Wanted, Result<T, Failure>);
+
 /// Runs or plans to ask for, a few at a time.
 struct Queue<T> {
     api: Api,
@@ -114,7 +117,7 @@ impl<T: DeserializeOwned> Queue<T> {
     }
 
     /// The next one, in order, with what was answered; none after the last.
-    fn next(&mut self) -> Result<Option<(Wanted, Result<T, Failure>)>, Failure> {
+    fn next(&mut self) -> Result<Option<Answered<T>>, Failure> {
         while self.in_flight.len() < IN_FLIGHT
             && let Some(wanted) = self.waiting.pop_front()
         {
