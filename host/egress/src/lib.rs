@@ -50,3 +50,8 @@ pub use gate::{Gate, GateOptions};
 pub use redact::Redactor;
 pub use rehearsal::{Answer, Bookmark, Breakage, Exchange, Fault, Rehearsal, Scene};
 pub use session::{RequestBudget, Session};
+
+/// JSON without the byte order mark that some programs write before it.
+pub(crate) fn without_byte_order_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json)
+}

@@ -271,6 +271,12 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_the_file() {
+        let config = Config::parse(&format!("\u{feff}{SMALL}")).unwrap();
+        assert_eq!(config.select_projects("ALL", "github").unwrap(), ["fenix"]);
+    }
+
+    #[test]
     fn settings_for_an_unknown_datasource_are_a_mistake() {
         let text = format!("{SMALL}\n[projects.fenix.githup]\nx = 1");
         let error = parse(&text).unwrap_err();

@@ -66,7 +66,8 @@ pub fn next_of(exchange: &Exchange) -> Option<String> {
     let Answer::Whole(response) = &exchange.answer else { return None };
     let links = response.headers().get_all("link").iter().filter_map(|value| value.to_str().ok());
     links.flat_map(|value| value.split(',')).find_map(next_link).or_else(|| {
-        let body: Value = serde_json::from_slice(response.body()).ok()?;
+        let body = response.body().strip_prefix(b"\xEF\xBB\xBF").unwrap_or(response.body());
+        let body: Value = serde_json::from_slice(body).ok()?;
         let inner = CONTAINERS.iter().filter_map(|name| body.get(name));
         std::iter::once(&body).chain(inner).find_map(next_field)
     })

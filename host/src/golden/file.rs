@@ -82,7 +82,7 @@ pub fn read(path: &Path, table: &Table) -> anyhow::Result<Option<Vec<GoldenRow>>
         Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
     };
     let mut rows: Vec<(usize, GoldenRow)> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let object = serde_json::from_str(line)
             .with_context(|| format!("{}:{number} is no JSON object", path.display()))?;
         let row = GoldenRow::of_object(table, object).map_err(|column| {

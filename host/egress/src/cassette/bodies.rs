@@ -18,6 +18,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::file::{folder_of, write_whole};
+use crate::without_byte_order_mark;
 
 /// The greatest file that is read as a body, in bytes.
 const LARGEST: u64 = 256 << 20;
@@ -131,7 +132,8 @@ pub(super) fn names(recording: &Value) -> impl Iterator<Item = Option<&str>> {
 
 /// The names of bodies that the file of a recording has; none when it is no recording.
 pub(super) fn names_of(path: &Path) -> Option<BTreeSet<String>> {
-    let recording: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let bytes = std::fs::read(path).ok()?;
+    let recording: Value = serde_json::from_slice(without_byte_order_mark(&bytes)).ok()?;
     recording.pointer("/log/entries")?.as_array()?;
     Some(names(&recording).flatten().map(str::to_owned).collect())
 }

@@ -13,7 +13,7 @@ use har::v1_2::Log;
 use serde_json::Value;
 
 use super::bodies::{self, Attached};
-use crate::GateError;
+use crate::{GateError, without_byte_order_mark};
 
 /// The greatest body, in bytes, that is written into the recording itself.
 pub(super) const LARGEST_INLINE: usize = 32 << 10;
@@ -21,12 +21,14 @@ pub(super) const LARGEST_INLINE: usize = 32 << 10;
 /// Reads a recording, bodies from files of their own included.
 pub(super) fn read(path: &Path) -> Result<Log, GateError> {
     let bytes = std::fs::read(path).map_err(|error| cannot("read", path, error))?;
-    let har = har::from_slice(&bytes).map_err(|error| cannot("read", path, with_source(&error)))?;
+    // HAR 1.2 asks readers to ignore one.
+    let bytes = without_byte_order_mark(&bytes);
+    let har = har::from_slice(bytes).map_err(|error| cannot("read", path, with_source(&error)))?;
     let har::Spec::V1_2(mut log) = har.log else {
         return Err(cannot("read", path, "it is not HAR version 1.2"));
     };
     let document: Value =
-        serde_json::from_slice(&bytes).map_err(|error| cannot("read", path, error))?;
+        serde_json::from_slice(bytes).map_err(|error| cannot("read", path, error))?;
     for (index, (entry, name)) in log.entries.iter_mut().zip(bodies::names(&document)).enumerate() {
         let Some(name) = name else { continue };
         let body = bodies::read(folder_of(path), name).map_err(|reason| {

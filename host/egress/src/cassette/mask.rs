@@ -17,6 +17,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use crate::redact::spellings;
+use crate::without_byte_order_mark;
 
 /// Shorter strings are not looked for outside of where masks look: `no` or `main` is
 /// everywhere, and tells nobody anything.
@@ -108,7 +109,8 @@ impl Masking {
     ///
     /// It is not JSON.
     pub(super) fn body(&mut self, text: &str) -> Result<Option<String>, serde_json::Error> {
-        let document: Value = serde_json::from_str(text)?;
+        let text = without_byte_order_mark(text.as_bytes());
+        let document: Value = serde_json::from_slice(text)?;
         let mut hits: HashSet<*const Value> = HashSet::new();
         for (mask, found) in self.masks.0.iter().zip(&mut self.found) {
             let nodes = mask.path.query(&document);

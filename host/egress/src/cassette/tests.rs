@@ -315,6 +315,17 @@ async fn a_recording_is_held_to_the_same_budgets() {
 }
 
 #[test]
+fn a_byte_order_mark_before_a_recording_is_ignored() {
+    let text = json!({"log": {
+        "version": "1.2", "creator": {"name": "n", "version": "1"},
+        "entries": [entry("GET", API, 200, json!([]), "")],
+    }});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("\u{feff}{text}")).unwrap();
+    assert_eq!(Cassette::load(file.path()).unwrap().unused().len(), 1);
+}
+
+#[test]
 fn a_file_that_is_no_recording_is_refused_with_its_name_and_reason() {
     let log = |version: &str, entries: Value| json!({"log": {"version": version, "creator": {"name": "n", "version": "1"}, "entries": entries}});
     let mut half = entry("GET", API, 200, json!([]), "");
