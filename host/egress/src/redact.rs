@@ -3,8 +3,10 @@
 
 //! Takes known secrets out of what is about to be seen.
 //!
-//! A service may echo the credential in an error message, and then it must reach neither the
-//! plugin nor a recording nor a log.
+//! A service may echo the credential in an error message. What a plugin, a recording and a log
+//! get of an answer has gone through here first. A secret is found as it is, and as JSON, a URL
+//! and basic authentication spell it; not where a service has cut it up, encoded it in another
+//! way or changed its case, and not where it is shorter than six characters.
 
 use std::borrow::Cow;
 
@@ -105,12 +107,30 @@ impl Redactor {
 }
 
 /// The secret itself, and as it stands in a JSON string (with and without the `\/` that PHP
-/// writes) and in a URL.
-pub(crate) fn spellings(secret: &str) -> [String; 4] {
+/// writes, and where every character beyond ASCII is escaped) and in a URL (in a query and in a
+/// path).
+pub(crate) fn spellings(secret: &str) -> [String; 6] {
     let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
     let php = json.replace('/', "\\/");
-    let url = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    [secret.to_owned(), json, php, url]
+    let ascii = escaped(&json);
+    let query: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let path = query.replace('+', "%20");
+    [secret.to_owned(), json, php, ascii, query, path]
+}
+
+/// A JSON string in which every character beyond ASCII is escaped, as Python and PHP write it.
+fn escaped(json: &str) -> String {
+    let mut text = String::new();
+    for c in json.chars() {
+        if c.is_ascii() {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
 }
 
 fn replace(haystack: &[u8], needle: &[u8]) -> Option<Vec<u8>> {
@@ -157,6 +177,19 @@ mod tests {
             ["hush/\"h\\sh+=", r#"hush/\"h\\sh+="#, r#"hush\/\"h\\sh+="#, "hush%2F%22h%5Csh%2B%3D"]
         {
             assert_eq!(redactor.redact(text), REDACTED);
+        }
+    }
+
+    #[test]
+    fn a_secret_beyond_ascii_is_known_by_its_escapes() {
+        let redactor = redactor(&["häsh 🐞 hush"]);
+        for text in [
+            "häsh 🐞 hush",
+            r"h\u00e4sh \ud83d\udc1e hush",
+            "h%C3%A4sh+%F0%9F%90%9E+hush",
+            "h%C3%A4sh%20%F0%9F%90%9E%20hush",
+        ] {
+            assert_eq!(redactor.redact(text), REDACTED, "{text}");
         }
     }
 
