@@ -14,6 +14,7 @@ use crate::client::Failure;
 use crate::rehearsal::{Line, is_tried_again};
 use crate::request::Permitted;
 use crate::retry::FailureKind;
+use crate::retry::wants_json;
 use crate::{Recorder, Scene, Tape};
 
 /// What recordings lack. Clones share it.
@@ -59,7 +60,7 @@ impl Extension {
             return Some(line);
         }
         let taped = self.gaps.learned().get(&key(request))?.clone();
-        if is_tried_again(request.method(), &taped) {
+        if is_tried_again(request.method(), wants_json(request.headers()), &taped) {
             return None;
         }
         let outcome = taped.answer.map_err(|reason| Failure { kind: FailureKind::Connect, reason });
@@ -78,7 +79,9 @@ impl Extension {
         let mut learned = self.gaps.learned();
         let key = key(request);
         // Two sessions may have asked for it at the same time; one answer is enough.
-        if learned.get(&key).is_some_and(|taped| !is_tried_again(request.method(), taped)) {
+        if learned.get(&key).is_some_and(|taped| {
+            !is_tried_again(request.method(), wants_json(request.headers()), taped)
+        }) {
             return;
         }
         self.gaps.recorder.add(label, request, answer, started, ended);

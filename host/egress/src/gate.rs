@@ -20,7 +20,7 @@ use crate::error::shown;
 use crate::limit::Limiter;
 use crate::rehearsal::Line;
 use crate::request::{Permitted, RequestPolicy};
-use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide};
+use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide, wants_json};
 use crate::session::UsedUp;
 use crate::{
     AddressPolicy, AllowList, Cassette, Credential, GateError, Redactor, Scene, Session, Tape,
@@ -186,9 +186,17 @@ impl Inner {
         session.ask().map_err(|used_up| self.used_up(used_up, &request, session))?;
         let mut waited = Duration::ZERO;
         let mut number = 0;
+        let mut before: Option<Result<_, Failure>> = None;
         loop {
             number += 1;
-            let attempted = self.attempt(&request, session, &mut waited).await?;
+            let attempt = self.attempt(&request, session, &mut waited).await;
+            let attempted = match (attempt, before.take()) {
+                // A recording may end before the retries do: that was the last answer.
+                (Err(GateError::NotRecorded { .. }), Some(before)) => {
+                    return before.map_err(|failure| self.failed(&failure, number - 1, &request));
+                }
+                (attempted, _) => attempted?,
+            };
             let decision =
                 decide(self.patience, attempt_of(&request, number, waited, &attempted, session));
             log_attempt(&self.policy.datasource, session, &request, number, &attempted, decision);
@@ -204,7 +212,10 @@ impl Inner {
                     }
                     return Err(self.rate_limited(answer_of(&attempted), retry_after, &request));
                 }
-                Decision::Retry { after, .. } if is_replay(session) => waited += after,
+                Decision::Retry { after, .. } if is_replay(session) => {
+                    waited += after;
+                    before = Some(attempted.outcome);
+                }
                 // Everybody waits, this request too: see `attempt`.
                 Decision::Retry { after, asked: true } => self.limiter.pause(after),
                 Decision::Retry { after, asked: false } => {
@@ -430,7 +441,9 @@ fn attempt_of<'a>(
     // A replay waits the least, in its reckoning, so that it never gives up where the run
     // that was recorded went on.
     let jitter = if is_replay(session) { 0.0 } else { rand::random() };
-    Attempt { method: request.method(), number, waited, outcome, now: attempted.at, jitter }
+    let wants_json = wants_json(request.headers());
+    let (method, now) = (request.method(), attempted.at);
+    Attempt { method, wants_json, number, waited, outcome, now, jitter }
 }
 
 fn answer_of(attempted: &Attempted) -> String {

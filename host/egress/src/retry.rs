@@ -10,14 +10,15 @@
 //! | 429 or 403 that speaks of a secondary rate limit | wait a minute, then two, … |
 //! | another 429 | wait, longer each time |
 //! | 5xx (not 501, 505) on GET or HEAD | wait a little, longer each time |
+//! | a 2xx on GET with HTML where JSON was asked for, or with a JSON document that breaks off | the same: something in between is down, or gave up half-way |
 //! | no connection | wait a little, whatever the method: nothing was sent |
 //! | a connection that broke, or no answer in time, on GET or HEAD | wait a little |
 //! | everything else, such as a 403 without these signs, or 409 | handed to the plugin |
 //!
 //! 403 and `x-ratelimit-*` follow GitHub's documentation of its rate limits, which tells the
 //! three cases apart in this order. When the attempts are used up, or waiting would pass the
-//! ceiling, a rate limit becomes an error with the time that is left; a 5xx is handed to the
-//! plugin as it is.
+//! ceiling, a rate limit becomes an error with the time that is left; a 5xx, HTML and half a
+//! document are handed to the plugin as they are.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
 use memchr::memmem;
+use serde::de::IgnoredAny;
+
+use crate::without_byte_order_mark;
 
 /// How patient one request is.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +44,8 @@ pub struct Patience {
 pub struct Attempt<'a> {
     /// The request's method.
     pub method: &'a Method,
+    /// Whether the request asks for JSON.
+    pub wants_json: bool,
     /// Which attempt it was; the first is 1.
     pub number: u32,
     /// What was already waited for this request.
@@ -124,7 +130,9 @@ pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
         Outcome::Answer { status, headers, body } => {
             match prescribed(status, headers, body, attempt) {
                 Some(wait) => (wait, true),
-                None if is_passing(status) && is_repeatable(attempt.method) => {
+                None if is_passing(status) && is_repeatable(attempt.method)
+                    || is_broken_json(status, headers, body, attempt) =>
+                {
                     (backoff(attempt.number, attempt.jitter), false)
                 }
                 None => return Decision::Done,
@@ -203,6 +211,55 @@ fn is_passing(status: StatusCode) -> bool {
         && !matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED)
 }
 
+/// Whether a good answer is not the JSON that it should be. An answer that is JSON of a wrong
+/// form is the plugin's to read, as is what is neither JSON nor HTML: that does not pass.
+fn is_broken_json(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    attempt: Attempt<'_>,
+) -> bool {
+    if !status.is_success() || status == StatusCode::NO_CONTENT || *attempt.method != Method::GET {
+        return false;
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "text/html" | "application/xhtml+xml" => attempt.wants_json,
+        kind if is_json(kind) => breaks_off(body),
+        _ => false,
+    }
+}
+
+/// Whether a media type is one of JSON.
+fn is_json(kind: &str) -> bool {
+    kind == "application/json" || kind.starts_with("application/") && kind.ends_with("+json")
+}
+
+/// Whether a request's `accept` names JSON, and not HTML beside it.
+pub fn wants_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let kinds = accepted
+        .flat_map(|value| value.split(','))
+        .map(|range| range.split(';').next().unwrap_or("").trim().to_ascii_lowercase());
+    let (mut json, mut html) = (false, false);
+    for kind in kinds {
+        json |= is_json(&kind);
+        html |= kind == "text/html";
+    }
+    json && !html
+}
+
+/// Whether a body is HTML, or a JSON document that ends too early. Reads it without keeping
+/// anything of it.
+fn breaks_off(body: &[u8]) -> bool {
+    let body = without_byte_order_mark(body);
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => false,
+        Err(error) => error.is_eof() || body.trim_ascii_start().starts_with(b"<"),
+    }
+}
+
 fn is_repeatable(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
@@ -264,6 +321,7 @@ mod tests {
             PATIENCE,
             Attempt {
                 method: &method,
+                wants_json: true,
                 number,
                 waited: Duration::from_secs(waited),
                 outcome: Outcome::Answer {
@@ -286,6 +344,7 @@ mod tests {
             PATIENCE,
             Attempt {
                 method: &method,
+                wants_json: true,
                 number,
                 waited: Duration::ZERO,
                 outcome: Outcome::Failure(kind),
@@ -413,6 +472,54 @@ mod tests {
         ] {
             assert_eq!(nth(1, 0, method.clone(), status, &[], ""), expected, "{method} {status}");
         }
+    }
+
+    #[test]
+    fn a_good_answer_without_the_json_that_was_asked_for_is_tried_again() {
+        let again = backed_off(500);
+        let html = "<!DOCTYPE html><h1>Back soon</h1>";
+        for (kind, body, expected) in [
+            ("text/html", html, again),
+            ("text/HTML; charset=utf-8", "", again),
+            ("application/json", html, again),
+            ("application/json; charset=utf-8", "[{\"id\": 1}, {\"i", again),
+            ("application/vnd.github+json", "{\"id\": \"a", again),
+            ("application/json", "", again),
+            ("application/json", "\u{feff}[1", again),
+            ("application/json", "\u{feff} [1]\n", Decision::Done),
+            ("application/json", "{\"error\": \"No.\"}", Decision::Done),
+            ("application/json", "\"\\ud83d\"", Decision::Done),
+            // TestRail's old servers print a line before the document.
+            ("application/json", "USER AUTHENTICATION SUCCESSFUL!\n[]", Decision::Done),
+            ("text/plain", "[1", Decision::Done),
+            ("application/octet-stream", "[1", Decision::Done),
+        ] {
+            assert_eq!(first(200, &[("content-type", kind)], body), expected, "{kind} {body}");
+        }
+        let at = |number, method, status| {
+            nth(number, 0, method, status, &[("content-type", "text/html")], html)
+        };
+        assert_eq!(at(5, Method::GET, 200), Decision::Done);
+        assert_eq!(at(1, Method::POST, 200), Decision::Done);
+        assert_eq!(at(1, Method::HEAD, 200), Decision::Done);
+        assert_eq!(at(1, Method::GET, 404), Decision::Done);
+        assert_eq!(first(204, &[("content-type", "application/json")], ""), Decision::Done);
+    }
+
+    #[test]
+    fn a_request_asks_for_json_when_its_accept_says_so() {
+        for (accept, wanted) in [
+            ("application/json", true),
+            ("application/vnd.github+json; q=1, */*;q=0.1", true),
+            ("Application/JSON", true),
+            ("text/html, application/json", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            assert_eq!(wants_json(&headers), wanted, "{accept}");
+        }
+        assert!(!wants_json(&HeaderMap::new()));
     }
 
     #[test]

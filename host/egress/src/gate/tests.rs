@@ -101,6 +101,46 @@ async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
 }
 
 #[tokio::test]
+async fn html_and_half_a_document_are_tried_again_where_json_was_asked_for() {
+    let json = [("content-type", "application/json")];
+    let html = Reply::new(200, &[("content-type", "text/html")], b"<h1>Back soon</h1>");
+    let half = Reply::new(200, &json, b"[{\"id\": 1}, {\"i");
+    let whole = Reply::new(200, &json, b"[{\"id\": 1}, {\"id\": 2}]");
+    let server = Server::with(vec![html.clone(), half, whole]).await;
+    let mut asked = get(&server.url("/list"));
+    asked.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let live = session(Tape::Live);
+    let response = gate(&server).send(asked.clone(), &live).await.unwrap();
+    assert_eq!(response.body().as_ref(), b"[{\"id\": 1}, {\"id\": 2}]");
+    assert_eq!((server.requests().len(), live.requests()), (3, 3));
+
+    // It stays: the plugin gets it as it is, and says so.
+    let server = Server::new(move |_, _| html.clone()).await;
+    let two = GateOptions { max_attempts: 2, ..options(&[&server.origin]) };
+    let gate = Gate::new(two).unwrap();
+    *asked.uri_mut() = server.url("/list").parse().unwrap();
+    let recorder =
+        Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
+    let recording = session(Tape::Record(recorder.clone()));
+    let response = gate.send(asked.clone(), &recording).await.unwrap();
+    assert_eq!(response.body().as_ref(), b"<h1>Back soon</h1>");
+    assert_eq!(server.requests().len(), 2);
+
+    // A replay that would try more often than the run that was recorded ends as that did.
+    let folder = tempfile::tempdir().unwrap();
+    recorder.write(&folder.path().join("run.har")).unwrap();
+    let cassette = Cassette::load(&folder.path().join("run.har")).unwrap();
+    let patient = Gate::new(options(&[&server.origin])).unwrap();
+    let response = patient.send(asked, &session(Tape::Replay(cassette.clone()))).await.unwrap();
+    assert_eq!(response.body().as_ref(), b"<h1>Back soon</h1>");
+    assert_eq!(cassette.unused(), Vec::<String>::new());
+
+    // Whoever does not ask for JSON may be after the page.
+    gate.send(get(&server.url("/page")), &session(Tape::Live)).await.unwrap();
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent() {
     let server = Server::with(vec![ok("")]).await;
     let origin = server.origin.replace("127.0.0.1", "localhost");

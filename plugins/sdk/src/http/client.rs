@@ -34,7 +34,8 @@ impl Client {
     }
 
     /// A GET of a path below the base URL (`/repos/o/r`), or of an absolute URL. Escape what
-    /// you put into a path with [`segment`](Self::segment).
+    /// you put into a path with [`segment`](Self::segment). It asks for JSON unless it has an
+    /// `accept` of its own, so that the host tries again when a page of HTML comes instead.
     pub fn get(&self, path_or_url: &str) -> RequestBuilder {
         let url = if path_or_url.starts_with('/') {
             format!("{}{path_or_url}", self.base_url)
@@ -114,7 +115,11 @@ impl RequestBuilder {
     }
 
     fn dispatch(&self) -> Result<Box<dyn InFlight>, Failure> {
-        let headers = self.client.headers.iter().chain(&self.headers).cloned().collect();
+        let mut headers: Vec<_> =
+            self.client.headers.iter().chain(&self.headers).cloned().collect();
+        if !headers.iter().any(|(name, _)| name == "accept") {
+            headers.push(("accept".into(), "application/json".into()));
+        }
         self.client.transport.start(&Request { url: self.url.clone(), headers })
     }
 }
@@ -205,6 +210,14 @@ mod tests {
             testing::context(&http, serde_json::json!({})).http().header("User-Agent", "t");
         let request = client.get("/list").query("labels", "🐞 bug&x").query("page", 2);
         request.query_opt("since", None::<u8>).header("Accept", "a/b").send().unwrap();
+    }
+
+    #[test]
+    fn a_request_asks_for_json_unless_it_says_something_else() {
+        let http = FakeHttp::serve(|_| Reply::json(200, "[]"));
+        get(&http, "/").unwrap();
+        let headers = http.requests_with_headers().remove(0).headers;
+        assert_eq!(headers, [("accept".into(), "application/json".into())]);
     }
 
     fn get(http: &FakeHttp, path: &str) -> Result<super::Response, crate::Failure> {
