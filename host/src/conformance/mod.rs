@@ -90,9 +90,11 @@ pub fn nothing_recorded(findings: &mut Findings, scenario: &Scenario, reason: &s
 /// A report may have good reasons to stop early in one recording; one that never asks for a
 /// next page has not heard of them.
 fn judge_pages(report: &str, pages: Vec<Option<Pages>>, findings: &mut Findings) {
-    findings.tried(Rule::FollowsPages);
     let scenario = Scenario::of(report, "all recordings of the report");
     let pages: Vec<Pages> = pages.into_iter().flatten().collect();
+    if pages.iter().any(|pages| pages.followed || pages.passed_over.is_some()) {
+        findings.tried(Rule::FollowsPages);
+    }
     if pages.is_empty() {
         findings.not_tried(Rule::FollowsPages, &scenario, "no run over a recording had a good end");
     }

@@ -115,9 +115,9 @@ enum Outcome {
 
 impl Outcome {
     fn of(finding: &Finding) -> Outcome {
-        match (finding.broken, finding.not_tried) {
-            (0, 0) => Outcome::Holds,
-            (0, _) => Outcome::NotTried,
+        match (finding.broken, finding.not_tried, finding.tried) {
+            (0, 0, 1..) => Outcome::Holds,
+            (0, _, _) => Outcome::NotTried,
             _ => Outcome::Broken,
         }
     }
@@ -138,10 +138,12 @@ impl<'a> Answer<'a> {
             (rule, finding, outcome)
         };
         let rules: Vec<_> = Rule::all().into_iter().map(judged).collect();
-        let passes = rules.iter().all(|(_, _, outcome)| match outcome {
+        let passes = rules.iter().all(|(_, finding, outcome)| match outcome {
             Outcome::Holds => true,
             Outcome::Broken => false,
-            Outcome::NotTried => partial,
+            // Where there was nothing to try it with, nothing is missing: such as half of a JSON
+            // document for a plugin that reads none.
+            Outcome::NotTried => partial || finding.not_tried == 0,
         });
         Answer { rules, notes: &findings.notes, passes }
     }
@@ -152,15 +154,20 @@ impl<'a> Answer<'a> {
 
     fn verdict(&self) -> String {
         let (broken, not_tried) = (self.count(Outcome::Broken), self.count(Outcome::NotTried));
+        let all = self.rules.len();
+        let has_gaps = self.rules.iter().any(|(_, finding, _)| finding.not_tried > 0);
         match (broken, not_tried) {
-            (0, 0) => format!("all {} rules hold", self.rules.len()),
+            (0, 0) => format!("all {all} rules hold"),
+            (0, _) if !has_gaps => {
+                let hold = self.count(Outcome::Holds);
+                format!("{hold} of {all} rules hold, and there is nothing to try the others with")
+            }
             (0, _) => format!(
-                "no rule is broken, {not_tried} of {} were not tried everywhere{}",
-                self.rules.len(),
+                "no rule is broken, {not_tried} of {all} were not tried everywhere{}",
                 if self.passes { "" } else { " (--partial lets that pass)" }
             ),
-            (1, _) => format!("1 of {} rules is broken", self.rules.len()),
-            _ => format!("{broken} of {} rules are broken", self.rules.len()),
+            (1, _) => format!("1 of {all} rules is broken"),
+            _ => format!("{broken} of {all} rules are broken"),
         }
     }
 
@@ -245,6 +252,9 @@ fn say_evidence(evidence: &Evidence) -> std::io::Result<()> {
 }
 
 fn say_not_tried(rule: Rule, finding: &Finding) -> std::io::Result<()> {
+    if finding.not_tried == 0 {
+        return say!("not tried  {rule} (the recordings have nothing to try it with)");
+    }
     let all = times(finding.tried.max(finding.not_tried));
     say!("not tried  {rule} ({} of {all})", finding.not_tried)?;
     for gap in &finding.gaps {
@@ -261,5 +271,56 @@ fn times(count: u64) -> String {
     match count {
         1 => "once".to_string(),
         count => format!("{count} times"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every rule was tried once, but for those that `but` changes.
+    fn findings(but: impl FnOnce(&mut Findings), untouched: &[Rule]) -> Findings {
+        let mut findings = Findings::default();
+        Rule::all()
+            .into_iter()
+            .filter(|rule| !untouched.contains(rule))
+            .for_each(|rule| findings.tried(rule));
+        but(&mut findings);
+        findings
+    }
+
+    fn outcome(findings: &Findings, rule: Rule) -> Outcome {
+        Outcome::of(&findings.of(rule))
+    }
+
+    #[test]
+    fn a_rule_that_was_tried_no_time_is_not_said_to_hold() {
+        let rule = Rule::FollowsPages;
+        let findings = findings(|_| {}, &[rule]);
+        assert_eq!(outcome(&findings, rule), Outcome::NotTried);
+        let answer = Answer::new(&findings, false);
+        let all = Rule::all().len();
+        let hold = format!("{} of {all} rules hold, and there is nothing", all - 1);
+        assert!(answer.passes && answer.verdict().starts_with(&hold), "{}", answer.verdict());
+        let json = answer.json(Path::new("x.wasm"));
+        let of_rule = json["rules"].as_array().unwrap().iter();
+        let of_rule: Vec<_> = of_rule.filter(|told| told["outcome"] == "not-tried").collect();
+        assert_eq!(of_rule.len(), 1);
+        assert_eq!(
+            (&of_rule[0]["rule"], &of_rule[0]["tried"]),
+            (&"follows-pages".into(), &0.into())
+        );
+    }
+
+    #[test]
+    fn what_no_recording_answers_passes_only_with_partial() {
+        let gap = |findings: &mut Findings| {
+            findings.not_tried(Rule::FollowsPages, &Scenario::of("f/r", "a run"), "not recorded");
+        };
+        let findings = findings(gap, &[]);
+        assert_eq!(outcome(&findings, Rule::FollowsPages), Outcome::NotTried);
+        assert!(!Answer::new(&findings, false).passes);
+        assert!(Answer::new(&findings, true).passes);
+        assert!(Answer::new(&findings, false).verdict().contains("not tried everywhere"));
     }
 }
