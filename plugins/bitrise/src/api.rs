@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use test_dashboard_sdk::http::{Client, RequestBuilder, Response};
-use test_dashboard_sdk::{Context, Failure, FailureKind, Json, Timestamp};
+use test_dashboard_sdk::{Answer, Context, Failure, FailureKind, Json, Lenient, Timestamp, time};
 
 use crate::weeks::Span;
 
@@ -17,8 +17,11 @@ use crate::weeks::Span;
 const LIMIT: u32 = 50;
 
 /// An app.
+pub type App = Lenient<AppFields>;
+
+/// What is read of one.
 #[derive(Debug, Clone, Deserialize)]
-pub struct App {
+pub struct AppFields {
     pub slug: String,
     pub title: Option<String>,
     pub project_type: Option<String>,
@@ -41,8 +44,11 @@ pub struct Owner {
 }
 
 /// A build. `original_build_params` is left out on purpose: its environments hold secrets.
+pub type Build = Lenient<BuildFields>;
+
+/// What is read of one.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Build {
+pub struct BuildFields {
     pub slug: String,
     pub build_number: i64,
     pub status: i64,
@@ -62,12 +68,15 @@ pub struct Build {
     pub machine_type_id: Option<String>,
     pub stack_identifier: Option<String>,
     pub triggered_at: Timestamp,
+    #[serde(default, with = "time::optional")]
     pub started_on_worker_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub environment_prepare_finished_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub finished_at: Option<Timestamp>,
 }
 
-impl Build {
+impl BuildFields {
     /// Whether it will not change any more.
     pub fn is_settled(&self) -> bool {
         self.status != 0 && self.finished_at.is_some()
@@ -75,8 +84,11 @@ impl Build {
 }
 
 /// A file that a build produced.
+pub type Artifact = Lenient<ArtifactFields>;
+
+/// What is read of one.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Artifact {
+pub struct ArtifactFields {
     pub slug: String,
     pub title: Option<String>,
     pub artifact_type: Option<String>,
@@ -84,6 +96,16 @@ pub struct Artifact {
     pub is_public_page_enabled: Option<bool>,
     pub artifact_meta: Option<Json>,
 }
+
+macro_rules! answers {
+    ($($fields:ty),*) => {$(
+        impl Answer for $fields {
+            const NEEDED: &'static [&'static str] = &["slug"];
+        }
+    )*};
+}
+
+answers!(AppFields, BuildFields, ArtifactFields);
 
 /// The requests that are made.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use test_dashboard_sdk::{
     Batches, Buffered, Context, Failure, Partition, Progress, Reader, Source,
 };
 
-use crate::api::{Api, App};
+use crate::api::{Api, App, AppFields};
 use crate::settings::Settings;
 use crate::tables::AppRow;
 
@@ -39,7 +39,7 @@ struct Apps {
 impl Source for Apps {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         for app in wanted(&self.api, &self.settings)? {
-            batches.push(row(app));
+            batches.push(app.map(|app| row(app)));
         }
         Ok(Progress::Finished)
     }
@@ -54,6 +54,7 @@ pub fn check(context: &Context) -> Result<String, Failure> {
     let apps = wanted(&Api::of(context), &Settings::of(context)?)?;
     let titles: Vec<String> = apps
         .into_iter()
+        .map(|app| app.into_inner())
         .map(|app| app.title.map_or_else(|| app.slug.clone(), |title| format!("{title:?}")))
         .collect();
     Ok(format!("the token can see {}", titles.join(", ")))
@@ -83,7 +84,7 @@ fn wanted(api: &Api, settings: &Settings) -> Result<Vec<App>, Failure> {
     }
 }
 
-fn row(app: App) -> AppRow {
+fn row(app: AppFields) -> AppRow {
     let owner = app.owner.unwrap_or_default();
     AppRow {
         slug: app.slug,

@@ -18,7 +18,7 @@ use test_dashboard_sdk::{
     Reader, Source, log,
 };
 
-use crate::api::Artifact;
+use crate::api::{Artifact, ArtifactFields};
 use crate::changed::ChangedBuilds;
 use crate::state::{Standing, State};
 use crate::tables::ArtifactRow;
@@ -68,7 +68,9 @@ impl Source for Artifacts {
         let got = self.unless_forgotten(&build, got);
         if let Some(artifacts) = self.missing.there(format!("build {build}"), got)? {
             let app = &self.changed.slice.app;
-            artifacts.into_iter().for_each(|artifact| batches.push(row(app, &build, artifact)));
+            for artifact in artifacts {
+                batches.push(artifact.map(|artifact| row(app, &build, artifact)));
+            }
             if let Some((_, standing)) = self.changed.seen.get_mut(&build) {
                 *standing = Standing::Done;
             }
@@ -123,7 +125,7 @@ impl Artifacts {
     }
 }
 
-fn row(app: &str, build: &str, artifact: Artifact) -> ArtifactRow {
+fn row(app: &str, build: &str, artifact: ArtifactFields) -> ArtifactRow {
     ArtifactRow {
         slug: artifact.slug,
         build_slug: build.into(),

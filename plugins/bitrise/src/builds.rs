@@ -12,7 +12,7 @@ use test_dashboard_sdk::{
     Batches, Buffered, Checkpoint, Context, Failure, Partition, Progress, Reader, Source,
 };
 
-use crate::api::Build;
+use crate::api::BuildFields;
 use crate::changed::ChangedBuilds;
 use crate::tables::BuildRow;
 
@@ -37,7 +37,7 @@ impl Source for Builds {
         let Builds(changed) = self;
         if let Some(builds) = changed.next()? {
             for build in builds {
-                batches.push(row(&changed.slice.app, build));
+                batches.push(build.map(|build| row(&changed.slice.app, build)));
             }
             return Ok(Progress::More);
         }
@@ -49,7 +49,7 @@ impl Source for Builds {
     }
 }
 
-fn row(app: &str, build: Build) -> BuildRow {
+fn row(app: &str, build: BuildFields) -> BuildRow {
     BuildRow {
         queue_seconds: seconds_between(Some(build.triggered_at), build.started_on_worker_at),
         duration_seconds: seconds_between(build.environment_prepare_finished_at, build.finished_at),

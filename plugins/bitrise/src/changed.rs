@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use test_dashboard_sdk::{Checkpoint, Context, Failure, FailureKind, Partition, Timestamp};
+use test_dashboard_sdk::{Checkpoint, Context, Failure, FailureKind, Partition, Timestamp, log};
 
 use crate::api::{Api, Build, Pages};
 use crate::state::{Seen, Standing, State};
 use crate::weeks::{Slice, Span};
+
+/// The fields that tell whether a build is settled, and where it belongs.
+const TELLING: [&str; 3] = ["status", "finished_at", "triggered_at"];
 
 /// Reads them: first the list from its watermark on, then, by their names, those that are
 /// late and that the list did not have. Where such a one is not found, the whole week is listed:
@@ -76,7 +79,10 @@ impl ChangedBuilds {
         let builds: Vec<Build> = match &mut self.step {
             Step::List(pages) => match pages.next_page()? {
                 Some(page) => {
-                    page.into_iter().filter(|build| week.holds(build.triggered_at)).collect()
+                    let is_wanted = |build: &Build| {
+                        build.is_odd_in("triggered_at") || week.holds(build.triggered_at)
+                    };
+                    page.into_iter().filter(is_wanted).collect()
                 }
                 None => {
                     let unlisted = |slug: &&String| !self.seen.contains_key(*slug);
@@ -104,7 +110,15 @@ impl ChangedBuilds {
             Step::End => return Ok(None),
         };
         for build in &builds {
-            let standing = if build.is_settled() { Standing::Done } else { Standing::Unsettled };
+            let is_unclear = TELLING.iter().any(|field| build.is_odd_in(field));
+            if is_unclear {
+                log::warn(format!(
+                    "whether the build {} is settled cannot be understood: it is read again until it can",
+                    build.slug
+                ));
+            }
+            let is_done = build.is_settled() && !is_unclear;
+            let standing = if is_done { Standing::Done } else { Standing::Unsettled };
             self.seen.insert(build.slug.clone(), (build.triggered_at, standing));
         }
         Ok(Some(builds))

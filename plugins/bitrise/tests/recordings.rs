@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 use test_dashboard_bitrise::Bitrise;
-use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::testing::{
+    self, FakeHttp, MemoryHost, OddFields, Reply, odd_fields_cost_their_rows,
+};
 use test_dashboard_sdk::{Failure, FailureKind, Request, Timestamp, Value};
 
 const PROJECTS: [(&str, &[&str]); 3] = [
@@ -69,6 +71,26 @@ fn the_plugin_makes_the_requests_of_the_fixtures_and_no_others() {
                 http.assert_all_used();
             }
         }
+    }
+}
+
+#[test]
+fn an_odd_field_costs_its_row_and_no_other() {
+    let (project, apps) = PROJECTS[2];
+    for report in ["builds", "build-artifacts"] {
+        let request = |http: &FakeHttp| request(report, project, apps, http);
+        let may = OddFields {
+            needed: &["data", "paging", "total_item_count", "next", "slug"],
+            anything: match report {
+                // What a build produced is read once it is known to be settled.
+                "build-artifacts" => &["artifact_meta", "status", "finished_at", "triggered_at"],
+                _ => &[],
+            },
+            derived: &[],
+        };
+        let recording = recording(project, report);
+        let odd = odd_fields_cost_their_rows::<Bitrise>(&recording, request, may);
+        assert!(odd.len() > 3, "{report}: {odd:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::http::{Client, RequestBuilder};
-use test_dashboard_sdk::{Context, Failure, FailureKind, Json, Timestamp};
+use test_dashboard_sdk::{Answer, Context, Failure, FailureKind, Json, Lenient, Timestamp, time};
 
 use crate::lists::{List, Listed};
 
@@ -25,7 +25,12 @@ pub struct Repository {
     pub has_issues: bool,
     #[serde(default)]
     pub open_issues_count: i64,
+    #[serde(default, deserialize_with = "time::optional::deserialize")]
     pub created_at: Option<Timestamp>,
+}
+
+impl Answer for Repository {
+    const NEEDED: &'static [&'static str] = &["id", "full_name"];
 }
 
 fn yes() -> bool {
@@ -33,8 +38,11 @@ fn yes() -> bool {
 }
 
 /// An issue or a pull request.
+pub type Issue = Lenient<IssueFields>;
+
+/// What is read of one.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Issue {
+pub struct IssueFields {
     pub id: i64,
     pub number: i64,
     pub title: String,
@@ -48,10 +56,15 @@ pub struct Issue {
     pub comments: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    #[serde(default, with = "time::optional")]
     pub closed_at: Option<Timestamp>,
     pub html_url: String,
     /// There for a pull request, and absent for an issue.
     pub pull_request: Option<IgnoredAny>,
+}
+
+impl Answer for IssueFields {
+    const NEEDED: &'static [&'static str] = &["id", "number"];
 }
 
 impl Listed for Issue {
@@ -144,7 +157,9 @@ impl Api {
     /// When it does not exist, cannot be seen, or the answer is none.
     pub fn repository(&self, name: &str) -> Result<Repository, Failure> {
         let answer = self.client.get(&format!("/repos/{name}")).send();
-        answer.map_err(|failure| explain(failure, name, "metadata"))?.json()
+        let answer = answer.map_err(|failure| explain(failure, name, "metadata"))?;
+        // What is read, and how, follows from it.
+        answer.json::<Lenient<Repository>>()?.sound(format_args!("the repository {name}"))
     }
 
     /// All issues and pull requests of a repository that pass a filter.

@@ -64,7 +64,7 @@ use test_dashboard_sdk::{
     Timestamp, log,
 };
 
-use crate::api::{Api, Issue, Label, Repository, label_names};
+use crate::api::{Api, Issue, IssueFields, Label, Repository, label_names};
 use crate::lists::Feed;
 use crate::positions::Positions;
 use crate::tables::{IssueLabelRow, IssueRow};
@@ -183,10 +183,13 @@ impl Issues {
         }
         self.state.newest = self.state.newest.max(Some(issue.updated_at));
 
-        for row in label_rows(&self.repository, &issue, stored) {
-            batches.push(row);
+        // Of labels that cannot be understood it is not known which are gone.
+        if !issue.is_odd_in("labels") {
+            for row in label_rows(&self.repository, &issue, stored) {
+                batches.push(row);
+            }
         }
-        batches.push(issue_row(&self.repository, issue)?);
+        batches.push(issue.try_map(|issue| issue_row(&self.repository, issue))?);
         Ok(())
     }
 
@@ -237,7 +240,7 @@ fn label_rows(
     })
 }
 
-fn issue_row(repository: &Repository, issue: Issue) -> Result<IssueRow, Failure> {
+fn issue_row(repository: &Repository, issue: IssueFields) -> Result<IssueRow, Failure> {
     let labels = label_names(&issue.labels)?;
     Ok(IssueRow {
         repository_id: repository.id,

@@ -40,8 +40,8 @@
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, CheckpointState, Failure, Progress, Reader, Request, Source,
-    Timestamp,
+    Answer, Batches, Buffered, Checkpoint, CheckpointState, Failure, Lenient, Progress, Reader,
+    Request, Source, Timestamp, time,
 };
 
 use crate::api::{Api, Label, Milestone, Repository, User, label_names};
@@ -51,8 +51,11 @@ use crate::tables::PullRequestRow;
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 
 /// A pull request as the list has it.
+type Pull = Lenient<PullFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-struct Pull {
+struct PullFields {
     id: i64,
     number: i64,
     title: String,
@@ -68,7 +71,9 @@ struct Pull {
     merge_commit_sha: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(default, with = "time::optional")]
     closed_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     merged_at: Option<Timestamp>,
     html_url: String,
 }
@@ -86,6 +91,8 @@ struct Branch {
 struct Home {
     full_name: String,
 }
+
+impl Answer for PullFields {}
 
 impl Listed for Pull {
     const PERMISSION: &'static str = "pull requests";
@@ -155,7 +162,7 @@ impl Source for All {
         };
         for pull in page {
             self.newest = self.newest.max(Some(pull.updated_at));
-            batches.push(row(&self.repository, pull)?);
+            batches.push(pull.try_map(|pull| row(&self.repository, pull))?);
         }
         Ok(Progress::More)
     }
@@ -179,14 +186,14 @@ impl Source for Recent {
         let page = self.pages.next_page()?;
         let is_last = match page.as_deref() {
             None | Some([]) => true,
-            Some([.., last]) => last.updated_at < self.begin,
+            Some([.., last]) => !last.is_odd() && last.updated_at < self.begin,
         };
         let page = page.unwrap_or_default();
         if self.newest.is_none() {
             self.newest = page.iter().map(|pull| pull.updated_at).max().max(self.known);
         }
-        for pull in page.into_iter().filter(|pull| pull.updated_at >= self.begin) {
-            batches.push(row(&self.repository, pull)?);
+        for pull in page.into_iter().filter(|pull| pull.is_odd() || pull.updated_at >= self.begin) {
+            batches.push(pull.try_map(|pull| row(&self.repository, pull))?);
         }
         if !is_last {
             return Ok(Progress::More);
@@ -201,7 +208,7 @@ impl Source for Recent {
     }
 }
 
-fn row(repository: &Repository, pull: Pull) -> Result<PullRequestRow, Failure> {
+fn row(repository: &Repository, pull: PullFields) -> Result<PullRequestRow, Failure> {
     Ok(PullRequestRow {
         repository_id: repository.id,
         id: pull.id,

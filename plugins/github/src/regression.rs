@@ -106,6 +106,9 @@ impl Regression {
         while let Some(page) = pages.next_page()? {
             let is_issue = |issue: &Issue| issue.pull_request.is_none();
             for issue in page.into_iter().filter(is_issue) {
+                // The counts of every day follow from it.
+                let name = format!("{}#{}", self.repository.full_name, issue.number);
+                let issue = issue.sound_in(&["created_at", "closed_at"], name)?;
                 days.insert(issue.id, (day_of(issue.created_at), issue.closed_at.map(day_of)));
             }
         }

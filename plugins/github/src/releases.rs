@@ -36,8 +36,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, CheckpointState, Failure, FailureKind, Progress, Reader,
-    Request, Source, Timestamp, log,
+    Answer, Batches, Buffered, Checkpoint, CheckpointState, Failure, FailureKind, Lenient,
+    Progress, Reader, Request, Source, Timestamp, log, time,
 };
 
 use crate::api::{Api, Repository, User};
@@ -48,8 +48,11 @@ use crate::tables::ReleaseRow;
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A release as the list has it.
+type Release = Lenient<ReleaseFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-struct Release {
+struct ReleaseFields {
     id: i64,
     tag_name: String,
     target_commitish: String,
@@ -58,9 +61,12 @@ struct Release {
     prerelease: bool,
     author: Option<User>,
     created_at: Timestamp,
+    #[serde(default, with = "time::optional")]
     published_at: Option<Timestamp>,
     html_url: String,
 }
+
+impl Answer for ReleaseFields {}
 
 impl Listed for Release {
     const PERMISSION: &'static str = "contents";
@@ -70,7 +76,7 @@ impl Listed for Release {
     }
 }
 
-impl Release {
+impl ReleaseFields {
     /// The last that is known to have happened to it.
     fn last_event(&self) -> Timestamp {
         self.published_at.map_or(self.created_at, |published| published.max(self.created_at))
@@ -142,7 +148,7 @@ impl Source for Releases {
         let page = self.releases.next_page()?;
         let is_at_end = page.is_none();
         let is_recent = page.iter().flatten().last().is_none_or(|last| {
-            last.draft || self.begin.is_none_or(|begin| last.last_event() >= begin)
+            last.draft || last.is_odd() || self.begin.is_none_or(|begin| last.last_event() >= begin)
         });
         page.into_iter().flatten().for_each(|release| self.push(release, batches));
         if !is_at_end && (is_recent || !self.not_found.is_empty()) {
@@ -167,13 +173,14 @@ impl Releases {
     fn push(&mut self, release: Release, batches: &mut Batches) {
         self.unseen.remove(&release.id);
         self.not_found.remove(&release.id);
-        if release.draft {
+        // One that cannot be understood is asked for again, as a draft is.
+        if release.draft || release.is_odd() {
             self.drafts.insert(release.id);
         } else {
             self.drafts.remove(&release.id);
         }
         self.newest = self.newest.max(Some(release.last_event()));
-        batches.push(row(&self.repository, release));
+        batches.push(release.map(|release| row(&self.repository, release)));
     }
 
     /// Asks for the drafts that were not among the newest.
@@ -202,7 +209,7 @@ impl Releases {
     }
 }
 
-fn row(repository: &Repository, release: Release) -> ReleaseRow {
+fn row(repository: &Repository, release: ReleaseFields) -> ReleaseRow {
     ReleaseRow {
         repository_id: repository.id,
         id: release.id,

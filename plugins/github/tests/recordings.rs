@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use test_dashboard_github::GitHub;
-use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::testing::{
+    self, FakeHttp, MemoryHost, OddFields, Reply, odd_fields_cost_their_rows,
+};
 use test_dashboard_sdk::{Request, Value};
 
 const PROJECTS: [&str; 5] =
@@ -98,6 +100,43 @@ fn the_two_reports_agree_on_what_is_open() {
             let open = issues.values().filter(is_issue).filter(has_label).count();
             assert_eq!(row[1], Value::Int64(i64::try_from(open).unwrap()), "{project} {label}");
         }
+    }
+}
+
+#[test]
+fn an_odd_field_costs_its_row_and_no_other() {
+    for report in REPORTS {
+        let project = if report == "workflow-runs" { "focus-ios" } else { "firefox-ios" };
+        let repository = format!("mozilla-mobile/{project}");
+        let may = OddFields {
+            needed: match report {
+                // More than one row is made of each issue.
+                "issue-regression" => &[
+                    "id",
+                    "number",
+                    "full_name",
+                    "has_issues",
+                    "open_issues_count",
+                    "created_at",
+                    "closed_at",
+                ],
+                _ => &[
+                    "id",
+                    "full_name",
+                    "has_issues",
+                    "open_issues_count",
+                    "number",
+                    "total_count",
+                    "workflow_runs",
+                    "jobs",
+                ],
+            },
+            anything: &[],
+            derived: &[],
+        };
+        let request = |http: &FakeHttp| request(report, project, &repository, http);
+        let odd = odd_fields_cost_their_rows::<GitHub>(&recording(project, report), request, may);
+        assert!(odd.len() > 3, "{report}: {odd:?}");
     }
 }
 

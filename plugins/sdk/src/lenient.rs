@@ -3,6 +3,7 @@
 
 //! Items of an answer in which one field is not as documented.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use serde::de::{DeserializeOwned, Deserializer, Error};
@@ -11,16 +12,19 @@ use serde_json::value::RawValue;
 use serde_json::{Value as JsonValue, json};
 use serde_path_to_error::Segment;
 
-use crate::{Column, ColumnType, Row, Table, Value, time};
+use crate::http::excerpt;
+use crate::{Column, ColumnType, Failure, Row, Table, Value, time};
 
+/// How much of what was found is shown in a failure.
+const SHOWN: usize = 80;
 /// How many fields of one item are put right before it counts as something else altogether.
 const MAX_ODD: usize = 100;
 
 /// An item of an answer, to be read as [`Lenient`].
 pub trait Answer: DeserializeOwned {
-    /// The fields without which nothing can be done with an item, such as its id: where one of
-    /// them cannot be understood, the answer as a whole cannot.
-    const NEEDED: &'static [&'static str];
+    /// The fields without which nothing can be done with an item, such as its id, one of a part
+    /// as `status.taskId`: where one of them cannot be understood, the answer as a whole cannot.
+    const NEEDED: &'static [&'static str] = &["id"];
 }
 
 /// An item of an answer, of which one odd field costs one row and not the page.
@@ -54,9 +58,7 @@ pub trait Answer: DeserializeOwned {
 ///     passed: Option<bool>,
 /// }
 ///
-/// impl Answer for Build {
-///     const NEEDED: &'static [&'static str] = &["id"];
-/// }
+/// impl Answer for Build {}
 ///
 /// let answer = r#"[{"id": "7", "passed": 1}, {"id": 8, "passed": "rather"}]"#;
 /// let builds: Vec<Lenient<Build>> = serde_json::from_str(answer).unwrap();
@@ -71,10 +73,10 @@ pub trait Answer: DeserializeOwned {
 #[derive(Debug, Clone)]
 pub struct Lenient<T> {
     item: T,
-    odd: Option<Odd>,
+    odd: Vec<Odd>,
 }
 
-/// The first field of an item that could not be understood.
+/// A field of an item that could not be understood.
 #[derive(Debug, Clone)]
 struct Odd {
     /// Where it is.
@@ -86,7 +88,12 @@ struct Odd {
 impl<T> Lenient<T> {
     /// Whether a field of it could not be understood, so that its rows will be rejected.
     pub fn is_odd(&self) -> bool {
-        self.odd.is_some()
+        !self.odd.is_empty()
+    }
+
+    /// Whether this field of it, or a part of that, could not be understood.
+    pub fn is_odd_in(&self, field: &str) -> bool {
+        self.odd.iter().any(|odd| odd.spot.names().next() == Some(field))
     }
 
     /// What is made of the item, such as a row; of an odd one it is odd, too.
@@ -108,6 +115,40 @@ impl<T> Lenient<T> {
         Lenient { item: other, odd: self.odd.clone() }
     }
 
+    /// An item of which nothing may be odd, because more than its own row follows from it.
+    ///
+    /// # Errors
+    ///
+    /// An `unexpected-response` failure that names what could not be understood; `what` says
+    /// what the item is, such as `the issue 7`.
+    pub fn sound(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.sound_where(what, |_| true)
+    }
+
+    /// The same where only these fields may not be odd.
+    ///
+    /// # Errors
+    ///
+    /// As [`sound`](Self::sound).
+    pub fn sound_in(self, fields: &[&str], what: impl fmt::Display) -> Result<T, Failure> {
+        self.sound_where(what, |odd| odd.spot.names().next().is_some_and(|f| fields.contains(&f)))
+    }
+
+    fn sound_where(
+        self,
+        what: impl fmt::Display,
+        matters: impl Fn(&&Odd) -> bool,
+    ) -> Result<T, Failure> {
+        match self.odd.iter().find(matters) {
+            None => Ok(self.item),
+            Some(Odd { spot, found }) => Err(Failure::unexpected_response(format!(
+                "{what}: its {} cannot be understood: {}",
+                spot.names().collect::<Vec<_>>().join("."),
+                excerpt(found.to_string().as_bytes(), SHOWN)
+            ))),
+        }
+    }
+
     /// The item, whether it is odd or not.
     pub fn into_inner(self) -> T {
         self.item
@@ -117,7 +158,7 @@ impl<T> Lenient<T> {
 /// An item that is as it should be.
 impl<T> From<T> for Lenient<T> {
     fn from(item: T) -> Self {
-        Lenient { item, odd: None }
+        Lenient { item, odd: Vec::new() }
     }
 }
 
@@ -145,7 +186,7 @@ impl<'de, T: Answer> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if let Ok(item) = serde_json::from_str(text.get()) {
-            return Ok(Lenient { item, odd: None });
+            return Ok(Lenient { item, odd: Vec::new() });
         }
         let document = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
         mend(document).map_err(|error| D::Error::custom(described(&error)))
@@ -161,8 +202,9 @@ impl<R: Row> Row for Lenient<R> {
 
     fn into_values(self) -> Vec<Value> {
         let mut values = self.item.into_values();
-        if let Some(odd) = self.odd {
-            odd.put_into(&mut values, &R::table().columns);
+        if !self.odd.is_empty() {
+            let table = R::table();
+            self.odd.into_iter().for_each(|odd| odd.put_into(&mut values, &table.columns));
         }
         values
     }
@@ -184,7 +226,7 @@ fn described(error: &ReadError) -> String {
 /// Reads an item by putting right, one after the other, the fields that keep it from being
 /// read.
 fn mend<T: Answer>(mut document: JsonValue) -> Result<Lenient<T>, ReadError> {
-    let mut odd = None;
+    let mut odd = Vec::new();
     let mut outcome = read(&document);
     for _ in 0..MAX_ODD {
         let error = match outcome {
@@ -194,7 +236,7 @@ fn mend<T: Answer>(mut document: JsonValue) -> Result<Lenient<T>, ReadError> {
         let Some(spot) = Spot::of(&error) else { return Err(error) };
         let Some(found) = spot.get(&document).cloned() else { return Err(error) };
         let meanings = meanings(&found).into_iter().map(|meaning| (meaning, true));
-        let is_needed = spot.names().next().is_some_and(|name| T::NEEDED.contains(&name));
+        let is_needed = T::NEEDED.iter().any(|needed| spot.touches(needed));
         let nothings = NOTHINGS.iter().filter(|_| !is_needed).map(|nothing| (nothing(), false));
         let mut attempts = meanings.chain(nothings).map(|(candidate, is_clear)| {
             spot.put(&mut document, candidate);
@@ -206,8 +248,8 @@ fn mend<T: Answer>(mut document: JsonValue) -> Result<Lenient<T>, ReadError> {
             Err(other) => Spot::of(other).as_ref() != Some(&spot),
         });
         let Some((next, is_clear)) = read else { return Err(error) };
-        if !is_clear && odd.is_none() {
-            odd = Some(Odd { spot, found });
+        if !is_clear {
+            odd.push(Odd { spot, found });
         }
         outcome = next;
     }
@@ -286,6 +328,11 @@ impl Spot {
             message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
         steps.extend(missing.map(|name| Step::Name(name.to_owned())));
         (!steps.is_empty()).then_some(Spot { steps })
+    }
+
+    /// Whether it is this field, holds it or is a part of it.
+    fn touches(&self, field: &str) -> bool {
+        self.names().zip(field.split('.')).all(|(name, wanted)| name == wanted)
     }
 
     fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
@@ -403,9 +450,7 @@ mod tests {
         count: u32,
     }
 
-    impl Answer for Thing {
-        const NEEDED: &'static [&'static str] = &["id"];
-    }
+    impl Answer for Thing {}
 
     impl Answer for Part {
         const NEEDED: &'static [&'static str] = &[];
@@ -517,6 +562,9 @@ mod tests {
         );
         assert_eq!((odd.id, odd.name.as_str(), odd.size, odd.is_done), (7, "", None, false));
         assert!(odd.is_odd() && odd.user.is_none());
+        assert!(odd.is_odd_in("user") && odd.is_odd_in("endedAt") && !odd.is_odd_in("id"));
+        let failure = odd.sound("the thing 7").unwrap_err();
+        assert_eq!(failure.message, "the thing 7: its endedAt cannot be understood: 5");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use test_dashboard_sdk::http::{Client, Pending, RequestBuilder};
-use test_dashboard_sdk::{Context, Failure, FailureKind, Timestamp};
+use test_dashboard_sdk::{Answer, Context, Failure, FailureKind, Lenient, Timestamp, time};
 
 use crate::settings::Hook;
 
@@ -187,15 +187,17 @@ pages! {
     /// Some tasks of the index.
     IndexedTasksPage { tasks: Vec<IndexedTask>, }
     /// Some fires of a hook.
-    FiresPage { last_fires: Vec<Fire>, }
+    FiresPage { last_fires: Vec<Lenient<Fire>>, }
     /// Some tasks of a group.
     GroupPage {
         task_group_id: String,
         /// Older versions leave this and the next two out.
         scheduler_id: Option<String>,
+        #[serde(default, with = "time::optional")]
         expires: Option<Timestamp>,
+        #[serde(default, with = "time::optional")]
         sealed: Option<Timestamp>,
-        tasks: Vec<Task>,
+        tasks: Vec<Lenient<Task>>,
     }
 }
 
@@ -237,11 +239,19 @@ impl Fire {
     }
 }
 
+impl Answer for Fire {
+    const NEEDED: &'static [&'static str] = &["taskId"];
+}
+
 /// A task of a group. What it is to do (its payload) is not read.
 #[derive(Debug, Deserialize)]
 pub struct Task {
     pub status: Status,
     pub task: Definition,
+}
+
+impl Answer for Task {
+    const NEEDED: &'static [&'static str] = &["status.taskId"];
 }
 
 /// How a task is.
@@ -256,11 +266,12 @@ pub struct Status {
     pub scheduler_id: Option<String>,
     pub project_id: Option<String>,
     pub deadline: Timestamp,
+    #[serde(default, with = "time::optional")]
     pub expires: Option<Timestamp>,
     pub retries_left: Option<i64>,
     pub state: String,
     #[serde(default)]
-    pub runs: Vec<Run>,
+    pub runs: Vec<Lenient<Run>>,
 }
 
 /// A run of a task.
@@ -273,10 +284,17 @@ pub struct Run {
     pub reason_resolved: Option<String>,
     pub worker_group: Option<String>,
     pub worker_id: Option<String>,
+    #[serde(default, with = "time::optional")]
     pub taken_until: Option<Timestamp>,
     pub scheduled: Timestamp,
+    #[serde(default, with = "time::optional")]
     pub started: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub resolved: Option<Timestamp>,
+}
+
+impl Answer for Run {
+    const NEEDED: &'static [&'static str] = &["runId"];
 }
 
 /// What a task is.

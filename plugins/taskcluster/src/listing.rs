@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use test_dashboard_sdk::time::seconds_between;
-use test_dashboard_sdk::{Batches, Failure, FailureKind, Json, Timestamp};
+use test_dashboard_sdk::{Batches, Failure, FailureKind, Json, Lenient, Timestamp};
 
 use crate::api::{Api, GroupPage, Run, Status, Task, TokenPages};
 use crate::tables::{TaskGroupRow, TaskRow, TaskRunRow};
@@ -122,16 +122,22 @@ impl Listing {
         Ok(())
     }
 
-    fn push(&mut self, Task { mut status, task }: Task, batches: &mut Batches) {
-        self.all_final &= is_final(&status.state);
+    fn push(&mut self, task: Lenient<Task>, batches: &mut Batches) {
+        let odd = task.with(());
+        let Task { mut status, task } = task.into_inner();
+        // What a task that cannot be understood will still do is not known.
+        self.all_final &= is_final(&status.state) && !odd.is_odd();
+        self.all_final &= !status.runs.iter().any(Lenient::is_odd);
         self.last_deadline = self.last_deadline.max(Some(status.deadline));
         self.first_expiry = self.first_expiry.into_iter().chain(status.expires).min();
         self.last_expiry = self.last_expiry.max(status.expires);
         let runs = std::mem::take(&mut status.runs);
         let place = task.routes.iter().find_map(|route| treeherder(route)).unzip();
-        self.stand_for_the_group((task.created, &status.task_id), &status, &place);
+        if !odd.is_odd() {
+            self.stand_for_the_group((task.created, &status.task_id), &status, &place);
+        }
         let tag = |name: &str| task.tags.as_ref()?.get(name)?.as_str().map(String::from);
-        batches.push(TaskRow {
+        batches.push(odd.with(TaskRow {
             task_id: status.task_id.clone(),
             task_group_id: self.id.clone(),
             name: task.metadata.name,
@@ -156,9 +162,9 @@ impl Listing {
             created: task.created,
             deadline: status.deadline,
             expires: status.expires,
-        });
+        }));
         for run in runs {
-            batches.push(run_row(&status.task_id, &self.id, run));
+            batches.push(run.map(|run| run_row(&status.task_id, &self.id, run)));
         }
     }
 

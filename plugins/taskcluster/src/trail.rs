@@ -174,11 +174,14 @@ fn fires_by_day(
     let mut fires: BTreeMap<(Timestamp, String), Fire> = BTreeMap::new();
     loop {
         match pages.next_page() {
-            Ok(Some(page)) => fires.extend(
-                page.last_fires
-                    .into_iter()
-                    .map(|fire| ((fire.task_create_time, fire.task_id.clone()), fire)),
-            ),
+            Ok(Some(page)) => {
+                for fire in page.last_fires {
+                    // Which tasks are read follows from them.
+                    let name = format!("the fire {} of {}/{}", fire.task_id, hook.group, hook.id);
+                    let fire = fire.sound_in(&["taskCreateTime", "result", "taskState"], name)?;
+                    fires.insert((fire.task_create_time, fire.task_id.clone()), fire);
+                }
+            }
             Ok(None) => break,
             Err(failure) if failure.kind == FailureKind::NotFound => {
                 api.has_no_fires(hook, &failure)?;

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
-use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::testing::{
+    self, FakeHttp, MemoryHost, OddFields, Reply, odd_fields_cost_their_rows,
+};
 use test_dashboard_sdk::{Datasource, Request, Timestamp, Value};
 use test_dashboard_taskcluster::Taskcluster;
 
@@ -78,6 +80,33 @@ fn the_plugin_makes_the_requests_of_the_fixtures_and_no_others() {
                 http.assert_all_used();
             }
         }
+    }
+}
+
+#[test]
+fn an_odd_field_costs_its_row_and_no_other() {
+    let [.., (project, settings)] = projects();
+    for report in ["task-groups", "hook-fires"] {
+        let request = |http: &FakeHttp| request(report, project, &settings, http);
+        let may = OddFields {
+            needed: &[
+                "taskGroupId",
+                "taskId",
+                "status",
+                "runId",
+                "tasks",
+                "lastFires",
+                "continuationToken",
+                "result",
+                "taskCreateTime",
+            ],
+            anything: &["tags"],
+            // Whether a group is settled, and where it comes from, is told by its tasks.
+            derived: &["taskcluster_task_groups"],
+        };
+        let recording = recording(project, report);
+        let odd = odd_fields_cost_their_rows::<Taskcluster>(&recording, request, may);
+        assert!(odd.len() > 3, "{report}: {odd:?}");
     }
 }
 

@@ -41,8 +41,8 @@ use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::time::epoch_seconds;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, CheckpointState, Context, Failure, Json, Partition, Progress,
-    Reader, Request, Row, Source, Timestamp,
+    Answer, Batches, Buffered, Checkpoint, CheckpointState, Context, Failure, Json, Lenient,
+    Partition, Progress, Reader, Request, Row, Source, Timestamp,
 };
 
 use crate::Settings;
@@ -83,6 +83,8 @@ pub struct Section {
     /// Where it stands among its neighbours.
     display_order: Option<i64>,
 }
+
+impl Answer for Section {}
 
 impl Listed for Section {
     const KEY: &'static str = "sections";
@@ -148,6 +150,8 @@ pub struct TestCase {
     #[serde(flatten)]
     custom_fields: Custom,
 }
+
+impl Answer for TestCase {}
 
 impl Listed for TestCase {
     const KEY: &'static str = "cases";
@@ -256,7 +260,7 @@ struct Sections {
     api: Api,
     project_id: i64,
     suite_ids: std::vec::IntoIter<i64>,
-    pages: Option<Pages<Section>>,
+    pages: Option<Pages<Lenient<Section>>>,
 }
 
 impl Source for Sections {
@@ -322,7 +326,7 @@ struct Cases {
     api: Api,
     project_id: i64,
     now: Timestamp,
-    pages: Pages<TestCase>,
+    pages: Pages<Lenient<TestCase>>,
     /// Whether all cases of the suite are read, and not only updates.
     is_whole: bool,
     /// The definitions; asked for when there is a case to decode.

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as JsonValue;
 use test_dashboard_sdk::time::{self, epoch_seconds};
 use test_dashboard_sdk::{
-    Batches, Buffered, Context, Date, Failure, Partition, Progress, Reader, Request, Row, Source,
-    Timestamp, log,
+    Answer, Batches, Buffered, Context, Date, Failure, Lenient, Partition, Progress, Reader,
+    Request, Row, Source, Timestamp, log,
 };
 
 use crate::api::{About, Api};
@@ -103,6 +103,8 @@ pub struct Suite {
     url: Option<String>,
 }
 
+impl Answer for Suite {}
+
 impl Listed for Suite {
     const KEY: &'static str = "suites";
 
@@ -139,7 +141,10 @@ pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
     let mut partitions = vec![Partition { id: SUITES.into(), data: String::new() }];
     let suites = wanted_suites(context)?;
     let fields = Fields::fetch(context)?;
-    for Suite { id: suite_id, name: suite_name, .. } in suites {
+    for suite in suites {
+        let suite_id = suite.id;
+        // It is a part of every row.
+        let suite_name = suite.sound_in(&["name"], format_args!("the suite {suite_id}"))?.name;
         let id = format!("suite:{suite_id}/{day}");
         let mut suite = SuiteOfDay { suite_id, suite_name, day, fields: Some(fields.clone()) };
         let mut partition = Partition::new(&*id, &suite)?;
@@ -179,12 +184,11 @@ pub fn open(context: &Context, partition: &Partition) -> Result<Box<dyn Reader>,
 /// # Errors
 ///
 /// When they cannot be listed, or the settings name one that is not among them.
-pub fn wanted_suites(context: &Context) -> Result<Vec<Suite>, Failure> {
+pub fn wanted_suites(context: &Context) -> Result<Vec<Lenient<Suite>>, Failure> {
     let Settings { project_id, suite_ids, .. } = context.settings()?;
     let api = Api::new(context);
-    let mut suites = api
-        .list::<Suite>(About::Project(project_id), api.method("get_suites", project_id))
-        .all()?;
+    let list = api.method("get_suites", project_id);
+    let mut suites = api.list::<Lenient<Suite>>(About::Project(project_id), list).all()?;
     suites.sort_by_key(|suite| suite.id);
     suites.iter_mut().for_each(|suite| suite.project_id = project_id);
     let Some(wanted) = suite_ids else { return Ok(suites) };
@@ -221,6 +225,8 @@ struct Case {
     #[serde(flatten)]
     custom_fields: Custom,
 }
+
+impl Answer for Case {}
 
 impl Listed for Case {
     const KEY: &'static str = "cases";
@@ -264,7 +270,7 @@ struct CaseCount {
     project_id: i64,
     suite: SuiteOfDay,
     fields: Fields,
-    pages: Pages<Case>,
+    pages: Pages<Lenient<Case>>,
     /// By sub-suite, automation status and automation coverage.
     groups: BTreeMap<(i64, i64, i64), i64>,
     deleted: u64,
@@ -280,7 +286,9 @@ impl Source for CaseCount {
             return Ok(Progress::Finished);
         };
         for case in page {
-            self.count(&case)?;
+            // The counts follow from all cases.
+            let name = format!("the case {} of the suite {}", case.id, self.suite.suite_id);
+            self.count(&case.sound(name)?)?;
         }
         Ok(Progress::More)
     }

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
 use serde_json::Value as JsonValue;
-use test_dashboard_sdk::Failure;
+use test_dashboard_sdk::{Answer, Failure, Lenient};
 
 use crate::api::{About, Api};
 use crate::lenient::{self, Custom};
@@ -52,6 +52,8 @@ pub struct FieldAnswer {
     #[serde(default)]
     pub configs: JsonValue,
 }
+
+impl Answer for FieldAnswer {}
 
 impl Listed for FieldAnswer {
     const KEY: &'static str = "case_fields";
@@ -136,8 +138,14 @@ impl Choices {
     ///
     /// When no good answer comes.
     pub fn fetch(api: &Api, project_id: i64) -> Result<Self, Failure> {
-        let fields =
-            api.list::<FieldAnswer>(About::Instance, api.instance("get_case_fields")).all()?;
+        let request = api.instance("get_case_fields");
+        let fields = api.list::<Lenient<FieldAnswer>>(About::Instance, request).all()?;
+        // What is chosen in cases follows from all of them.
+        let sound = |field: Lenient<FieldAnswer>| {
+            let name = format!("the case field {}", field.id);
+            field.sound_in(&["system_name", "type_id", "is_active"], name)
+        };
+        let fields = fields.into_iter().map(sound).collect::<Result<Vec<_>, _>>()?;
         let active = fields.into_iter().filter(|field| field.is_active);
         Ok(Choices(
             active

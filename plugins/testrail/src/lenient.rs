@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! For serde: parts of an answer whose form differs between servers, or that no
-//! documentation pins down. None of them fails: what cannot be understood stays as text.
+//! documentation pins down.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value as JsonValue;
 use test_dashboard_sdk::{ColumnType, Json, Scalar, Value};
 
@@ -23,16 +23,17 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     })
 }
 
-/// A flag: true, or any number but 0. Everything else is false.
+/// A flag: true, or any number but 0. Null is false.
 ///
 /// # Errors
 ///
-/// When it is no JSON.
+/// When it is something else.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(match JsonValue::deserialize(deserializer)? {
         JsonValue::Bool(flag) => flag,
         JsonValue::Number(number) => number.as_i64() != Some(0),
-        _ => false,
+        JsonValue::Null => false,
+        other => return Err(D::Error::custom(format!("{other} where a flag was expected"))),
     })
 }
 

@@ -10,7 +10,8 @@
 use serde::Deserialize;
 use test_dashboard_sdk::time::epoch_seconds;
 use test_dashboard_sdk::{
-    Batches, Buffered, Context, Failure, Partition, Progress, Reader, Row, Source, Timestamp,
+    Batches, Buffered, Context, Failure, Lenient, Partition, Progress, Reader, Row, Source,
+    Timestamp,
 };
 
 use crate::Settings;
@@ -70,8 +71,10 @@ struct Answer {
     completed_on: Option<Timestamp>,
     refs: Option<String>,
     url: Option<String>,
-    milestones: Option<Vec<Answer>>,
+    milestones: Option<Vec<Lenient<Answer>>>,
 }
+
+impl test_dashboard_sdk::Answer for Answer {}
 
 impl Listed for Answer {
     const KEY: &'static str = "milestones";
@@ -82,13 +85,8 @@ impl Listed for Answer {
 }
 
 impl Answer {
-    fn push_into(self, project_id: i64, batches: &mut Batches) {
-        let parts = self.milestones.into_iter().flatten();
-        parts.for_each(|part| {
-            let parent_id = part.parent_id.or(Some(self.id));
-            Answer { parent_id, ..part }.push_into(project_id, batches);
-        });
-        batches.push(Milestone {
+    fn row(self, project_id: i64) -> Milestone {
+        Milestone {
             id: self.id,
             project_id,
             name: self.name,
@@ -102,8 +100,18 @@ impl Answer {
             completed_on: self.completed_on,
             refs: self.refs,
             url: self.url,
-        });
+        }
     }
+}
+
+/// Pushes the rows of a milestone and its parts.
+fn push(mut milestone: Lenient<Answer>, project_id: i64, batches: &mut Batches) {
+    let id = milestone.id;
+    for mut part in milestone.milestones.take().into_iter().flatten() {
+        part.parent_id = part.parent_id.or(Some(id));
+        push(part, project_id, batches);
+    }
+    batches.push(milestone.map(|milestone| milestone.row(project_id)));
 }
 
 /// The one partition.
@@ -126,13 +134,13 @@ pub fn open(context: &Context) -> Result<Box<dyn Reader>, Failure> {
 
 struct Milestones {
     project_id: i64,
-    pages: Pages<Answer>,
+    pages: Pages<Lenient<Answer>>,
 }
 
 impl Source for Milestones {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         let Some(page) = self.pages.next_page()? else { return Ok(Progress::Finished) };
-        page.into_iter().for_each(|milestone| milestone.push_into(self.project_id, batches));
+        page.into_iter().for_each(|milestone| push(milestone, self.project_id, batches));
         Ok(Progress::More)
     }
 }

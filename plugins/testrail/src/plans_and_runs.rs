@@ -33,7 +33,7 @@ use test_dashboard_sdk::{Batches, Buffered, Checkpoint, Failure, Partition, Read
 
 use crate::Settings;
 use crate::absent::Absent;
-use crate::runs::TestRun;
+use crate::runs::{self, TestRun};
 use crate::units::{Content, Done, Marks, Unit, Units};
 
 /// Begins to read a partition of [`months::plan`](crate::months::plan).
@@ -62,10 +62,10 @@ impl Content for Rows {
     fn begin(&mut self, unit: Unit, marks: Marks, batches: &mut Batches) -> Result<(), Failure> {
         self.marks = marks;
         match unit {
-            Unit::Run(run) => batches.push(run.into_row(self.project_id)),
+            Unit::Run(run) => batches.push(run.map(|run| run.into_row(self.project_id))),
             Unit::Plan(plan) => {
-                batches.push(plan.row(self.project_id));
-                plan.into_rows(self.project_id).for_each(|row| batches.push(row));
+                batches.push(runs::plan_row(&plan, self.project_id));
+                runs::rows_of_runs(plan, self.project_id).for_each(|row| batches.push(row));
             }
         }
         Ok(())

@@ -4,7 +4,9 @@
 //! Tests on whole exchanges: this crate's recordings, and bodies that a real TestRail sent.
 
 use serde_json::json;
-use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
+use test_dashboard_sdk::testing::{
+    self, FakeHttp, MemoryHost, OddFields, Reply, odd_fields_cost_their_rows,
+};
 use test_dashboard_sdk::{Request, Value};
 
 use crate::{
@@ -70,6 +72,39 @@ fn every_recording_holds_exactly_the_requests_that_are_made() {
             let found = run_recording(report, project, project_id).rows(table).len();
             assert!(rows.map_or(found > 0, |rows| found == rows), "{project} {report}: {found}");
         }
+    }
+}
+
+#[test]
+fn an_odd_field_costs_its_row_and_no_other() {
+    let project = "reference-browser";
+    for report in [COVERAGE, RUN_COUNTS, CASES, PLANS_AND_RUNS, RESULTS, MILESTONES, REFERENCE] {
+        let file = format!("{}/fixtures/{project}/{report}.har", env!("CARGO_MANIFEST_DIR"));
+        let recording = std::fs::read_to_string(&file).unwrap();
+        let may = OddFields {
+            needed: match report {
+                // Counts follow from all cases, and choices from the fields' definitions.
+                COVERAGE => &["id", "name", "is_deleted", "_links", "next"],
+                CASES => &["id", "system_name", "type_id", "is_active", "_links", "next"],
+                _ => &["id", "created_on", "entries", "runs", "name", "_links", "next"],
+            },
+            anything: &[
+                "custom_automation_status",
+                "custom_automation_coverage",
+                "custom_sub_test_suites",
+                "custom_preconds",
+                "custom_step_results",
+                "elapsed",
+                "estimate",
+                "estimate_forecast",
+                "labels",
+                "configs",
+            ],
+            derived: &[],
+        };
+        let request = |http: &FakeHttp| request(report, project, 58, http);
+        let odd = odd_fields_cost_their_rows::<TestRail>(&recording, request, may);
+        assert!(odd.len() > 3, "{report}: {odd:?}");
     }
 }
 

@@ -8,9 +8,9 @@
 //! four requests.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use test_dashboard_sdk::{
-    Batches, Buffered, Context, Failure, Json, Partition, Progress, Reader, Row, Source,
+    Answer, Batches, Buffered, Context, Failure, Json, Lenient, Partition, Progress, Reader, Row,
+    Source,
 };
 
 use crate::Settings;
@@ -115,6 +115,8 @@ macro_rules! listed {
                 self.id
             }
         }
+
+        impl Answer for $of {}
     )*};
 }
 
@@ -163,7 +165,7 @@ fn case_field(field: FieldAnswer, project_id: i64) -> CaseField {
     }
 }
 
-fn rows_of<T: Listed + 'static, R: Row + 'static>(
+fn rows_of<T: Listed + Answer + 'static, R: Row + 'static>(
     context: &Context,
     method: &str,
     row: fn(T, i64) -> R,
@@ -175,16 +177,16 @@ fn rows_of<T: Listed + 'static, R: Row + 'static>(
 }
 
 struct List<T, R> {
-    pages: Pages<T>,
+    pages: Pages<Lenient<T>>,
     project_id: i64,
     row: fn(T, i64) -> R,
 }
 
-impl<T: Listed + DeserializeOwned, R: Row> Source for List<T, R> {
+impl<T: Listed + Answer, R: Row> Source for List<T, R> {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         let Some(page) = self.pages.next_page()? else { return Ok(Progress::Finished) };
         for item in page {
-            batches.push((self.row)(item, self.project_id));
+            batches.push(item.map(|item| (self.row)(item, self.project_id)));
         }
         Ok(Progress::More)
     }

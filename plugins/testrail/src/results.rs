@@ -30,7 +30,8 @@ use serde::Deserialize;
 use test_dashboard_sdk::jiff::SignedDuration;
 use test_dashboard_sdk::time::epoch_seconds;
 use test_dashboard_sdk::{
-    Batches, Buffered, Checkpoint, Failure, Partition, Reader, Request, Row, Timestamp,
+    Answer, Batches, Buffered, Checkpoint, Failure, Lenient, Partition, Reader, Request, Row,
+    Timestamp,
 };
 
 use crate::absent::{Absent, UnitId};
@@ -89,6 +90,8 @@ pub struct Test {
     estimate_forecast_seconds: Option<i64>,
 }
 
+impl Answer for Test {}
+
 impl Listed for Test {
     const KEY: &'static str = "tests";
 
@@ -134,6 +137,8 @@ pub struct TestResult {
     #[serde(flatten)]
     custom_fields: Custom,
 }
+
+impl Answer for TestResult {}
 
 impl Listed for TestResult {
     const KEY: &'static str = "results";
@@ -227,8 +232,8 @@ impl Content for Results {
 struct RunLists {
     run_id: i64,
     mark: Option<Timestamp>,
-    tests: Pages<Test>,
-    results: Pages<TestResult>,
+    tests: Pages<Lenient<Test>>,
+    results: Pages<Lenient<TestResult>>,
 }
 
 impl RunLists {

@@ -18,7 +18,7 @@ use crate::Settings;
 use crate::absent::{Absent, UnitId};
 use crate::api::{About, Api, Entity};
 use crate::pages::Pages;
-use crate::runs::{Plan, PlanSummary, Run, TestRun};
+use crate::runs::{self, Plan, PlanSummary, Run, TestRun};
 use crate::state::{State, Window};
 
 /// The partition of the runs outside of plans.
@@ -183,8 +183,8 @@ impl Source for LooseRuns {
                     return finish(api, self.project_id, absent, window, state, batches);
                 };
                 if let Some(run) = self.absent.there(UnitId::Run(id), answer)? {
-                    self.state.read(run.id, run.is_completed);
-                    batches.push(run.into_row(self.project_id));
+                    self.state.read(run.id, runs::is_final(&run));
+                    batches.push(run.map(|run| run.into_row(self.project_id)));
                 }
             }
         }
@@ -194,11 +194,13 @@ impl Source for LooseRuns {
 
 impl LooseRuns {
     fn take(&mut self, page: Vec<Run>, batches: &mut Batches) {
-        for run in page.into_iter().filter(|run| self.window.holds(run.created_on)) {
+        let is_wanted =
+            |run: &Run| run.is_odd_in("created_on") || self.window.holds(run.created_on);
+        for run in page.into_iter().filter(is_wanted) {
             self.seen.insert(run.id);
-            self.state.read(run.id, run.is_completed);
+            self.state.read(run.id, runs::is_final(&run));
             self.state.advance(run.created_on);
-            batches.push(run.into_row(self.project_id));
+            batches.push(run.map(|run| run.into_row(self.project_id)));
         }
     }
 
@@ -255,7 +257,7 @@ impl Plans {
         let open = open_before(&self.state, &ids);
         let listed = listed
             .into_iter()
-            .map(|PlanSummary { id, created_on }| Wanted { id, created_on: Some(created_on) });
+            .map(|plan| Wanted { id: plan.id, created_on: Some(plan.created_on) });
         let queue = Queue::new(&self.api, "get_plan", open.chain(listed).collect());
         self.step = Step::Single(queue);
     }
@@ -268,8 +270,8 @@ impl Plans {
     ) -> Result<(), Failure> {
         match plan {
             Some(plan) => {
-                self.state.read(plan.id, plan.is_completed);
-                plan.into_rows(self.project_id).for_each(|row| batches.push(row));
+                self.state.read(plan.id, runs::is_final_plan(&plan));
+                runs::rows_of_runs(plan, self.project_id).for_each(|row| batches.push(row));
             }
             // Until it is known whether it is gone, the next load has to ask for it, too.
             None => self.state.read(id, false),

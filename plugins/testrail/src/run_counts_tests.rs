@@ -499,15 +499,21 @@ fn an_earlier_window_that_ends_before_what_was_read_does_not_count_as_all_betwee
 }
 
 #[test]
-fn a_run_without_a_count_is_a_failure_and_not_a_zero() {
+fn a_run_without_a_count_is_rejected_and_read_until_it_has_one() {
     let mut pump = Pump::new(|world| {
         world.put_run(1, FEBRUARY, true);
+        world.put_run(2, FEBRUARY, true);
         let run = world.runs.get_mut(&1).and_then(JsonValue::as_object_mut).expect("a run");
         run.remove("untested_count");
     });
-    let failure = pump.load().unwrap_err();
-    assert_eq!(failure.kind, FailureKind::UnexpectedResponse);
-    assert!(failure.message.contains("untested_count"), "{failure}");
+    pump.host = MemoryHost::new().rejecting();
+    pump.load().unwrap();
+    assert_eq!(pump.host.select("testrail_test_runs", &["id"]), [[Value::Int64(2)]]);
+    assert_eq!(pump.host.rejected().len(), 1);
+    pump.world.borrow_mut().runs.get_mut(&1).expect("a run")["untested_count"] = 3.into();
+    pump.load().unwrap();
+    let counts = pump.host.select("testrail_test_runs", &["id", "untested_count"]);
+    assert_eq!(counts[0], [Value::Int64(1), Value::Int64(3)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use test_dashboard_sdk::time::epoch_seconds;
-use test_dashboard_sdk::{Row, Timestamp};
+use test_dashboard_sdk::{Answer, Lenient, Row, Timestamp};
 
 use crate::pages::Listed;
 
@@ -73,8 +73,11 @@ pub struct TestRun {
 }
 
 /// A run as `get_run`, `get_runs` and the entries of `get_plan` have it.
+pub type Run = Lenient<RunFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct Run {
+pub struct RunFields {
     /// Its number.
     pub id: i64,
     /// Whether it is closed.
@@ -106,7 +109,9 @@ pub struct Run {
     custom_status7_count: Option<i64>,
 }
 
-impl Listed for Run {
+impl Answer for RunFields {}
+
+impl Listed for RunFields {
     const KEY: &'static str = "runs";
 
     fn id(&self) -> i64 {
@@ -114,7 +119,7 @@ impl Listed for Run {
     }
 }
 
-impl Run {
+impl RunFields {
     /// Every count but the system's five.
     fn custom_counts(&self) -> [Option<i64>; 7] {
         [
@@ -173,8 +178,11 @@ impl Run {
 }
 
 /// A plan as `get_plans` lists it: without its entries.
+pub type PlanSummary = Lenient<PlanSummaryFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct PlanSummary {
+pub struct PlanSummaryFields {
     /// Its number.
     pub id: i64,
     /// When it was created.
@@ -182,7 +190,11 @@ pub struct PlanSummary {
     pub created_on: Timestamp,
 }
 
-impl Listed for PlanSummary {
+impl Answer for PlanSummaryFields {
+    const NEEDED: &'static [&'static str] = &["id", "created_on"];
+}
+
+impl Listed for PlanSummaryFields {
     const KEY: &'static str = "plans";
 
     fn id(&self) -> i64 {
@@ -191,15 +203,22 @@ impl Listed for PlanSummary {
 }
 
 /// A run as `get_runs` lists it, as far as its time goes.
+pub type RunSummary = Lenient<RunSummaryFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct RunSummary {
+pub struct RunSummaryFields {
     id: i64,
     /// When it was created.
     #[serde(with = "epoch_seconds")]
     pub created_on: Timestamp,
 }
 
-impl Listed for RunSummary {
+impl Answer for RunSummaryFields {
+    const NEEDED: &'static [&'static str] = &["id", "created_on"];
+}
+
+impl Listed for RunSummaryFields {
     const KEY: &'static str = "runs";
 
     fn id(&self) -> i64 {
@@ -255,8 +274,11 @@ pub struct TestPlan {
 }
 
 /// A plan as `get_plan` has it.
+pub type Plan = Lenient<PlanFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct Plan {
+pub struct PlanFields {
     /// Its number.
     pub id: i64,
     /// Whether it is closed, and its runs with it: they cannot be closed by themselves.
@@ -284,15 +306,51 @@ pub struct Entry {
     runs: Vec<Run>,
 }
 
-impl Plan {
+impl Answer for PlanFields {
+    /// Without its entries nobody would miss its runs.
+    const NEEDED: &'static [&'static str] = &["id", "entries"];
+}
+
+/// Whether a run is closed, and all of it could be understood: there is nothing to read again.
+pub fn is_final(run: &Run) -> bool {
+    run.is_completed && !run.is_odd()
+}
+
+/// The same of a plan and its runs.
+pub fn is_final_plan(plan: &Plan) -> bool {
+    plan.is_completed && !plan.is_odd() && !plan.runs().any(Lenient::is_odd)
+}
+
+/// The row of a plan of this project. A run that cannot be understood makes its sums odd.
+pub fn plan_row(plan: &Plan, project_id: i64) -> Lenient<TestPlan> {
+    let row = plan.row(project_id);
+    match plan.runs().find(|run| run.is_odd()) {
+        Some(run) if !plan.is_odd() => run.with(row),
+        _ => plan.with(row),
+    }
+}
+
+/// The rows of the runs of a plan of this project, which say some things of the plan.
+pub fn rows_of_runs(plan: Plan, project_id: i64) -> impl Iterator<Item = Lenient<TestRun>> {
+    let is_told = |field| plan.is_odd_in(field);
+    let odd = ["name", "milestone_id"].into_iter().any(is_told).then(|| plan.with(()));
+    plan.into_inner().into_rows(project_id).map(move |row| match &odd {
+        Some(odd) => odd.with(row.into_inner()),
+        None => row,
+    })
+}
+
+impl PlanFields {
     /// The plan's runs.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.entries.iter().flat_map(|entry| &entry.runs)
     }
 
     /// The row of a plan of this project.
-    pub fn row(&self, project_id: i64) -> TestPlan {
-        let sum = |count: fn(&Run) -> i64| self.runs().map(count).fold(0, i64::saturating_add);
+    fn row(&self, project_id: i64) -> TestPlan {
+        let sum = |count: fn(&RunFields) -> i64| {
+            self.runs().map(|run| count(run)).fold(0, i64::saturating_add)
+        };
         TestPlan {
             id: self.id,
             project_id,
@@ -313,16 +371,16 @@ impl Plan {
             untested_count: sum(|run| run.untested_count),
             retest_count: sum(|run| run.retest_count),
             failed_count: sum(|run| run.failed_count),
-            total_count: sum(Run::total),
+            total_count: sum(RunFields::total),
         }
     }
 
     /// The rows of the runs of a plan of this project.
-    pub fn into_rows(self, project_id: i64) -> impl Iterator<Item = TestRun> {
-        let Plan { id, name, milestone_id, entries, .. } = self;
+    fn into_rows(self, project_id: i64) -> impl Iterator<Item = Lenient<TestRun>> {
+        let PlanFields { id, name, milestone_id, entries, .. } = self;
         entries.into_iter().flat_map(move |Entry { id: entry_id, name: entry_name, runs }| {
             let plan_name = name.clone();
-            runs.into_iter().map(move |run| {
+            let in_plan = move |run: RunFields| {
                 let row = run.into_row(project_id);
                 TestRun {
                     plan_id: Some(id),
@@ -332,7 +390,68 @@ impl Plan {
                     milestone_id: row.milestone_id.or(milestone_id),
                     ..row
                 }
-            })
+            };
+            runs.into_iter().map(move |run| run.map(&in_plan))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as JsonValue, json};
+    use test_dashboard_sdk::Value;
+
+    use super::*;
+
+    fn run(is_completed: JsonValue, passed_count: JsonValue) -> JsonValue {
+        json!({
+            "id": 7, "name": "R", "is_completed": is_completed, "created_on": 1_770_000_000,
+            "passed_count": passed_count, "blocked_count": 0, "untested_count": 0,
+            "retest_count": 0, "failed_count": 0,
+        })
+    }
+
+    fn plan(name: JsonValue, run: &JsonValue) -> Plan {
+        let plan = json!({
+            "id": 8, "name": name, "is_completed": true,
+            "entries": [{"id": "e", "name": null, "runs": [run, run]}],
+        });
+        serde_json::from_str(&plan.to_string()).unwrap()
+    }
+
+    fn read(run: &JsonValue) -> Run {
+        serde_json::from_str(&run.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_flag_may_be_a_number_or_text() {
+        for yes in [json!(true), json!(1), json!("1"), json!("true")] {
+            assert!(is_final(&read(&run(yes.clone(), json!(1)))), "{yes}");
+        }
+        for no in [json!(false), json!(0), json!("rather"), json!(2), JsonValue::Null] {
+            assert!(!is_final(&read(&run(no.clone(), json!(1)))), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_understood_is_not_final_and_nor_is_its_plan() {
+        let (sound, odd) = (run(json!(true), json!(1)), run(json!(true), json!("one")));
+        assert!(is_final(&read(&sound)) && !is_final(&read(&odd)));
+        assert!(is_final_plan(&plan(json!("P"), &sound)));
+        assert!(!is_final_plan(&plan(json!("P"), &odd)));
+        assert!(!is_final_plan(&plan(json!(["P"]), &sound)));
+    }
+
+    #[test]
+    fn what_follows_from_something_odd_is_odd() {
+        let (sound, odd) = (run(json!(true), json!(1)), run(json!(true), json!("one")));
+        assert!(!plan_row(&plan(json!("P"), &sound), 59).is_odd());
+        // A sum of which a part is not known.
+        let values = plan_row(&plan(json!("P"), &odd), 59).into_values();
+        assert!(values.contains(&Value::Text("one".into())), "{values:?}");
+        // The name of the plan is in the rows of its runs.
+        let rows = |plan| rows_of_runs(plan, 59).map(|row| row.is_odd()).collect::<Vec<_>>();
+        assert_eq!(rows(plan(json!("P"), &sound)), [false, false]);
+        assert_eq!(rows(plan(json!(["P"]), &sound)), [true, true]);
     }
 }

@@ -22,7 +22,7 @@ use crate::absent::{Absent, UnitId};
 use crate::api::{About, Api, Entity};
 use crate::months::Month;
 use crate::pages::Pages;
-use crate::runs::{Plan, PlanSummary, Run};
+use crate::runs::{self, Plan, PlanSummary, Run};
 
 /// How much is asked for again: a run or plan may become visible a little after it was created.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
@@ -350,9 +350,10 @@ impl Lists {
     fn read_on(&mut self, month: Month) -> Result<bool, Failure> {
         if let Some(pages) = &mut self.new_runs {
             match pages.next_page()? {
-                Some(page) => self
-                    .found_new_runs
-                    .extend(page.into_iter().filter(|run| month.holds(run.created_on))),
+                Some(page) => self.found_new_runs.extend(
+                    page.into_iter()
+                        .filter(|run| run.is_odd_in("created_on") || month.holds(run.created_on)),
+                ),
                 None => self.new_runs = None,
             }
         } else if let Some(pages) = &mut self.new_plans {
@@ -439,7 +440,7 @@ impl Coming {
     /// The unit.
     fn wait(self, id: UnitId) -> Result<(Read, Unit), Failure> {
         let of_run = |run: Run, is_new| {
-            let (created_on, is_completed) = (Some(run.created_on), run.is_completed);
+            let (created_on, is_completed) = (Some(run.created_on), runs::is_final(&run));
             (Read { id, created_on, is_completed, is_new }, Unit::Run(run))
         };
         Ok(match self {
@@ -448,7 +449,7 @@ impl Coming {
             Coming::Plan(entity, listed) => {
                 let plan = entity.wait()?;
                 let created_on = listed.or(plan.created_on);
-                let is_completed = plan.is_completed;
+                let is_completed = runs::is_final_plan(&plan);
                 (Read { id, created_on, is_completed, is_new: listed.is_some() }, Unit::Plan(plan))
             }
         })

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use test_dashboard_sdk::http::Response;
-use test_dashboard_sdk::{Failure, Timestamp};
+use test_dashboard_sdk::{Answer, Failure, Lenient, Timestamp, time};
 
 use crate::api::User;
 use crate::lists::Listed;
@@ -13,8 +13,11 @@ use crate::lists::Listed;
 const PERMISSION: &str = "actions";
 
 /// A run as its list, its own address and those of its attempts have it.
+pub type Run = Lenient<RunFields>;
+
+/// What is read of one.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Run {
+pub struct RunFields {
     pub id: i64,
     #[serde(default = "first_attempt")]
     pub run_attempt: i64,
@@ -32,6 +35,7 @@ pub struct Run {
     pub actor: Option<User>,
     pub triggering_actor: Option<User>,
     pub created_at: Timestamp,
+    #[serde(default, with = "time::optional")]
     pub run_started_at: Option<Timestamp>,
     pub updated_at: Timestamp,
     pub html_url: String,
@@ -48,7 +52,9 @@ pub struct Home {
     pub full_name: Option<String>,
 }
 
-impl Run {
+impl Answer for RunFields {}
+
+impl RunFields {
     /// Whether this attempt has ended.
     pub fn is_finished(&self) -> bool {
         match &self.status {
@@ -77,8 +83,11 @@ impl Listed for Run {
 }
 
 /// A job of any attempt of a run.
+pub type Job = Lenient<JobFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct Job {
+pub struct JobFields {
     pub id: i64,
     pub run_attempt: Option<i64>,
     pub workflow_name: Option<String>,
@@ -91,29 +100,49 @@ pub struct Job {
     pub runner_group_name: Option<String>,
     #[serde(default)]
     pub labels: Vec<String>,
+    #[serde(default, with = "time::optional")]
     pub created_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub started_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub completed_at: Option<Timestamp>,
     pub html_url: Option<String>,
     pub steps: Option<Vec<Step>>,
 }
 
-impl Job {
+impl Answer for JobFields {}
+
+impl JobFields {
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
         self.status == "completed"
     }
 }
 
+/// Whether a job has ended, and all of it could be understood: there is nothing to read again.
+pub fn is_final(job: &Job) -> bool {
+    let steps = job.steps.iter().flatten();
+    job.is_finished() && !job.is_odd() && !steps.into_iter().any(Lenient::is_odd)
+}
+
 /// A step of a job.
+pub type Step = Lenient<StepFields>;
+
+/// What is read of one.
 #[derive(Debug, Deserialize)]
-pub struct Step {
+pub struct StepFields {
     pub number: i64,
     pub name: String,
     pub status: String,
     pub conclusion: Option<String>,
+    #[serde(default, with = "time::optional")]
     pub started_at: Option<Timestamp>,
+    #[serde(default, with = "time::optional")]
     pub completed_at: Option<Timestamp>,
+}
+
+impl Answer for StepFields {
+    const NEEDED: &'static [&'static str] = &["number"];
 }
 
 impl Listed for Job {

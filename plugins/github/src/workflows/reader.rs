@@ -11,7 +11,7 @@ use test_dashboard_sdk::{
 };
 
 use super::Week;
-use super::answers::{Job, Run};
+use super::answers::{Job, Run, RunFields, is_final};
 use super::ledger::{Ledger, State};
 use super::rows::{push_job, run_row};
 use super::tables::WorkflowRunRow;
@@ -183,14 +183,18 @@ impl Runs {
 
     /// Pushes a run with its jobs and its earlier attempts.
     fn push(&mut self, run: Run, jobs: Vec<Job>, batches: &mut Batches) -> Result<(), Failure> {
-        self.ledger.note(&run, jobs.iter().all(Job::is_finished));
+        self.ledger.note(&run, jobs.iter().all(is_final));
         for attempt in 1..run.run_attempt {
             let path = format!("actions/runs/{}/attempts/{attempt}", run.id);
             let got = self.api.entity::<Run>(&self.repository, &path);
             let name = format!("attempt {attempt} of run {}", run.id);
             match self.missing.there(name, got)? {
                 Some(earlier) => {
-                    let earlier = Run { id: run.id, run_attempt: attempt, ..earlier };
+                    let earlier = earlier.map(|earlier| RunFields {
+                        id: run.id,
+                        run_attempt: attempt,
+                        ..earlier
+                    });
                     batches.push(run_row(&self.repository, earlier));
                 }
                 None => self.ledger.keep_open(run.id),

@@ -4,14 +4,18 @@
 //! From answers to rows.
 
 use test_dashboard_sdk::time::seconds_between;
-use test_dashboard_sdk::{Batches, Failure, Json};
+use test_dashboard_sdk::{Batches, Failure, Json, Lenient};
 
-use super::answers::{Job, Run, Step};
+use super::answers::{Job, JobFields, Run, RunFields, StepFields};
 use super::tables::{WorkflowJobRow, WorkflowJobStepRow, WorkflowRunRow};
 use crate::api::Repository;
 
 /// The row of an attempt.
-pub fn run_row(repository: &Repository, run: Run) -> WorkflowRunRow {
+pub fn run_row(repository: &Repository, run: Run) -> Lenient<WorkflowRunRow> {
+    run.map(|run| row_of_run(repository, run))
+}
+
+fn row_of_run(repository: &Repository, run: RunFields) -> WorkflowRunRow {
     WorkflowRunRow {
         repository_id: repository.id,
         id: run.id,
@@ -45,18 +49,24 @@ pub fn run_row(repository: &Repository, run: Run) -> WorkflowRunRow {
 pub fn push_job(
     repository: &Repository,
     run: &Run,
-    job: Job,
+    mut job: Job,
     batches: &mut Batches,
 ) -> Result<(), Failure> {
+    let (id, steps) = (job.id, job.steps.take());
     if job.is_finished() {
-        for step in job.steps.into_iter().flatten() {
-            batches.push(step_row(repository, run.id, job.id, step));
+        for step in steps.into_iter().flatten() {
+            batches.push(step.map(|step| step_row(repository, run.id, id, step)));
         }
     }
+    batches.push(job.try_map(|job| job_row(repository, run, job))?);
+    Ok(())
+}
+
+fn job_row(repository: &Repository, run: &Run, job: JobFields) -> Result<WorkflowJobRow, Failure> {
     let has_begun = matches!(job.status.as_str(), "in_progress" | "completed");
     // A queued job has a time in started_at too, which is no begin.
     let started_at = job.started_at.filter(|_| has_begun);
-    batches.push(WorkflowJobRow {
+    Ok(WorkflowJobRow {
         repository_id: repository.id,
         id: job.id,
         run_id: run.id,
@@ -77,11 +87,15 @@ pub fn push_job(
         queue_seconds: seconds_between(job.created_at, started_at),
         duration_seconds: seconds_between(started_at, job.completed_at),
         html_url: job.html_url,
-    });
-    Ok(())
+    })
 }
 
-fn step_row(repository: &Repository, run_id: i64, job_id: i64, step: Step) -> WorkflowJobStepRow {
+fn step_row(
+    repository: &Repository,
+    run_id: i64,
+    job_id: i64,
+    step: StepFields,
+) -> WorkflowJobStepRow {
     WorkflowJobStepRow {
         repository_id: repository.id,
         job_id,

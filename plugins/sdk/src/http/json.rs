@@ -102,7 +102,7 @@ pub(crate) fn place<T: DeserializeOwned>(document: &str) -> Option<String> {
 
 /// The first `longest` characters of a text, on one line. What cannot be seen is escaped, as
 /// `\u{feff}`.
-pub(super) fn excerpt(text: &[u8], longest: usize) -> String {
+pub(crate) fn excerpt(text: &[u8], longest: usize) -> String {
     // A character has at most four bytes, and white space is squeezed.
     let text = String::from_utf8_lossy(&text[..text.len().min(longest * 16)]);
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();

@@ -25,7 +25,7 @@ use crate::Failure;
 
 pub use answer::Response;
 pub use client::{Client, Pending, RequestBuilder};
-pub(crate) use json::place;
+pub(crate) use json::{excerpt, place};
 pub use pages::{LinkPages, OffsetPages};
 pub use reference::shown;
 

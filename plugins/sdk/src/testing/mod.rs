@@ -23,12 +23,14 @@
 
 mod fake_http;
 mod memory_host;
+mod odd;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 pub use fake_http::{FakeHttp, Reply};
 pub use memory_host::MemoryHost;
+pub use odd::{OddFields, odd_fields_cost_their_rows};
 
 use crate::log::Level;
 use crate::{Context, Request, Timestamp};
