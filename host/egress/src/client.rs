@@ -140,7 +140,7 @@ fn read_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
     if certificates.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(certificates) }
 }
 
-/// What a plugin sees of an answer's headers: no cookies, and nothing that was between this
+/// What a plugin sees of an answer's headers: no cookies, no grants, and nothing that was between this
 /// client and the server only (RFC 9110, 7.6.1).
 fn for_the_plugin(headers: &mut HeaderMap) -> HeaderMap {
     const DROPPED: &[&str] = &[
@@ -168,6 +168,13 @@ fn for_the_plugin(headers: &mut HeaderMap) -> HeaderMap {
     }
     for name in named {
         headers.remove(name);
+    }
+    // GitHub's address for single sign-on has a grant in its query.
+    if let Some(sign_on) = headers.get_mut("x-github-sso")
+        && let Some(query) = sign_on.as_bytes().iter().position(|byte| *byte == b'?')
+        && let Ok(address) = HeaderValue::from_bytes(&sign_on.as_bytes()[..query])
+    {
+        *sign_on = address;
     }
     std::mem::take(headers)
 }

@@ -227,12 +227,85 @@ pub fn explain(mut failure: Failure, repository: &str, what: &str) -> Failure {
             failure.retry_after.get_or_insert(60);
             (FailureKind::RateLimited, "GitHub's rate limit is reached: try again later".into())
         }
-        (Some(403), FailureKind::Auth) => (
-            FailureKind::Auth,
-            format!("the token may not read {repository}: it needs the permission to read {what}"),
-        ),
+        (Some(403), FailureKind::Auth) => {
+            (FailureKind::Auth, forbidden(&failure.message, repository, what))
+        }
         _ => return failure,
     };
     let message = format!("{hint} ({})", failure.message);
     failure.retold(kind, message)
+}
+
+/// What a 403 that is no rate limit means: GitHub tells its reasons apart only by what it says.
+fn forbidden(said: &str, repository: &str, what: &str) -> String {
+    let says = |words: &str| said.to_ascii_lowercase().contains(words);
+    let owner = repository.split('/').next().unwrap_or(repository);
+    if says("saml") || says("single sign-on") {
+        format!(
+            "the token is not authorized for the single sign-on of {owner}: whoever made it has to authorize it, at github.com/settings/tokens under \"Configure SSO\""
+        )
+    } else if says("ip allow list") {
+        format!(
+            "{owner} admits only the addresses of its IP allow list, and this machine's is not among them: have it added, or run where one is"
+        )
+    } else if says("suspended") {
+        "the account or app that the token belongs to is suspended: use another one".into()
+    } else if says("forbids access via") {
+        format!("{owner} does not admit this kind of token: make one of a kind that it admits")
+    } else if says("access blocked") || says("has been disabled") {
+        format!("GitHub has blocked {repository}: ask its owner")
+    } else {
+        format!("the token may not read {repository}: it needs the permission to read {what}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use test_dashboard_sdk::testing::{self, FakeHttp, Reply};
+
+    use super::*;
+
+    #[test]
+    fn a_403_says_what_is_missing() {
+        for (said, hint) in [
+            (
+                "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.",
+                "not authorized for the single sign-on of octo: whoever made it has to authorize it",
+            ),
+            (
+                "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
+                "octo admits only the addresses of its IP allow list",
+            ),
+            ("Sorry. Your account was suspended.", "is suspended: use another one"),
+            ("This installation has been suspended", "is suspended: use another one"),
+            (
+                "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal access token with fine-grained permissions.",
+                "octo does not admit this kind of token",
+            ),
+            ("Repository access blocked", "GitHub has blocked octo/cat: ask its owner"),
+            (
+                "Resource not accessible by integration",
+                "the token may not read octo/cat: it needs the permission to read metadata",
+            ),
+            (
+                "Resource not accessible by personal access token",
+                "it needs the permission to read metadata",
+            ),
+        ] {
+            let body = json!({"message": said}).to_string();
+            let sso = "required; url=https://github.com/orgs/octo/sso?authorization_request=hush";
+            let http = FakeHttp::serve(move |_| {
+                let reply = Reply::json(403, &body);
+                if body.contains("SAML") { reply.header("x-github-sso", sso) } else { reply }
+            });
+            let api = Api::of(&testing::context(&http, json!({})));
+            let failure = api.repository("octo/cat").unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Auth, "{failure}");
+            assert!(failure.message.contains(hint), "{failure}");
+            assert!(!failure.message.contains("hush"), "{failure}");
+            let is_saml = said.contains("SAML");
+            assert_eq!(failure.message.contains("https://github.com/orgs/octo/sso"), is_saml);
+        }
+    }
 }

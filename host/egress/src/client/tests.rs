@@ -109,6 +109,15 @@ async fn a_server_that_nobody_vouches_for_is_refused_at_once_and_told_nothing() 
 }
 
 #[test]
+fn the_grant_in_githubs_address_for_single_sign_on_is_cut_off() {
+    let sign_on = "required; url=https://github.com/orgs/o/sso?authorization_request=hush";
+    let mut headers =
+        HeaderMap::from_iter([("x-github-sso".parse().unwrap(), sign_on.parse().unwrap())]);
+    let seen = for_the_plugin(&mut headers);
+    assert_eq!(seen["x-github-sso"], "required; url=https://github.com/orgs/o/sso");
+}
+
+#[test]
 fn a_file_without_certificates_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "not a certificate").unwrap();

@@ -24,9 +24,23 @@ pub(super) fn failure(answer: &Response) -> Failure {
     };
     let reason = reason_phrase(status);
     let said = said_by_the_service(answer);
-    let message = format!("GET {}: answered {status}{reason}{said}", answer.shown_url());
+    let sign_on = sign_on(answer);
+    let message = format!("GET {}: answered {status}{reason}{said}{sign_on}", answer.shown_url());
     let retry_after = wait.filter(|_| kind != FailureKind::Auth);
     Failure { kind, message, retry_after, status: Some(status) }
+}
+
+/// Where GitHub wants a token to be authorized for single sign-on. The query of that address is
+/// for the one who asked alone.
+fn sign_on(answer: &Response) -> String {
+    let header = answer.header("x-github-sso").and_then(|header| header.strip_prefix("required"));
+    let url = header.and_then(|header| header.split_once("url=")).map(|(_, url)| url);
+    match url.and_then(|url| url.split([';', '?', '#']).next()) {
+        Some(url) if !url.trim().is_empty() => {
+            format!("; single sign-on at {}", json::excerpt(url.trim().as_bytes(), 200))
+        }
+        _ => String::new(),
+    }
 }
 
 fn reason_phrase(status: u16) -> &'static str {
@@ -134,6 +148,16 @@ mod tests {
         let failure = failure_of(Reply::text(502, "text/html", "<html>\n <h1>Bad  gateway</h1>"));
         assert!(failure.message.ends_with("saying: <html> <h1>Bad gateway</h1>"), "{failure}");
         assert!(failure_of(Reply::empty(500)).message.ends_with("500 Internal Server Error"));
+    }
+
+    #[test]
+    fn where_to_sign_on_is_said_without_the_secret_of_it() {
+        let header = "required; url=https://github.com/orgs/octo/sso?authorization_request=hush";
+        let failure = failure_of(Reply::json(403, "{}").header("X-GitHub-SSO", header));
+        assert!(failure.message.ends_with("; single sign-on at https://github.com/orgs/octo/sso"));
+        let partial =
+            Reply::json(403, "{}").header("X-GitHub-SSO", "partial-results; organizations=1");
+        assert!(failure_of(partial).message.ends_with("Forbidden, saying: {}"));
     }
 
     #[test]
