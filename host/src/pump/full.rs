@@ -14,7 +14,7 @@ use test_dashboard_egress::Tape;
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{RunId, Store, StoreError};
 
-use super::report::{PartitionFailure, PartitionReport};
+use super::report::{PartitionFailure, PartitionReport, RunReport};
 use super::run::about;
 use super::{Job, Tally};
 
@@ -51,13 +51,28 @@ pub async fn make_full_if_due(
     Ok(())
 }
 
-/// Ends a job whose partitions all succeeded: puts a full run on record, and removes what no
-/// partition holds any more. The first run of a report that is not over a window counts as a
-/// full one: there was nothing yet that could have gone. `planned` are the ids of all partitions that there are.
+/// Whether a full reading of a report may end, of which this is what became of its partitions.
+///
+/// A partition in which something is listed and not found may fail for weeks. If that kept the
+/// reading from ending, each run from then on would be a full one: as much work as a first load,
+/// and without a row of such a partition, which in a full run has no commit before its end. So it
+/// waits for the next full run, and until then goes on from its checkpoint.
+pub fn may_finish(report: &RunReport) -> bool {
+    let is_missing = |failed: &PartitionReport| {
+        failed.is_partition() && failed.error.as_ref().is_some_and(|e| e.kind == "not-found")
+    };
+    let is_good = report.failures().next().is_none();
+    is_good || (report.failures().all(is_missing) && report.done().next().is_some())
+}
+
+/// Ends a job that [may be](may_finish): puts a full run on record, and removes what no
+/// partition holds any more. The first run of a report that is not over a window
+/// counts as a full one: there was nothing yet that could have gone. `planned` are the ids of all partitions that there are;
+/// none where some of them failed, and then nothing is removed.
 /// Tells what was done, when there is something to tell.
 pub async fn finish(
     job: &Job,
-    planned: Vec<String>,
+    planned: Option<Vec<String>>,
     store: &Store,
     run: RunId,
 ) -> Option<PartitionReport> {
@@ -72,7 +87,7 @@ pub async fn finish(
             return Ok(None);
         }
         let exhaustive = job.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);
-        let all = (job.request.full && exhaustive).then_some(planned.as_slice());
+        let all = planned.as_deref().filter(|_| job.request.full && exhaustive);
         store.finish_full(run, &key, &job.tables, all).await.map(Some)
     }
     .await;
@@ -93,4 +108,44 @@ pub async fn finish(
 /// Snapshots are exact after every run.
 fn has_merge(job: &Job) -> bool {
     job.tables.iter().any(|table| table.mode == TableMode::Merge)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn partition(name: &str, failure: Option<&str>) -> PartitionReport {
+        PartitionReport {
+            project: "fenix".into(),
+            datasource: "github".into(),
+            report: "workflow-runs".into(),
+            partition: name.into(),
+            tally: Tally::default(),
+            rejected: Vec::new(),
+            started: Timestamp::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+            cpu: Duration::ZERO,
+            error: failure.map(|kind| PartitionFailure { kind: kind.into(), message: "no".into() }),
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_found_lets_a_full_reading_end_without_it() {
+        let plan = || partition("(plan)", None);
+        for (partitions, may) in [
+            (vec![plan(), partition("a", None)], true),
+            (vec![plan()], true),
+            (vec![plan(), partition("a", None), partition("b", Some("not-found"))], true),
+            (vec![plan(), partition("a", None), partition("b", Some("transient"))], false),
+            (vec![plan(), partition("a", Some("not-found")), partition("b", Some("auth"))], false),
+            // All of them at once is trouble of the service.
+            (vec![plan(), partition("a", Some("not-found"))], false),
+            (vec![partition("(plan)", Some("not-found"))], false),
+        ] {
+            let report = RunReport { partitions, ..RunReport::default() };
+            assert_eq!(may_finish(&report), may, "{:?}", report.partitions);
+        }
+    }
 }

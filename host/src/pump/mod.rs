@@ -18,7 +18,7 @@ mod run;
 mod sink;
 mod source;
 
-pub use full::{finish as finish_full, make_full_if_due};
+pub use full::{finish as finish_full, make_full_if_due, may_finish as may_finish_full};
 pub use installed::{Installed, base_url_of, gate_options, load_one, owner, settings_of};
 pub use job::{Job, Tapes, recording_file};
 pub use progress::{Progress, Seen};

@@ -119,16 +119,11 @@ pub async fn run(
     }
     for (job, partitions) in &planned {
         let tape = close_tape(job, options);
+        let mine = report.of(&job.context().project, &job.request.report);
         let full = match &sink {
-            Sink::Store(store, run)
-                if options.selection.is_whole()
-                    && report
-                        .of(&job.context().project, &job.request.report)
-                        .failures()
-                        .next()
-                        .is_none() =>
-            {
+            Sink::Store(store, run) if options.selection.is_whole() && full::may_finish(&mine) => {
                 let ids = partitions.iter().map(|partition| partition.id.clone()).collect();
+                let ids = mine.failures().next().is_none().then_some(ids);
                 full::finish(job, ids, store, *run).await
             }
             _ => None,

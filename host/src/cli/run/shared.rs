@@ -295,9 +295,10 @@ async fn finish_full(
     run: RunId,
 ) -> Option<PartitionReport> {
     let mine = whole.of(&job.context().project, &job.request.report);
-    if mine.failures().next().is_some() {
+    if !pump::may_finish_full(&mine) {
         return None;
     }
+    let is_good = mine.failures().next().is_none();
     let read = mine.done().map(|partition| partition.partition.clone());
     let key = job.key();
     let planned = planned
@@ -305,5 +306,6 @@ async fn finish_full(
         .filter(|planned| planned.project == key.project && planned.report == key.report)
         .map(|planned| planned.partition.clone());
     let all: BTreeSet<String> = read.chain(planned).collect();
-    pump::finish_full(job, all.into_iter().collect(), store, run).await
+    let all = is_good.then(|| all.into_iter().collect());
+    pump::finish_full(job, all, store, run).await
 }
