@@ -575,6 +575,22 @@ fn a_full_reading_that_is_due_removes_what_is_gone_and_nothing_that_a_shard_has_
 }
 
 #[test]
+fn shards_of_a_run_over_a_window_make_nothing_fresh_and_no_full_run() {
+    let pump = Pump::new();
+    let database = Database::new(Kind::Sqlite);
+    let days = ["--since", "2026-01-10", "--until", "2026-01-12"];
+    for number in 1..=COUNT {
+        pump.shard(CASES, &database, number, &days).expect_code(0);
+    }
+    let run = pump.the_run(&database);
+    assert_eq!((&run["since"], &run["until"]), (&json!("2026-01-10"), &json!("2026-01-12")));
+    assert_eq!(run["outcome"], "succeeded", "{run:#}");
+    assert_eq!(database.number("SELECT COUNT(*) FROM full_runs"), 0);
+    let told = pump.command(&database, &["status"]).expect_code(1);
+    told.expect_said("was a backfill (2026-01-10 to 2026-01-12), succeeded");
+}
+
+#[test]
 fn a_run_that_has_begun_is_due_for_all_its_shards() {
     let pump = Pump::new();
     for kind in Kind::all() {
