@@ -76,3 +76,44 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Exit; 6] = [
+        Exit::Done,
+        Exit::Failed,
+        Exit::Misused,
+        Exit::PartlyFailed,
+        Exit::NotDue,
+        Exit::Interrupted,
+    ];
+
+    /// The numbers in a text that stand by themselves.
+    fn numbers(text: &str) -> Vec<u8> {
+        text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.parse().ok()).collect()
+    }
+
+    #[test]
+    fn the_pages_and_the_help_list_every_code_and_no_other() {
+        let codes = ALL.map(Exit::code);
+        let operating = include_str!("../../../docs/operating.md");
+        let (_, table) = operating.split_once("| Exit code | Meaning |").unwrap();
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let first: Vec<u8> = rows.flat_map(|row| numbers(row.split('|').nth(1).unwrap())).collect();
+        assert_eq!(first, codes);
+        let readme = include_str!("../../../README.md");
+        let program = crate::cli::line::declared();
+        let of_run = program.find_subcommand("run").and_then(clap::Command::get_after_help);
+        let help = [program.get_after_help(), of_run].map(|help| help.unwrap().to_string());
+        for text in [readme, &help[0], &help[1]] {
+            let (_, sentence) = text.split_once("Exit codes: ").unwrap();
+            assert_eq!(numbers(sentence.split('.').next().unwrap()), codes, "{sentence}");
+        }
+        for exit in ALL {
+            let told = format!("`{}` {}", exit.outcome(), exit.code());
+            assert!(operating.contains(&told), "{told} is not among the fields of a summary");
+        }
+    }
+}
