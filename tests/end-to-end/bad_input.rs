@@ -112,7 +112,7 @@ fn expect_failed(ended: Ended, database: &Database, kind: &str, says: &[&str], t
     let run = Workplace::new("").run(&runs).expect_code(0).json();
     assert_eq!(run["outcome"], "failed");
     let partitions = run["partitions"].as_array().unwrap();
-    assert!(partitions.iter().any(|partition| partition["failure_kind"] == kind), "{run}");
+    assert!(partitions.iter().any(|partition| partition["error"]["kind"] == kind), "{run}");
     assert_eq!(database.number(&format!("SELECT COUNT(*) FROM {table}")), 0);
 }
 

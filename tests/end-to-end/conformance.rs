@@ -27,14 +27,25 @@ fn pages() -> Vec<Value> {
     vec![page(1, 1..4, Some(2)), page(2, 4..7, Some(3)), page(3, 7..9, None)]
 }
 
+/// A folder in which a guest can be checked against these answers.
+fn place_of(guest: &str, entries: &[Value]) -> Workplace {
+    let place = Workplace::new(&format!(
+        "[datasources.guest]\nplugin = {:?}\nbase-url = {API:?}\nallow = []\n[projects.fenix]\nguest = {{}}\n",
+        built(&format!("guests/{guest}.wasm"))
+    ));
+    har::write(&place.path("fixtures/fenix/rows.har"), entries);
+    place
+}
+
+/// A folder in which checking a guest finds a rule that is broken, and the guest's file.
+pub fn place_of_a_fault() -> (Workplace, std::path::PathBuf) {
+    let guest = "loses_a_row_on_retry";
+    (place_of(guest, &pages()), built(&format!("guests/{guest}.wasm")))
+}
+
 impl Checked {
     fn new(guest: &'static str, entries: &[Value]) -> Checked {
-        let place = Workplace::new(&format!(
-            "[datasources.guest]\nplugin = {:?}\nbase-url = {API:?}\nallow = []\n[projects.fenix]\nguest = {{}}\n",
-            built(&format!("guests/{guest}.wasm"))
-        ));
-        har::write(&place.path("fixtures/fenix/rows.har"), entries);
-        Checked { place, guest }
+        Checked { place: place_of(guest, entries), guest }
     }
 
     fn run(&self, more: &[&str]) -> Ended {

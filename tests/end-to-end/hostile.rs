@@ -90,9 +90,9 @@ impl Ran {
             self.place.run(&["--database", &self.database.url, "runs", "1", "--format", "json"]);
         let text = |value: &Value| value.as_str().unwrap().to_string();
         let partitions = run.expect_code(0).json()["partitions"].as_array().unwrap().clone();
-        let failed = partitions.iter().filter(|partition| !partition["failure_kind"].is_null());
+        let failed = partitions.iter().filter(|partition| !partition["error"]["kind"].is_null());
         failed
-            .map(|partition| (text(&partition["project"]), text(&partition["failure_kind"])))
+            .map(|partition| (text(&partition["project"]), text(&partition["error"]["kind"])))
             .collect()
     }
 

@@ -144,7 +144,7 @@ fn an_upgrade_tells_a_program_too() {
     let told = place.add(&guest("asks_for_more"), &["--yes", "--format", "json"]).expect_code(0);
     let told = told.json();
     assert_eq!(told["outcome"], "installed");
-    assert_eq!(told["installed-as"], "plugins/guest.wasm");
+    assert_eq!(told["installed_as"], "plugins/guest.wasm");
     let weights: Vec<&str> =
         told["changes"].as_array().unwrap().iter().filter_map(|c| c["weight"].as_str()).collect();
     assert!(weights.contains(&"refused") && weights.contains(&"asks-more"), "{weights:?}");

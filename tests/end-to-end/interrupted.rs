@@ -144,7 +144,7 @@ fn of_two_runs_at_the_same_time_the_one_that_comes_late_writes_nothing_over_the_
             .expect_said("another run has moved its checkpoint since this one opened it");
         assert_same(&left_in(&database), &expected, &format!("{kind:?}, after the late one"));
         let run = place.run(&["runs", "1", "--format", "json", "--database", &database.url]).json();
-        assert_eq!(run["partitions"][1]["failure_kind"], "conflict", "{run}");
+        assert_eq!(run["partitions"][1]["error"]["kind"], "conflict", "{run}");
         place.run(&arguments(&database)).expect_code(0);
         assert_same(&left_in(&database), &expected, &format!("{kind:?}, the next run"));
     }

@@ -25,6 +25,7 @@ mod guide;
 mod hostile;
 mod installing;
 mod interrupted;
+mod json_shapes;
 mod misuse;
 mod night;
 mod notify;

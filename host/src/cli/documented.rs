@@ -47,6 +47,22 @@ fn every_command_in_the_pages_is_one_that_the_program_takes() {
 }
 
 #[test]
+fn what_every_command_answers_to_a_program_is_in_the_page() {
+    let page = include_str!("../../../docs/json.md");
+    let program = line::declared();
+    let mut answering = 0;
+    for (path, command) in line::commands(&program) {
+        if command.get_arguments().any(|option| option.get_long() == Some("format")) {
+            answering += 1;
+            let heading = format!("\n## `{}`\n", path.join(" "));
+            let is_elsewhere = path == ["status"];
+            assert!(is_elsewhere || page.contains(&heading), "docs/json.md has no{heading}");
+        }
+    }
+    assert!(answering > 10, "{answering}");
+}
+
+#[test]
 fn every_example_in_the_help_is_one_that_the_program_takes() {
     let program = line::declared();
     let all = line::commands(&program).into_iter().map(|(_, command)| command).chain([&program]);

@@ -232,8 +232,11 @@ fn detail_json(detail: &RunDetail) -> serde_json::Value {
                 "report": partition.key.report,
                 "partition": partition.key.partition,
                 "outcome": outcome(Some(result.outcome)),
-                "error": result.error,
-                "failure_kind": result.failure_kind,
+                // As `run` tells it.
+                "error": result.error.as_ref().map(|message| json!({
+                    "kind": result.failure_kind,
+                    "message": message,
+                })),
                 "rows_read": result.rows_read,
                 "rows_new": result.rows_new,
                 "rows_changed": result.rows_changed,

@@ -66,10 +66,10 @@ pub struct PartitionReport {
     /// When it began.
     pub started: jiff::Timestamp,
     /// How long it took, in seconds.
-    #[serde(serialize_with = "seconds")]
+    #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// How long the plugin's own code ran, in seconds.
-    #[serde(serialize_with = "seconds")]
+    #[serde(rename = "cpu_seconds", serialize_with = "seconds")]
     pub cpu: Duration,
     /// Why it failed, if it did.
     pub error: Option<PartitionFailure>,

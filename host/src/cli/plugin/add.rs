@@ -280,8 +280,8 @@ fn tell(format: Format, plan: &Plan, outcome: &str) -> anyhow::Result<()> {
         Some(Err(reason)) => (None, Some(reason)),
     };
     answer["outcome"] = json!(outcome);
-    answer["installed-as"] = json!(plan.candidate.pin.file);
+    answer["installed_as"] = json!(plan.candidate.pin.file);
     answer["changes"] = json!(changes);
-    answer["not-compared"] = json!(problem);
+    answer["not_compared"] = json!(problem);
     output::json(&answer)
 }

@@ -187,7 +187,7 @@ impl<'a> Answer<'a> {
                     "tried": finding.tried,
                     "broken": finding.broken,
                     "evidence": finding.evidence,
-                    "not-tried": finding.not_tried,
+                    "not_tried": finding.not_tried,
                     "gaps": finding.gaps,
                 })
             })

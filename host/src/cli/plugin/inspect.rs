@@ -28,7 +28,7 @@ pub async fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     let known = lock.as_ref().ok().and_then(|lock| name_of(lock, &plugin));
     if common.output.format == Format::Json {
         let mut answer = shown::json(&plugin);
-        answer["pinned-as"] = json!(known);
+        answer["pinned_as"] = json!(known);
         output::json(&answer)?;
         return Ok(Exit::Done);
     }
