@@ -94,24 +94,34 @@ impl Context {
     }
 
     /// The project's settings. Describe them with `serde`; `#[serde(rename_all =
-    /// "kebab-case")]` fits their names.
+    /// "kebab-case")]` fits their names. What a variable of the configuration gave is a text; where
+    /// a number or a flag is wanted, it is read as one.
     ///
     /// # Errors
     ///
     /// A `config` failure that names the project and the setting which is missing or wrong.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_str(&self.settings_json).map_err(|error| {
-            let path = http::place::<T>(&self.settings_json).unwrap_or_default();
+        let mut json = self.settings_json.clone();
+        loop {
+            let error = match serde_json::from_str(&json) {
+                Ok(settings) => return Ok(settings),
+                Err(error) => error,
+            };
+            let path = http::place::<T>(&json).unwrap_or_default();
+            if let Some(unquoted) = unquoted(&json, &path) {
+                json = unquoted;
+                continue;
+            }
             let message = error.to_string();
             let message = message.split(" at line ").next().unwrap_or_default();
             let project = &self.project;
-            Failure::config(match path.as_str() {
+            return Err(Failure::config(match path.as_str() {
                 "" => format!("project {project}: its settings for this datasource: {message}"),
                 path => {
                     format!("project {project}: its setting {path} for this datasource: {message}")
                 }
-            })
-        })
+            }));
+        }
     }
 }
 
@@ -236,6 +246,20 @@ impl Checkpoint {
     }
 }
 
+/// Settings in which the text at this place is the number or the flag that it spells; none where
+/// there is no such text.
+fn unquoted(json: &str, path: &str) -> Option<String> {
+    let mut settings: serde_json::Value = serde_json::from_str(json).ok()?;
+    let pointer = format!("/{}", path.replace(']', "").replace(['.', '['], "/"));
+    let value = settings.pointer_mut(&pointer)?;
+    let spelt: serde_json::Value = serde_json::from_str(value.as_str()?).ok()?;
+    if !spelt.is_number() && !spelt.is_boolean() {
+        return None;
+    }
+    *value = spelt;
+    Some(settings.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +282,32 @@ mod tests {
         let settings = settings(json).unwrap();
         assert_eq!(settings.repository, "o/r");
         assert_eq!(settings.regression_labels.unwrap(), ["🐞 bug"]);
+    }
+
+    #[test]
+    fn a_number_and_a_flag_may_come_from_a_variable() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Typed {
+            project_id: u64,
+            name: String,
+            days: Vec<i64>,
+            all: Option<bool>,
+        }
+        let typed = |json| -> Result<Typed, Failure> {
+            testing::context(&FakeHttp::serve(|_| Reply::empty(500)), json).settings()
+        };
+        let json = serde_json::json!({
+            "project-id": "59", "name": "59", "days": [1, "-2"], "all": "true",
+        });
+        let expected =
+            Typed { project_id: 59, name: "59".into(), days: vec![1, -2], all: Some(true) };
+        assert_eq!(typed(json).unwrap(), expected);
+        for wrong in ["x", "-1", "\"1\"", "[1]", ""] {
+            let json = serde_json::json!({"project-id": wrong, "name": "", "days": []});
+            let message = typed(json).unwrap_err().message;
+            assert!(message.contains("its setting project-id for"), "{message}");
+        }
     }
 
     #[test]
