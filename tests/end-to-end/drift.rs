@@ -19,13 +19,18 @@ struct Scene {
 }
 
 impl Scene {
-    /// A repository with issues, all of which have been read, unless there is no database yet.
+    /// A repository with issues, and an empty database.
     fn new(kind: Kind) -> Self {
         let github = GitHub::start(github::issues(12));
         let place = Workplace::new(&github.section());
-        Scene { database: Database::new(kind), github, place }
+        let database = Database::new(kind);
+        if let Some(file) = database.url.strip_prefix("sqlite:") {
+            std::fs::write(file, "").unwrap();
+        }
+        Scene { database, github, place }
     }
 
+    /// The same, and all issues have been read.
     fn read(kind: Kind) -> Self {
         let scene = Self::new(kind);
         scene.run().expect_code(0);
@@ -175,14 +180,17 @@ fn what_keeps_a_known_report_from_being_read_is_a_failed_run_of_it() {
         let status = scene.told("status").expect_code(1);
         status.expect_said(&format!("failed fenix issues in run {}", number + 2)).expect_said(says);
     }
-    scene.place.configure(&good);
+    // A window that was not read says nothing of the report as a whole.
     let url = ["--database", &scene.database.url];
+    scene.place.run(&[&ISSUES[..], &url, &["--num-days", "3"]].concat()).expect_code(2);
+    scene.told("status").expect_code(1).expect_said("failed fenix issues in run 3");
+    scene.place.configure(&good);
     // What a person mistyped is no run of a report.
     let window = ["--since", "2026-02-02", "--until", "2026-01-01"];
     scene.place.run(&[&ISSUES[..], &url, &window].concat()).expect_code(2);
     let mistyped = ["--project", "fenix", "--report-type", "isues"];
     scene.place.run(&[&mistyped[..], &url].concat()).expect_code(2);
-    assert_eq!(scene.runs().len(), 3);
+    assert_eq!(scene.runs().len(), 4);
     scene.run().expect_code(0);
     scene.expect_well();
 }

@@ -224,6 +224,23 @@ impl StoreError {
         matches!(self, StoreError::Other { error, .. } if trouble(error) == Trouble::Duplicate)
     }
 
+    /// Whether a view could not take the place of the one that is there: SQLite has no way to, and
+    /// PostgreSQL none that changes columns or leaves some out.
+    pub(crate) fn is_no_replacement(&self) -> bool {
+        let StoreError::Other { error, .. } = self else { return false };
+        error.as_database_error().is_some_and(|error| {
+            error.code().is_some_and(|code| code == "42P16")
+                || error.message().ends_with("already exists")
+        })
+    }
+
+    /// Whether something cannot be dropped because something else depends on it. Only PostgreSQL
+    /// minds.
+    pub(crate) fn is_depended_on(&self) -> bool {
+        let StoreError::Other { error, .. } = self else { return false };
+        error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "2BP01")
+    }
+
     /// What the database said, for where it is known which and what was being done.
     pub(crate) fn in_short(&self) -> String {
         match self {
@@ -457,9 +474,9 @@ mod tests {
     async fn what_the_database_said_is_said_once() {
         use sqlx::Connection as _;
         let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let error = sqlx::raw_sql("SELECT nothing").execute(&mut connection).await.unwrap_err();
+        let error = sqlx::raw_sql("SELECT absent").execute(&mut connection).await.unwrap_err();
         let error = StoreError::classify("SQLite", "looking around", error);
-        assert_eq!(error.to_string(), "SQLite: looking around: no such column: nothing");
+        assert_eq!(error.to_string(), "SQLite: looking around: no such column: absent");
         assert!(std::error::Error::source(&error).is_none(), "it would be said again");
     }
 }

@@ -211,9 +211,9 @@ async fn make_all(session: &mut Session) -> Result<(Vec<String>, Failed), StoreE
             Ok(()) => made.push(stand.name.to_string()),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
-                let reason = match dependants(session, stand.name).await? {
-                    Some(advice) => advice,
-                    None => error.in_short(),
+                let reason = match error.is_depended_on() {
+                    true => dependants(session, stand.name).await?,
+                    false => error.in_short(),
                 };
                 keep(session, stand.name, stand.record.mark, Some(&reason)).await?;
                 failed.push((stand.name, reason));
@@ -235,8 +235,11 @@ async fn make(session: &mut Session, stand: &Stand) -> Result<(), StoreError> {
         own(session, &doing, name, "").await?;
         keep(session, name, None, None).await?;
         session.execute(&doing, &create, vec![]).await?;
-    } else if tried(session, &doing, &[create.clone(), look.clone()]).await.is_err() {
-        let mut anew = vec![format!("DROP VIEW IF EXISTS {}", quote(name)), create, look];
+    } else if let Err(error) = tried(session, &doing, &[create.clone(), look.clone()]).await {
+        if !error.is_no_replacement() {
+            return Err(error);
+        }
+        let mut anew = vec![format!("DROP VIEW {}", quote(name)), create, look];
         anew.extend(grants(session, &doing, name, query).await?);
         tried(session, &doing, &anew).await?;
     }
@@ -290,10 +293,10 @@ async fn grants(
     Ok(grants.into_iter().flatten().collect())
 }
 
-/// What to do about views of others that keep one from being dropped; none where there are none.
-async fn dependants(session: &mut Session, name: &str) -> Result<Option<String>, StoreError> {
+/// What to do about views of others that keep one from being dropped.
+async fn dependants(session: &mut Session, name: &str) -> Result<String, StoreError> {
     let doing = format!("looking what depends on the view {name}");
-    let Some(sql) = session.dialect.view_dependants_query() else { return Ok(None) };
+    let Some(sql) = session.dialect.view_dependants_query() else { return Ok(String::new()) };
     let rows = session.fetch(&doing, sql, vec![name.into()]).await?;
     let read = |row: &Fields| {
         let query = row.optional_text(2)?.unwrap_or_default();
@@ -301,17 +304,14 @@ async fn dependants(session: &mut Session, name: &str) -> Result<Option<String>,
     };
     let found = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
     let found = found.map_err(|error| session.failed(&doing, error))?;
-    if found.is_empty() {
-        return Ok(None);
-    }
     let names = joined(&found, ", ", |(view, ..)| view.clone());
     let drops = joined(&found, "\n", |(view, kind, _)| format!("DROP {kind} {view};"));
     let creates = joined(&found, "\n", |(view, kind, query)| {
         format!("CREATE {kind} {view} AS\n{}", query.trim_end())
     });
-    Ok(Some(format!(
+    Ok(format!(
         "its columns change, which PostgreSQL does not do while {names} depends on it. To renew it, run:\n{drops}\nthen `test-dashboard db migrate`, and then, as far as it still fits:\n{creates}"
-    )))
+    ))
 }
 
 /// Puts on record that a view is the host's, made from the text with this digest.

@@ -381,6 +381,14 @@ fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_t
         assert!(granted.contains(&format!("{reader}=r*/")), "{granted}");
         assert!(granted.contains("{=r/"), "{granted}");
         db.execute(&format!("DROP OWNED BY {reader}")).await;
+
+        // What depends on it is no reason where that is another one.
+        let broken = "CREATE VIEW team AS SELECT project FROM coverage_trend; \
+                      ALTER TABLE testrail_test_case_coverage RENAME COLUMN case_count TO mine; \
+                      UPDATE catalogue_views SET digest = ''";
+        db.execute(broken).await;
+        let error = store.refresh_views().await.unwrap_err().to_string();
+        assert!(error.contains("case_count") && !error.contains("depends"), "{error}");
         db.on_server(&format!("DROP ROLE {reader}")).await;
     });
 }

@@ -94,7 +94,8 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         Err(error) => {
             let run = new_run(project, report, &command);
             if let Ok(target) = context::database(common, Some(&config), &environment) {
-                let id = failed::keep_unprepared(&target, &config, &run, &error).await;
+                let is_window = args.days.are_named();
+                let id = failed::keep_unprepared(&target, &config, &run, is_window, &error).await;
                 account.pumped.run = id.map(|id| id.0);
             }
             return Err(error);

@@ -49,6 +49,7 @@ impl Writing<'_> {
     /// What made the whole run impossible; it is on record as a failed run where it came before
     /// that began. A partition's failure is no error but an exit code.
     pub async fn write(&self, jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
+        // Neither a replay nor some days say how fresh a report is.
         let tells_of_reports =
             !self.options.tapes.is_replay() && jobs.iter().all(|job| job.window().is_none());
         let outcome = self.write_all(jobs, account).await;
