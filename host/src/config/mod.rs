@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_file() {
-        let config = Config::parse(&format!("\u{feff}{SMALL}")).unwrap();
+        let config = parse(&format!("\u{feff}{SMALL}")).unwrap();
         assert_eq!(config.select_projects("ALL", "github").unwrap(), ["fenix"]);
     }
 
