@@ -233,8 +233,8 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
         &[
             ("The first project", ""),
             ("must be lower-case letters, digits and '-'", "Fenix Android"),
-            ("must be lower-case letters, digits and '-'", "ALL"),
-            ("and not \"all\"", "fenix"),
+            ("must be lower-case letters, digits and '-'", "all"),
+            ("\"all\" means every project", "fenix"),
             ("Read bitrise", "maybe"),
             ("y or n is wanted", "y"),
             // Both, then none: the plugin refuses either.
