@@ -63,9 +63,9 @@ const DAYS: std::ops::RangeInclusive<i32> = -354_285..=2_932_896;
 const MICROS: std::ops::RangeInclusive<i64> =
     (-354_285 * MICROS_PER_DAY)..=(2_932_897 * MICROS_PER_DAY - 1);
 const MICROS_PER_DAY: i64 = 86_400_000_000;
-/// 0002-01-01. Programs that have no null begin to count at 0001-01-01, and a time zone may move
-/// that into the year before.
-const END_OF_YEAR_1: i32 = -718_797;
+/// 0000-01-01 to before 0002-01-01. Programs that have no null begin to count at 0001-01-01, and a
+/// time zone may move that into the year before.
+const NO_TIME: std::ops::Range<i32> = -719_528..-718_797;
 /// How many characters of a value are shown in a reason.
 const SHOWN: usize = 80;
 
@@ -193,8 +193,9 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
 
 fn stands_for_no_time(value: &Value) -> bool {
     match value {
-        Value::Date(days) => *days < END_OF_YEAR_1,
-        Value::Timestamp(micros) => *micros < i64::from(END_OF_YEAR_1) * MICROS_PER_DAY,
+        Value::Date(days) => NO_TIME.contains(days),
+        Value::Timestamp(micros) => i32::try_from(micros.div_euclid(MICROS_PER_DAY))
+            .is_ok_and(|days| NO_TIME.contains(&days)),
         _ => false,
     }
 }
@@ -343,8 +344,9 @@ mod tests {
     #[test]
     fn the_year_1_is_no_time_where_there_may_be_none() {
         let epoch = jiff::civil::date(1970, 1, 1);
-        let end = jiff::civil::date(2, 1, 1).since(epoch).unwrap().get_days();
-        assert_eq!(END_OF_YEAR_1, end);
+        let days = |year| jiff::civil::date(year, 1, 1).since(epoch).unwrap().get_days();
+        let end = days(2);
+        assert_eq!(NO_TIME, days(0)..end);
         let micros = |days: i32| i64::from(days) * MICROS_PER_DAY;
         for (kind, none, early) in [
             (ColumnType::Date, Value::Date(end - 365), Value::Date(end)),
