@@ -189,7 +189,7 @@ fn an_answer_that_nobody_reads_is_no_failure() {
             (0, &["--help"]),
             (2, &[]),
             (2, &["--project", "nobody", "--report-type", "rows"]),
-            (1, &["plugin", "inspect", "nowhere.wasm"]),
+            (2, &["plugin", "inspect", "nowhere.wasm"]),
         ] {
             let ended = unread(&place, arguments, with_errors);
             assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);
@@ -211,5 +211,7 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
     let file = built("guests/well_behaved.wasm");
     let mut command = place.command(&["plugin", "inspect", file.to_str().unwrap()]);
     let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-    end(child).expect_code(1).expect_said("error: No space left on device");
+    end(child)
+        .expect_code(1)
+        .expect_said("cannot write the answer to standard output: No space left on device");
 }

@@ -83,6 +83,9 @@ fn answers() -> Answers {
     all.of("rejects discard", &place, &["rejects", "discard", "--all", "--yes"]);
     all.of("db status", &place, &["db", "status"]);
     all.of("db migrate", &place, &["db", "migrate"]);
+    all.database.execute("DROP TABLE github_issues");
+    all.of("db status", &place, &["db", "status"]);
+    all.of("db forget", &place, &["db", "forget", "--project", "fenix"]);
     let to_bigquery = ["views", "bigquery", "--connection", "p.europe-west1.c"];
     let engine = ["--database-engine", "mysql"];
     all.of("views bigquery", &place, &[&to_bigquery[..], &engine].concat());

@@ -109,13 +109,14 @@ impl Redactor {
 /// The secret itself, and as it stands in a JSON string (with and without the `\/` that PHP
 /// writes, and where every character beyond ASCII is escaped) and in a URL (in a query and in a
 /// path).
-pub(crate) fn spellings(secret: &str) -> [String; 6] {
+pub(crate) fn spellings(secret: &str) -> [String; 7] {
     let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
     let php = json.replace('/', "\\/");
     let ascii = escaped(&json);
+    let php_ascii = escaped(&php);
     let query: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let path = query.replace('+', "%20");
-    [secret.to_owned(), json, php, ascii, query, path]
+    [secret.to_owned(), json, php, ascii, php_ascii, query, path]
 }
 
 /// A JSON string in which every character beyond ASCII is escaped, as Python and PHP write it.

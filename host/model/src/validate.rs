@@ -201,12 +201,16 @@ fn stands_for_no_time(value: &Value) -> bool {
 }
 
 /// A value for a reason: its kind and, as far as it is short, itself. What cannot be seen is
-/// escaped.
+/// escaped. Reasons are read in public logs: what has a structure or an `@` may be about a person,
+/// and is shown with its row alone.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.clone(),
         other => other.to_json().to_string(),
     };
+    if text.contains('@') || text.starts_with(['{', '[']) {
+        return value.kind().to_string();
+    }
     let short: String = text.chars().take(SHOWN).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
     match value {

@@ -57,10 +57,15 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
         false => Ok(Vec::new()),
     };
     let installed = match &config {
-        Some(config) => Some(Installed::load(config, &Runtime::new(None)?).await?),
+        Some(config) => Some(Installed::load(config, &Runtime::new(None)?).await),
         None => None,
     };
-    let troubles = health::troubles(&store, config.as_ref(), installed.as_ref()).await;
+    let loaded = installed.as_ref().and_then(|installed| installed.as_ref().ok());
+    let mut troubles = health::troubles(&store, config.as_ref(), loaded).await;
+    if let Some(Err(error)) = &installed {
+        let message = format!("which tables they make is not known: {error:#}");
+        troubles.push(Trouble { what: "plugins".into(), is_failure: true, message });
+    }
     let is_well = !troubles.iter().any(|trouble| trouble.is_failure);
     // What fails them is among the troubles, and said there.
     let tables = if is_well { tables? } else { tables.unwrap_or_default() };

@@ -336,9 +336,13 @@ fn is_plain_secret(text: &str) -> bool {
             || text.split(":-").skip(1).any(|rest| !rest.starts_with('}')))
 }
 
-/// The password in `postgres://USER:PASSWORD@HOST/…`.
+/// The password in `postgres://USER:PASSWORD@HOST/…` or `postgres://HOST/…?password=PASSWORD`.
 fn password_in(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
+    let mut parameters = rest.split_once('?').map_or("", |(_, query)| query).split('&');
+    if let Some(password) = parameters.find_map(|part| part.strip_prefix("password=")) {
+        return Some(password);
+    }
     let (login, _) = rest.rsplit_once('@')?;
     // A variable has a colon of its own: ${USER:-me}.
     let after_user = login.strip_prefix("${").and_then(|rest| rest.split_once('}'));

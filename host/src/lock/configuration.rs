@@ -405,21 +405,22 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
     fn without_an_address_of_its_own_a_plugin_is_allowed_what_the_operator_writes() {
         let addition = Addition::of(&description(None, &[]), "x".into()).unwrap();
         let section = add_datasource("", &addition).unwrap();
-        assert!(!section.contains("allow") && !section.contains("base-url"), "{section}");
+        assert!(section.contains("base-url = \"${GUEST_HOST}\""), "{section}");
+        assert!(!section.contains("allow"), "{section}");
     }
 
     #[test]
     fn every_kind_of_credential_is_one_that_the_configuration_takes() {
-        for kind in [
-            CredentialKind::Bearer,
-            CredentialKind::RawToken,
-            CredentialKind::Basic,
-            CredentialKind::Header,
+        for (kind, variable) in [
+            (CredentialKind::Bearer, "GUEST_TOKEN"),
+            (CredentialKind::RawToken, "GUEST_TOKEN"),
+            (CredentialKind::Basic, "GUEST_PASSWORD"),
+            (CredentialKind::Header, "GUEST_TOKEN"),
         ] {
             let addition = Addition { credential: Some(kind), ..addition() };
             let section = add_datasource("", &addition).unwrap();
             assert!(section.contains(&format!("kind = \"{kind}\"")), "{section}");
-            assert!(section.contains("secret = \"${GUEST_TOKEN}\""), "{section}");
+            assert!(section.contains(&format!("secret = \"${{{variable}}}\"")), "{section}");
         }
     }
 

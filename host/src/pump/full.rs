@@ -66,10 +66,10 @@ pub fn may_finish(report: &RunReport) -> bool {
 }
 
 /// Ends a job that [may be](may_finish): puts a full run on record, and removes what no
-/// partition holds any more. The first run of a report that is not over a window
-/// counts as a full one: there was nothing yet that could have gone. `planned` are the ids of all partitions that there are;
-/// none where some of them failed, and then nothing is removed.
-/// Tells what was done, when there is something to tell.
+/// partition holds any more. The first run of a report that is not over a window counts as a full
+/// one: there was nothing yet that could have gone. `planned` are the ids of all partitions that
+/// there are; none where some of them failed, and then nothing is removed. Tells what was done,
+/// when there is something to tell.
 pub async fn finish(
     job: &Job,
     planned: Option<Vec<String>>,

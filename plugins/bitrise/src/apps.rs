@@ -39,7 +39,7 @@ struct Apps {
 impl Source for Apps {
     fn fill(&mut self, batches: &mut Batches) -> Result<Progress, Failure> {
         for app in wanted(&self.api, &self.settings)? {
-            batches.push(app.map(|app| row(app)));
+            batches.push(app.map(row));
         }
         Ok(Progress::Finished)
     }

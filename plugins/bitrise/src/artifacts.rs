@@ -67,11 +67,14 @@ impl Source for Artifacts {
         let got = self.changed.api.artifacts(&self.changed.slice.app, &build);
         let got = self.unless_forgotten(&build, got);
         if let Some(artifacts) = self.missing.there(format!("build {build}"), got)? {
+            let is_odd = artifacts.iter().any(Artifact::is_odd);
             let app = &self.changed.slice.app;
             for artifact in artifacts {
                 batches.push(artifact.map(|artifact| row(app, &build, artifact)));
             }
-            if let Some((_, standing)) = self.changed.seen.get_mut(&build) {
+            if let Some((_, standing)) = self.changed.seen.get_mut(&build)
+                && !is_odd
+            {
                 *standing = Standing::Done;
             }
         }

@@ -122,6 +122,8 @@ pub fn reader(
         last_update: None,
         is_in_order: true,
         has_repeats: false,
+        is_cut: false,
+        now: request.context.now,
     };
     Box::new(Buffered::of::<IssueRow>(issues))
 }
@@ -145,6 +147,11 @@ struct Issues {
     last_update: Option<Timestamp>,
     is_in_order: bool,
     has_repeats: bool,
+    /// Whether the end of the window was reached before the end of the list, where an issue that
+    /// slipped between two pages would be seen.
+    is_cut: bool,
+    /// When the reading began.
+    now: Timestamp,
 }
 
 impl Source for Issues {
@@ -156,6 +163,7 @@ impl Source for Issues {
         self.is_counted |= self.pages.is_counted();
         for issue in page {
             if self.until.is_some_and(|until| issue.updated_at >= until) {
+                self.is_cut = true;
                 self.finish(batches)?;
                 return Ok(Progress::Finished);
             }
@@ -178,10 +186,12 @@ impl Issues {
 
         self.is_in_order &= self.last_update <= Some(issue.updated_at);
         self.last_update = Some(issue.updated_at);
+        // A change in the future is a wrong clock's: what comes before it is still to be read.
+        let changed = issue.updated_at.min(self.now);
         if self.reaches_known {
-            self.state.watermark = self.state.watermark.max(Some(issue.updated_at));
+            self.state.watermark = self.state.watermark.max(Some(changed));
         }
-        self.state.newest = self.state.newest.max(Some(issue.updated_at));
+        self.state.newest = self.state.newest.max(Some(changed));
 
         // Of labels that cannot be understood it is not known which are gone.
         if !issue.is_odd_in("labels") {
@@ -207,6 +217,8 @@ impl Issues {
                 "issues of {} changed while they were being read, so one may have been missed: the next run reads the same window again",
                 self.repository.full_name
             ));
+        }
+        if self.is_counted && (self.has_repeats || self.is_cut) {
             self.state.watermark = self.begin.watermark;
         }
         let state = self.state();

@@ -126,18 +126,21 @@ pub fn reader(
         })
     };
     let before = checkpoint.and_then(|checkpoint| checkpoint.state::<State>());
-    let known = before.map(|State { watermark }| watermark);
+    // A change in the future is a wrong clock's: what comes before it is still to be read.
+    let now = request.context.now;
+    let known = before.map(|State { watermark }| watermark.min(now));
     let ordinary = known.map(|known| known.saturating_sub(OVERLAP).unwrap_or(known));
     match if request.has_window() { request.since } else { ordinary } {
         Some(begin) => {
             let pages = list("updated", "desc").lazy_pages();
             let reaches_known = ordinary.is_some_and(|ordinary| begin <= ordinary);
-            let source = Recent { repository, pages, begin, reaches_known, known, newest: None };
+            let newest = None;
+            let source = Recent { repository, pages, begin, reaches_known, known, now, newest };
             Box::new(Buffered::of::<PullRequestRow>(source))
         }
         None => {
             let pulls = Feed::of(list("created", "asc"), request.full);
-            let source = All { repository, pulls, began_at: request.context.now, newest: None };
+            let source = All { repository, pulls, began_at: now, newest: None };
             Box::new(Buffered::of::<PullRequestRow>(source))
         }
     }
@@ -177,6 +180,8 @@ struct Recent {
     reaches_known: bool,
     /// The watermark of the run before.
     known: Option<Timestamp>,
+    /// When the reading began.
+    now: Timestamp,
     /// The newest change on the first page.
     newest: Option<Timestamp>,
 }
@@ -190,7 +195,8 @@ impl Source for Recent {
         };
         let page = page.unwrap_or_default();
         if self.newest.is_none() {
-            self.newest = page.iter().map(|pull| pull.updated_at).max().max(self.known);
+            self.newest =
+                page.iter().map(|pull| pull.updated_at.min(self.now)).max().max(self.known);
         }
         for pull in page.into_iter().filter(|pull| pull.is_odd() || pull.updated_at >= self.begin) {
             batches.push(pull.try_map(|pull| row(&self.repository, pull))?);

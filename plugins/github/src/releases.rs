@@ -109,7 +109,9 @@ pub fn reader(
         Some(_) => Feed::Live(Box::new(list.lazy_pages())),
         None => Feed::of(list, request.full),
     };
-    let ordinary = before.as_ref().and_then(|state| state.newest.checked_sub(LOOK_BACK).ok());
+    let now = request.context.now;
+    let ordinary =
+        before.as_ref().and_then(|state| state.newest.min(now).checked_sub(LOOK_BACK).ok());
     let begin = match (ordinary, request.since) {
         (Some(ordinary), Some(since)) => Some(ordinary.min(since)),
         (ordinary, _) => ordinary.filter(|_| !request.has_window()),
@@ -122,7 +124,8 @@ pub fn reader(
         unseen: before.as_ref().map(|state| state.drafts.clone()).unwrap_or_default(),
         not_found: BTreeSet::new(),
         drafts: BTreeSet::new(),
-        newest: before.as_ref().map(|state| state.newest),
+        newest: before.as_ref().map(|state| state.newest.min(now)),
+        now,
         before,
     };
     Box::new(Buffered::of::<ReleaseRow>(source))
@@ -140,6 +143,8 @@ struct Releases {
     not_found: BTreeSet<i64>,
     drafts: BTreeSet<i64>,
     newest: Option<Timestamp>,
+    /// When the reading began: a later release is a wrong clock's.
+    now: Timestamp,
     before: Option<State>,
 }
 
@@ -160,6 +165,7 @@ impl Source for Releases {
         }
         self.let_go();
         if let Some(newest) = self.newest {
+            let newest = newest.min(self.now);
             let after = State { newest, drafts: std::mem::take(&mut self.drafts) };
             if self.before.as_ref() != Some(&after) {
                 batches.checkpoint(&after)?;

@@ -53,6 +53,19 @@ fn a_first_load_does_not_say_since() {
     );
 }
 
+#[test]
+fn a_change_in_the_future_does_not_move_the_watermark_past_now() {
+    let mut host = MemoryHost::new();
+    let mut issues = many(3);
+    issues.push(issue(4, "9999-12-31T23:59:59Z"));
+    let upstream = Upstream::new(issues);
+    upstream.pump(&mut host).unwrap();
+    let http = upstream.http();
+    host.run::<GitHub>(&upstream::request("issues", &http)).unwrap();
+    let list = &http.requests()[1];
+    assert!(list.ends_with("&since=2026-03-01T05%3A00%3A00Z"), "an hour before now: {list}");
+}
+
 /// A run over a window of 2026-02-01, from one minute to another.
 fn window(upstream: &Upstream, host: &mut MemoryHost, since: &str, until: &str) {
     let moment = |minute: &str| match minute {

@@ -70,12 +70,6 @@ impl Missing {
         }
     }
 
-    /// How many were not there.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
     /// What ends the partition, once all the rest is covered by a checkpoint; none when
     /// everything was there.
     #[must_use]
@@ -106,7 +100,7 @@ mod tests {
     fn nothing_missing_is_no_failure() {
         let mut missing = Missing::of("runs");
         assert_eq!(missing.there("run 1", Ok(1)), Ok(Some(1)));
-        assert_eq!((missing.count(), missing.failure()), (0, None));
+        assert_eq!(missing.failure(), None);
     }
 
     #[test]

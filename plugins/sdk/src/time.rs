@@ -6,8 +6,8 @@
 //! A row holds days and moments of the years 1000 to 9999. A [`Timestamp`] ends 26 hours before
 //! the year 9999 does, so a later moment of that year is read as [`MAX`]. Services that have no
 //! word for "no time" write one of the year 1 or 9999 instead: what may be null reads these as
-//! null here ([`optional`], [`epoch_seconds::option`]), and the host does the same for every
-//! column that may be null.
+//! null here ([`optional`], [`epoch_seconds::option`]). The host does the same with the years 0
+//! and 1, and keeps the year 9999, which a column may hold.
 
 use jiff::civil::date;
 use jiff::fmt::temporal::Pieces;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 use test_dashboard_sdk::http::{Client, Pending, RequestBuilder};
 use test_dashboard_sdk::{Answer, Context, Failure, FailureKind, Lenient, Timestamp, time};
 
@@ -215,8 +215,15 @@ pub struct Namespace {
 #[serde(rename_all = "camelCase")]
 pub struct IndexedTask {
     pub task_id: String,
-    /// Until when the index has it, which is as long as the queue does.
+    /// Until when the index has it, which is as long as the queue does; none where that cannot be
+    /// understood.
+    #[serde(default, deserialize_with = "time_if_clear")]
     pub expires: Option<Timestamp>,
+}
+
+fn time_if_clear<'de, D: Deserializer<'de>>(answer: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = serde_json::Value::deserialize(answer)?;
+    Ok(value.as_str().and_then(|text| text.parse().ok()))
 }
 
 /// A time that a hook fired.

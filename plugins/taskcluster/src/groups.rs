@@ -299,7 +299,7 @@ impl Groups {
     fn finish(&mut self, batches: &mut Batches) -> Result<(), Failure> {
         match self.trail {
             // All of the trail is followed again.
-            _ if self.failure().is_some() => {}
+            _ if self.failure().is_some() => self.state.miss(),
             Trail::Route(_) => self.state.keep_only(&self.leads.keys().cloned().collect()),
             _ if self.trail.is_over(self.state.has_settled(), self.now) => self.state.close(),
             _ => {}

@@ -30,8 +30,16 @@ pub struct State {
     /// Until when the index has what a route led to last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     route_until: Option<Timestamp>,
+    /// How many runs ended with something missing. Without it the last checkpoint of such a run
+    /// could be the one before, and what was read since would not be covered by any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    missed: u32,
     /// Nothing of this trail is open, and it leads to no more groups.
     complete: bool,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl CheckpointState for State {
@@ -43,7 +51,8 @@ impl State {
     #[must_use]
     pub fn reopened(mut self) -> Self {
         self.open.extend(self.settled.into_keys());
-        State { open: self.open, ..State::default() }
+        let State { open, kept_until, missed, .. } = self;
+        State { open, kept_until, missed, ..State::default() }
     }
 
     /// The groups to read again.
@@ -105,6 +114,11 @@ impl State {
     /// A task was not found, and is to be asked for again until then.
     pub fn wait_for(&mut self, lead: &str, until: Timestamp) {
         self.awaited.entry(lead.into()).or_insert(until);
+    }
+
+    /// A run ends, and something is missing.
+    pub fn miss(&mut self) {
+        self.missed = self.missed.wrapping_add(1);
     }
 
     /// A task was found, by itself or in the list of a group.

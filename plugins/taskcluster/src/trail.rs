@@ -178,7 +178,7 @@ fn fires_by_day(
                 for fire in page.last_fires {
                     // Which tasks are read follows from them.
                     let name = format!("the fire {} of {}/{}", fire.task_id, hook.group, hook.id);
-                    let fire = fire.sound_in(&["taskCreateTime", "result", "taskState"], name)?;
+                    let fire = fire.sound_in(&["taskCreateTime", "result"], name)?;
                     fires.insert((fire.task_create_time, fire.task_id.clone()), fire);
                 }
             }

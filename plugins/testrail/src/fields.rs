@@ -120,6 +120,22 @@ struct ChoiceField {
     options: BTreeMap<i64, String>,
 }
 
+/// Asks TestRail for the fields of cases: one request.
+///
+/// # Errors
+///
+/// When no good answer comes, or what a field is cannot be understood.
+pub fn fetch(api: &Api) -> Result<Vec<FieldAnswer>, Failure> {
+    let request = api.instance("get_case_fields");
+    let fields = api.list::<Lenient<FieldAnswer>>(About::Instance, request).all()?;
+    // What is chosen in cases, and counted, follows from all of them.
+    let sound = |field: Lenient<FieldAnswer>| {
+        let name = format!("the case field {}", field.id);
+        field.sound_in(&["system_name", "type_id", "is_active"], name)
+    };
+    fields.into_iter().map(sound).collect()
+}
+
 /// What is chosen in one field of a case.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chosen<'a> {
@@ -138,15 +154,7 @@ impl Choices {
     ///
     /// When no good answer comes.
     pub fn fetch(api: &Api, project_id: i64) -> Result<Self, Failure> {
-        let request = api.instance("get_case_fields");
-        let fields = api.list::<Lenient<FieldAnswer>>(About::Instance, request).all()?;
-        // What is chosen in cases follows from all of them.
-        let sound = |field: Lenient<FieldAnswer>| {
-            let name = format!("the case field {}", field.id);
-            field.sound_in(&["system_name", "type_id", "is_active"], name)
-        };
-        let fields = fields.into_iter().map(sound).collect::<Result<Vec<_>, _>>()?;
-        let active = fields.into_iter().filter(|field| field.is_active);
+        let active = fetch(api)?.into_iter().filter(|field| field.is_active);
         Ok(Choices(
             active
                 .filter_map(|mut field| {

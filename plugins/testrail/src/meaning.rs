@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use test_dashboard_sdk::{Context, Failure};
 
 use crate::Settings;
-use crate::api::{About, Api};
-use crate::fields::FieldAnswer;
+use crate::api::Api;
+use crate::fields::{self, FieldAnswer};
 
 /// What a setting says for a field that the instance does not have.
 const NONE: &str = "none";
@@ -111,10 +111,10 @@ impl Fields {
     pub fn fetch(context: &Context) -> Result<Self, Failure> {
         let settings: Settings = context.settings()?;
         let api = Api::new(context);
-        let fields: Vec<FieldAnswer> =
-            api.list(About::Instance, api.instance("get_case_fields")).all()?;
-        let of_project: Vec<FieldAnswer> =
-            fields.into_iter().filter(|field| field.is_in(settings.project_id)).collect();
+        let of_project: Vec<FieldAnswer> = fields::fetch(&api)?
+            .into_iter()
+            .filter(|field| field.is_in(settings.project_id))
+            .collect();
         let mut absent = Vec::new();
         let mut find = |setting: &Setting, named: &Option<String>| {
             let name = named.as_deref().unwrap_or(setting.default);

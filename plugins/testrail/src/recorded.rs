@@ -84,7 +84,16 @@ fn an_odd_field_costs_its_row_and_no_other() {
         let may = OddFields {
             needed: match report {
                 // Counts follow from all cases, and choices from the fields' definitions.
-                COVERAGE => &["id", "name", "is_deleted", "_links", "next"],
+                COVERAGE => &[
+                    "id",
+                    "name",
+                    "is_deleted",
+                    "system_name",
+                    "type_id",
+                    "is_active",
+                    "_links",
+                    "next",
+                ],
                 CASES => &["id", "system_name", "type_id", "is_active", "_links", "next"],
                 _ => &["id", "created_on", "entries", "runs", "name", "_links", "next"],
             },

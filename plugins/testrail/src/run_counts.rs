@@ -199,7 +199,7 @@ impl LooseRuns {
         for run in page.into_iter().filter(is_wanted) {
             self.seen.insert(run.id);
             self.state.read(run.id, runs::is_final(&run));
-            self.state.advance(run.created_on);
+            self.state.advance(run.created_on.min(self.window.now));
             batches.push(run.map(|run| run.into_row(self.project_id)));
         }
     }
@@ -277,7 +277,7 @@ impl Plans {
             None => self.state.read(id, false),
         }
         if let Some(created_on) = created_on {
-            self.state.advance(created_on);
+            self.state.advance(created_on.min(self.window.now));
         }
         self.read += 1;
         if self.read.is_multiple_of(PLANS_PER_COMMIT) {

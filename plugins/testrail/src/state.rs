@@ -97,6 +97,9 @@ pub struct Window {
     begin: Option<Timestamp>,
     /// Where they end, exclusive.
     until: Option<Timestamp>,
+    /// When the load began: what was created later is a wrong clock's, and what comes before it
+    /// is still to be read.
+    pub now: Timestamp,
 }
 
 impl Window {
@@ -106,16 +109,17 @@ impl Window {
     /// is read.
     pub fn of(request: &Request, state: Option<&State>) -> Self {
         let Request { since, until, .. } = *request;
-        let Some(state) = state else { return Window { from: since, begin: since, until } };
+        let now = request.context.now;
+        let Some(state) = state else { return Window { from: since, begin: since, until, now } };
         let is_asked_for = since.is_some() || until.is_some();
         // Everything from `state.from` to here is known.
-        let known = state.watermark.or(state.from);
+        let known = state.watermark.map(|watermark| watermark.min(now)).or(state.from);
         let goes_on = match since {
             None => !is_asked_for && state.from.is_none(),
             Some(since) => known.is_none_or(|known| since > known),
         };
         let (from, begin) = if goes_on { (state.from, known) } else { (since, since) };
-        Window { from, begin, until }
+        Window { from, begin, until, now }
     }
 
     /// Puts the window on a request, wider than it is.

@@ -18,6 +18,8 @@ pub async fn keep(
     reports: &[ReportKey],
     error: &anyhow::Error,
 ) -> Option<RunId> {
+    // Nothing is written into a table of somebody else's, or of a newer version.
+    store.check_migrations().await.ok()?;
     let error = format!("{error:#}");
     let kept = async {
         let started = Timestamp::now();

@@ -190,6 +190,9 @@ impl Runs {
             let name = format!("attempt {attempt} of run {}", run.id);
             match self.missing.there(name, got)? {
                 Some(earlier) => {
+                    if earlier.is_odd() {
+                        self.ledger.keep_open(run.id);
+                    }
                     let earlier = earlier.map(|earlier| RunFields {
                         id: run.id,
                         run_attempt: attempt,
