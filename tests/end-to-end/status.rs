@@ -251,7 +251,9 @@ fn a_run_that_is_not_due_asks_nothing_and_says_so() {
         let sql = format!("UPDATE report_status SET good_started_at = '{long_ago}'");
         database.execute(&sql);
         run(&place, &database, &["--every", "14d"]).expect_code(0);
-        run(&place, &database, &["--every", "soon"]).expect_code(2).expect_said("12h, 1d or 2w");
+        run(&place, &database, &["--every", "soon"])
+            .expect_code(2)
+            .expect_said("\"12h\", \"1d\" or \"2w\"");
     }
 }
 

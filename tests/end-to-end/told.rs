@@ -312,7 +312,7 @@ fn an_error_of_the_whole_run_is_an_annotation_and_on_the_page() {
 #[test]
 fn a_plugin_can_neither_give_the_runner_commands_nor_mark_up_the_page() {
     for settings in ["", "at = \"row\"", "at = \"table\"", "kind = \"partition\""] {
-        let place = guests("forges_lines", settings, "");
+        let place = guests("forges_lines", settings, "max-rejected-rows = 0");
         for more in [&[][..], &["--dry-run"], &["--format", "json"]] {
             let (ended, page) = in_a_step(&place, &[&ROWS[..], more].concat());
             let told = commands(&ended);

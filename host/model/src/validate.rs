@@ -201,14 +201,15 @@ fn stands_for_no_time(value: &Value) -> bool {
 }
 
 /// A value for a reason: its kind and, as far as it is short, itself. What cannot be seen is
-/// escaped. Reasons are read in public logs: what has a structure or an `@` may be about a person,
-/// and is shown with its row alone.
+/// escaped. Reasons are read in public logs: what has a structure or an e-mail address may be about
+/// a person, and is shown with its row alone.
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.clone(),
         other => other.to_json().to_string(),
     };
-    if text.contains('@') || text.starts_with(['{', '[']) {
+    let is_address = |word: &str| word.split_once('@').is_some_and(|(_, host)| host.contains('.'));
+    if text.starts_with(['{', '[']) || text.split_whitespace().any(is_address) {
         return value.kind().to_string();
     }
     let short: String = text.chars().take(SHOWN).collect();
@@ -340,7 +341,9 @@ mod tests {
         let reason = stored(ColumnType::Int64, text("\u{feff}a\n")).unwrap_err();
         assert!(reason.ends_with(r#"the row has text "\u{feff}a\n""#), "{reason}");
         let reason = stored(ColumnType::Text, Value::Json(r#"{"a": [1]}"#.into())).unwrap_err();
-        assert!(reason.ends_with(r#"is declared text, the row has json {"a":[1]}"#), "{reason}");
+        assert!(reason.ends_with("is declared text, the row has json"), "{reason}");
+        let reason = stored(ColumnType::Int64, text("ask me@example.org")).unwrap_err();
+        assert!(reason.ends_with("is declared int64, the row has text"), "{reason}");
         let reason = stored(ColumnType::Date, text(&"🐞".repeat(81))).unwrap_err();
         assert!(reason.ends_with(&format!("{}\"…", "🐞".repeat(80))), "{reason}");
     }

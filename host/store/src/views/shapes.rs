@@ -59,9 +59,13 @@ pub(super) const SHAPES: &[Shape] = &[
             (
                 "queue_seconds",
                 Float64,
-                "How long it waited for a machine; null when that is not known.",
+                "How long it waited for a machine; null when that is not known, or would be negative.",
             ),
-            ("duration_seconds", Float64, "How long it took; null when that is not known."),
+            (
+                "duration_seconds",
+                Float64,
+                "How long it took; null when that is not known, or would be negative.",
+            ),
             ("started_at", Timestamp, "When it began; null before."),
             ("finished_at", Timestamp, "When it ended; null before."),
         ],
