@@ -63,12 +63,17 @@ impl Store {
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
         let mut session = self.session().await?;
+        let mut schema = schema::columns(&mut session, LOOKING).await?;
         // First: where tables are only made if they are missing, the migrator would take
         // somebody else's for one of its own.
-        refuse_others(&mut session).await?;
+        refuse_others(&mut session, &schema).await?;
         match session.migrate().await {
             Ok(applied) => {
-                refuse_missing(&mut session).await?;
+                if !applied.is_empty() {
+                    schema = schema::columns(&mut session, LOOKING).await?;
+                }
+                let all = session.migrations().iter().map(|migration| migration.version).collect();
+                refuse_missing(&session, &schema, &all)?;
                 Ok(applied)
             }
             Err(error) => {
@@ -76,31 +81,14 @@ impl Store {
                 let error = self.explain(&session, error);
                 // The connection may be within what failed.
                 drop(session);
-                let taken = if is_about_tables { self.taken().await? } else { None };
-                Err(taken.unwrap_or(error))
+                if is_about_tables {
+                    let mut session = self.session().await?;
+                    let schema = schema::columns(&mut session, LOOKING).await?;
+                    let applied = versions(&applied(&mut session, &schema).await?);
+                    refuse_taken(&mut session, &schema, &applied).await?;
+                }
+                Err(error)
             }
-        }
-    }
-
-    /// A table that stands where a migration that is not applied would make one.
-    async fn taken(&self) -> Result<Option<StoreError>, StoreError> {
-        let mut session = self.session().await?;
-        if !session.dialect.has_transactional_ddl() {
-            // What is there may be left of a migration that was broken off.
-            return Ok(None);
-        }
-        let schema = schema::columns(&mut session, LOOKING).await?;
-        let applied: HashSet<i64> =
-            applied(&mut session, &schema).await?.iter().map(|one| one.version).collect();
-        let taken = own_tables(&session)
-            .into_iter()
-            .find(|own| !applied.contains(&own.version) && schema.contains_key(&own.name));
-        match taken {
-            Some(own) => {
-                let reason = "no migration is on record that made it";
-                other_table(&mut session, own.name, reason).await.map(Some)
-            }
-            None => Ok(None),
         }
     }
 
@@ -112,10 +100,11 @@ impl Store {
     /// As [`Store::migrate`].
     pub async fn check_migrations(&self) -> Result<(), StoreError> {
         let mut session = self.session().await?;
-        refuse_others(&mut session).await?;
         let schema = schema::columns(&mut session, LOOKING).await?;
+        refuse_others(&mut session, &schema).await?;
         let known = session.migrations();
-        for one in applied(&mut session, &schema).await? {
+        let applied = applied(&mut session, &schema).await?;
+        for one in &applied {
             match known.iter().find(|known| known.version == one.version) {
                 None => {
                     return Err(self.explain(&session, MigrateError::VersionMissing(one.version)));
@@ -126,9 +115,9 @@ impl Store {
                 Some(_) => {}
             }
         }
-        refuse_missing(&mut session).await?;
-        drop(session);
-        self.taken().await?.map_or(Ok(()), Err)
+        let applied = versions(&applied);
+        refuse_missing(&session, &schema, &applied)?;
+        refuse_taken(&mut session, &schema, &applied).await
     }
 
     fn explain(&self, session: &Session, error: MigrateError) -> StoreError {
@@ -158,8 +147,7 @@ impl Store {
         let doing = "reading which migrations were applied";
         let mut session = self.session().await?;
         let schema = schema::columns(&mut session, doing).await?;
-        let applied: HashSet<i64> =
-            applied(&mut session, &schema).await?.iter().map(|one| one.version).collect();
+        let applied = versions(&applied(&mut session, &schema).await?);
         let status = session.migrations().iter().map(|migration| MigrationStatus {
             version: migration.version,
             name: migration.description.to_string(),
@@ -234,9 +222,12 @@ async fn applied(
     }
 }
 
+fn versions(applied: &[AppliedMigration]) -> HashSet<i64> {
+    applied.iter().map(|one| one.version).collect()
+}
+
 /// Refuses a table that has the name of one of the host's own, and not its columns.
-async fn refuse_others(session: &mut Session) -> Result<(), StoreError> {
-    let schema = schema::columns(session, LOOKING).await?;
+async fn refuse_others(session: &mut Session, schema: &Schema) -> Result<(), StoreError> {
     for OwnTable { name, columns, .. } in own_tables(session) {
         let Some(there) = schema.get(&name) else { continue };
         let lacks: Vec<&str> =
@@ -273,12 +264,30 @@ async fn other_table(
     })
 }
 
+/// Refuses a table that stands where a migration that is not applied would make one.
+async fn refuse_taken(
+    session: &mut Session,
+    schema: &Schema,
+    applied: &HashSet<i64>,
+) -> Result<(), StoreError> {
+    if !session.dialect.has_transactional_ddl() {
+        // What is there may be left of a migration that was broken off.
+        return Ok(());
+    }
+    let taken = own_tables(session)
+        .into_iter()
+        .find(|own| !applied.contains(&own.version) && schema.contains_key(&own.name));
+    let Some(own) = taken else { return Ok(()) };
+    Err(other_table(session, own.name, "no migration is on record that made it").await?)
+}
+
 /// Refuses a database from which one of the host's own tables was dropped. What was in it (where
 /// to go on from, the history) cannot be made up.
-async fn refuse_missing(session: &mut Session) -> Result<(), StoreError> {
-    let schema = schema::columns(session, LOOKING).await?;
-    let applied: HashSet<i64> =
-        applied(session, &schema).await?.iter().map(|one| one.version).collect();
+fn refuse_missing(
+    session: &Session,
+    schema: &Schema,
+    applied: &HashSet<i64>,
+) -> Result<(), StoreError> {
     let missing = own_tables(session)
         .into_iter()
         .find(|own| applied.contains(&own.version) && !schema.contains_key(&own.name));
