@@ -20,6 +20,7 @@ use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list, quote};
 use crate::drift::{HOSTS, read_again};
 use crate::merge::{create_index, create_table, index_name};
+use crate::offered::offer;
 use crate::patience::again;
 use crate::{Store, StoreError, schema};
 
@@ -121,15 +122,15 @@ impl Plan<'_> {
 
 impl Store {
     /// Makes the datasource's tables what they are declared to be: creates those that are
-    /// missing, adds columns that are new. A column that is not declared any more stays. Two
-    /// hosts may do so at once.
+    /// missing, adds columns that are new. A column that is not declared any more stays. Records
+    /// which reports the plugin has, for [`Store::offered`]. Two hosts may do so at once.
     ///
     /// # Errors
     ///
     /// Before anything is changed: [`StoreError::Changed`] for a changed type, key or mode, or a
-    /// part of the key that is missing, with the statements that a person would run; [`StoreError::ForeignTable`] for a table
-    /// that is there and not in the catalogue; [`StoreError::OwnedByAnother`]. A missing right
-    /// with the GRANT that gives it.
+    /// part of the key that is missing, with the statements that a person would run;
+    /// [`StoreError::ForeignTable`] for a table that is there and not in the catalogue;
+    /// [`StoreError::OwnedByAnother`]. A missing right with the GRANT that gives it.
     pub async fn prepare_tables(
         &self,
         owner: &Owner,
@@ -146,6 +147,7 @@ impl Store {
         let mut session = self.session().await?;
         let plans = plan_all(&mut session, owner, tables).await?;
         forget_dropped(&mut session, owner, tables).await?;
+        offer(&mut session, owner).await?;
         if plans.iter().all(Plan::is_empty) {
             return Ok(Vec::new());
         }

@@ -5,52 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::catalogue::Owner;
 use crate::connection::Session;
 use crate::full::ReportKey;
 use crate::patience::again;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Records the reports of a datasource's plugin.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be written.
-    pub async fn record_offered(
-        &self,
-        datasource: &str,
-        reports: &BTreeSet<String>,
-    ) -> Result<(), StoreError> {
-        again(|| self.record_offered_once(datasource, reports)).await
-    }
-
-    async fn record_offered_once(
-        &self,
-        datasource: &str,
-        reports: &BTreeSet<String>,
-    ) -> Result<(), StoreError> {
-        let doing = format!("recording which reports {datasource} has");
-        let mut session = self.session().await?;
-        let sql = "SELECT report FROM offered_reports WHERE datasource = ?";
-        let rows = session.fetch(&doing, sql, vec![datasource.into()]).await?;
-        let known = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>, _>>();
-        let known = known.map_err(|error| session.failed(&doing, error))?;
-        let args = |report: &String| vec![datasource.into(), report.as_str().into()];
-        for report in reports.difference(&known) {
-            let sql = "INSERT INTO offered_reports (datasource, report) VALUES (?, ?)";
-            match session.execute(&doing, sql, args(report)).await {
-                // Another host was faster.
-                Err(error) if error.is_duplicate() => {}
-                done => drop(done?),
-            }
-        }
-        for report in known.difference(reports) {
-            let sql = "DELETE FROM offered_reports WHERE datasource = ? AND report = ?";
-            session.execute(&doing, sql, args(report)).await?;
-        }
-        Ok(())
-    }
-
     /// The reports of every datasource that was ever run.
     ///
     /// # Errors
@@ -95,6 +56,31 @@ impl Store {
         let forgotten = forget(&mut session, &doing, project, report).await;
         session.end(&doing, forgotten).await
     }
+}
+
+/// Records the reports of a datasource's plugin.
+pub(crate) async fn offer(session: &mut Session, owner: &Owner) -> Result<(), StoreError> {
+    let datasource = owner.datasource.as_str();
+    let doing = format!("recording which reports {datasource} has");
+    let sql = "SELECT report FROM offered_reports WHERE datasource = ?";
+    let rows = session.fetch(&doing, sql, vec![datasource.into()]).await?;
+    let known = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>, _>>();
+    let known = known.map_err(|error| session.failed(&doing, error))?;
+    let reports: BTreeSet<String> = owner.reports.iter().map(|(name, _)| name.clone()).collect();
+    let args = |report: &String| vec![datasource.into(), report.as_str().into()];
+    for report in reports.difference(&known) {
+        let sql = "INSERT INTO offered_reports (datasource, report) VALUES (?, ?)";
+        match session.execute(&doing, sql, args(report)).await {
+            // Another host was faster.
+            Err(error) if error.is_duplicate() => {}
+            done => drop(done?),
+        }
+    }
+    for report in known.difference(&reports) {
+        let sql = "DELETE FROM offered_reports WHERE datasource = ? AND report = ?";
+        session.execute(&doing, sql, args(report)).await?;
+    }
+    Ok(())
 }
 
 async fn forget(

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use support::{Database, key, nothing, start};
+use support::{Database, key, nothing, owner, start};
 use test_dashboard_store::{
-    Backfill, GoodRun, Outcome, ReportEnd, ReportKey, RunEnd, RunId, RunWindow, Store,
+    Backfill, GoodRun, Outcome, Owner, ReportEnd, ReportKey, RunEnd, RunId, RunWindow, Store,
 };
 
 on_every_database![
@@ -212,10 +212,15 @@ async fn the_last_run_over_a_window_is_told_and_goes_with_its_run(db: Arc<Databa
 async fn a_plugins_reports_are_those_that_it_had_last(db: Arc<Database>) {
     let store = db.store().await;
     let names = |names: &[&str]| names.iter().map(|&name| name.to_string()).collect();
-    store.record_offered("probe", &names(&["issues", "runs"])).await.unwrap();
-    store.record_offered("other", &names(&["builds"])).await.unwrap();
-    for _ in 0..2 {
-        store.record_offered("probe", &names(&["issues", "releases"])).await.unwrap();
+    for (datasource, reports) in [
+        ("probe", &["issues", "runs"] as &[&str]),
+        ("other", &["builds"]),
+        ("probe", &["issues", "releases"]),
+        ("probe", &["issues", "releases"]),
+    ] {
+        let reports = reports.iter().map(|&report| (report.to_owned(), Vec::new())).collect();
+        let owner = Owner { datasource: datasource.into(), reports, ..owner() };
+        store.prepare_tables(&owner, &[]).await.unwrap();
     }
     let expected = [("other", names(&["builds"])), ("probe", names(&["issues", "releases"]))];
     let expected = expected.map(|(datasource, reports)| (datasource.to_string(), reports));

@@ -159,9 +159,6 @@ impl Writing<'_> {
     pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<Option<PartitionReport>> {
         let store = self.store;
         let Some(job) = jobs.first() else { return Ok(None) };
-        let reports = job.plugin.description.reports.iter();
-        let reports = reports.map(|report| report.name.clone()).collect();
-        store.record_offered(&job.datasource, &reports).await?;
         for change in store.prepare_tables(&pump::owner(&job.plugin), &job.tables).await? {
             match change {
                 TableChange::Created { table } => tracing::info!("created the table {table}"),
