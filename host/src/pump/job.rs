@@ -141,18 +141,11 @@ impl Job {
         &self.request.context
     }
 
-    /// The days that were asked for, where they leave something out: without a begin, and with
-    /// an end that is still to come, they leave out nothing. A run over a window is no full
-    /// one, and says nothing of the report as a whole.
+    /// The days that were asked for, where they leave something out. A run over a window is no
+    /// full one, and says nothing of the report as a whole.
     pub fn window(&self) -> Option<RunWindow> {
-        let (since, until) = (self.request.since, self.request.until);
-        if since.is_none() && until.is_none_or(|until| until > self.context().now) {
-            return None;
-        }
-        let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
-        // The end is exclusive.
-        let last = until.and_then(|end| end.checked_sub(SignedDuration::from_micros(1)).ok());
-        Some(RunWindow { since: since.map(day), until: last.map(day) })
+        let Request { since, until, .. } = self.request;
+        run_window(Window { since, until }, self.context().now)
     }
 
     /// A session for the requests of one instance, with a budget of its own.
@@ -178,4 +171,17 @@ impl Job {
         let gate = Some((self.gate.clone(), session));
         self.plugin.instantiate(InstanceOptions { label, gate, now: self.context().now }).await
     }
+}
+
+/// The days of a window that leaves something out: without a begin, and with an end that is still
+/// to come, it leaves out nothing.
+pub fn run_window(window: Window, now: Timestamp) -> Option<RunWindow> {
+    let Window { since, until } = window;
+    if since.is_none() && until.is_none_or(|until| until > now) {
+        return None;
+    }
+    let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
+    // The end is exclusive.
+    let last = until.and_then(|end| end.checked_sub(SignedDuration::from_micros(1)).ok());
+    Some(RunWindow { since: since.map(day), until: last.map(day) })
 }

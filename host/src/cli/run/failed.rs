@@ -6,16 +6,20 @@
 //! history and `status` know of them, as far as the database can still be written.
 
 use jiff::Timestamp;
-use test_dashboard_store::{NewRun, Outcome, ReportKey, RunEnd, RunId, Store, StoreError, Target};
+use test_dashboard_store::{
+    NewRun, Outcome, ReportKey, RunEnd, RunId, RunWindow, Store, StoreError, Target,
+};
 
 use crate::cli::{context, freshness};
 use crate::config::Config;
 
-/// Puts a failed run of these reports on record; its number, unless that fails, too.
+/// Puts a failed run of these reports on record; its number, unless that fails, too. One over a
+/// window says nothing of how fresh they are.
 pub async fn keep(
     store: &Store,
     run: &NewRun,
     reports: &[ReportKey],
+    window: Option<RunWindow>,
     error: &anyhow::Error,
 ) -> Option<RunId> {
     // Nothing is written into a table of somebody else's, or of a newer version.
@@ -24,8 +28,14 @@ pub async fn keep(
     let kept = async {
         let started = Timestamp::now();
         let id = store.start_run(run).await?;
-        for key in reports {
-            store.record_report(id, key, &freshness::failed(started, error.clone())).await?;
+        match window {
+            Some(window) => store.record_window(id, window).await?,
+            None => {
+                let end = freshness::failed(started, error.clone());
+                for key in reports {
+                    store.record_report(id, key, &end).await?;
+                }
+            }
         }
         let end = RunEnd { outcome: Outcome::Failed, error: Some(error.clone()) };
         store.finish_run(id, &end).await?;
@@ -47,7 +57,7 @@ pub async fn keep_unprepared(
     target: &Target,
     config: &Config,
     run: &NewRun,
-    is_window: bool,
+    window: Option<RunWindow>,
     error: &anyhow::Error,
 ) -> Option<RunId> {
     let store = context::connect_existing(target, 1).await.ok()?;
@@ -63,9 +73,7 @@ pub async fn keep_unprepared(
         statuses.into_iter().map(|status| status.key).filter(is_meant).collect();
     let kept = match reports.is_empty() {
         true => None,
-        // Some days say nothing of how fresh a report is.
-        false if is_window => keep(&store, run, &[], error).await,
-        false => keep(&store, run, &reports, error).await,
+        false => keep(&store, run, &reports, window, error).await,
     };
     store.close().await;
     kept

@@ -15,6 +15,7 @@ mod write;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use test_dashboard_egress::{Cassette, Tape};
 use test_dashboard_store::{NewRun, REPLAY};
 
@@ -73,10 +74,14 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let (project, report) = asked_for(args)?;
     let environment = Environment::of_process();
     let part = part(args, &environment)?;
-    if args.replay.is_none() {
+    let window = match &args.replay {
         // Before all that may fail for another reason than the command line.
-        days::window(&args.days, jiff::Timestamp::now())?;
-    }
+        None => {
+            let now = Timestamp::now();
+            pump::run_window(days::window(&args.days, now)?, now)
+        }
+        Some(_) => None,
+    };
     let config = Config::load(common.config.file())?;
     let command = format!("run --project {project} --report-type {report}{}", flags(args));
     let options = Options {
@@ -94,8 +99,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         Err(error) => {
             let run = new_run(project, report, &command);
             if let Ok(target) = context::database(common, Some(&config), &environment) {
-                let is_window = args.days.are_named();
-                let id = failed::keep_unprepared(&target, &config, &run, is_window, &error).await;
+                let id = failed::keep_unprepared(&target, &config, &run, window, &error).await;
                 account.pumped.run = id.map(|id| id.0);
             }
             return Err(error);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_egress::Tape;
 use test_dashboard_store::{
-    NewRun, Outcome, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, Store, TableChange,
+    NewRun, Outcome, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, RunWindow, Store,
+    TableChange,
 };
 
 use super::account::Account;
@@ -49,17 +50,15 @@ impl Writing<'_> {
     /// What made the whole run impossible; it is on record as a failed run where it came before
     /// that began. A partition's failure is no error but an exit code.
     pub async fn write(&self, jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
-        // Neither a replay nor some days say how fresh a report is.
-        let tells_of_reports =
-            !self.options.tapes.is_replay() && jobs.iter().all(|job| job.window().is_none());
+        let window = window_of(&jobs);
         let outcome = self.write_all(jobs, account).await;
         if let Err(error) = &outcome
             && account.pumped.run.is_none()
             && !error.is::<Misuse>()
         {
             let due = account.jobs.iter().filter(|job| job.is_due).map(|job| job.key.clone());
-            let keys = if tells_of_reports { due.collect() } else { Vec::new() };
-            let id = failed::keep(self.store, &self.new_run(), &keys, error).await;
+            let keys = if self.options.tapes.is_replay() { Vec::new() } else { due.collect() };
+            let id = failed::keep(self.store, &self.new_run(), &keys, window, error).await;
             account.pumped.run = id.map(|id| id.0);
         }
         outcome
@@ -109,8 +108,7 @@ impl Writing<'_> {
 
     /// Puts on record which days the run is for: the same in all of its jobs.
     pub(super) async fn keep_window(&self, run: RunId, jobs: &[Job]) {
-        let mut live = jobs.iter().filter(|job| !matches!(job.tape, Tape::Replay(_)));
-        let Some(window) = live.find_map(Job::window) else { return };
+        let Some(window) = window_of(jobs) else { return };
         if let Err(error) = self.store.record_window(run, window).await {
             tracing::warn!("the history lacks that run {run} is over {window}: {error}");
         }
@@ -227,6 +225,11 @@ pub async fn due(store: &Store, jobs: &[Job], every: Every) -> anyhow::Result<Ve
         }
     }
     Ok(due)
+}
+
+/// The days that a run is for, the same in all of its jobs. A replay is for none.
+fn window_of(jobs: &[Job]) -> Option<RunWindow> {
+    jobs.iter().filter(|job| !matches!(job.tape, Tape::Replay(_))).find_map(Job::window)
 }
 
 /// Old history in the way is a nuisance, and no reason to fail a run.
