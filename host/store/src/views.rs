@@ -32,6 +32,7 @@ use crate::patience::again;
 use crate::schema::{self, Relation, Schema};
 use crate::{Store, StoreError};
 use list::{Part, VIEWS, View};
+use shapes::SHAPES;
 
 impl Store {
     /// Makes the views whose tables are there. Returns the names of those that were made now.
@@ -240,7 +241,7 @@ async fn make(session: &mut Session, stand: &Stand) -> Result<(), StoreError> {
             return Err(error);
         }
         let mut anew = vec![format!("DROP VIEW {}", quote(name)), create, look];
-        anew.extend(grants(session, &doing, name, query).await?);
+        anew.extend(grants(session, &doing, name).await?);
         tried(session, &doing, &anew).await?;
     }
     if let Some(mark) = session.dialect.mark_view(name) {
@@ -269,19 +270,18 @@ async fn tried(
 }
 
 /// The statements that give everybody the privileges on a view that they have now, but for those
-/// on columns that its query does not have any more.
-async fn grants(
-    session: &mut Session,
-    doing: &str,
-    name: &str,
-    query: &str,
-) -> Result<Vec<String>, StoreError> {
+/// on columns that it does not have any more.
+async fn grants(session: &mut Session, doing: &str, name: &str) -> Result<Vec<String>, StoreError> {
+    let shape = SHAPES.iter().find(|shape| shape.name == name);
+    let has = |column: &str| {
+        shape.is_some_and(|shape| shape.columns.iter().any(|(name, ..)| *name == column))
+    };
     let Some(sql) = session.dialect.view_grants_query() else { return Ok(Vec::new()) };
     let rows = session.fetch(doing, sql, vec![name.into()]).await?;
     let grant = |row: &Fields| -> Result<Option<String>, sqlx::Error> {
         let (privilege, to, may_grant) = (row.text(0)?, row.text(1)?, row.int(2)? == 1);
         let column = match row.optional_text(3)? {
-            Some(column) if !query.contains(&column) => return Ok(None),
+            Some(column) if !has(&column) => return Ok(None),
             Some(column) => format!(" ({})", quote(&column)),
             None => String::new(),
         };
