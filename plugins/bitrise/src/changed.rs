@@ -78,12 +78,7 @@ impl ChangedBuilds {
         let week = self.week();
         let builds: Vec<Build> = match &mut self.step {
             Step::List(pages) => match pages.next_page()? {
-                Some(page) => {
-                    let is_wanted = |build: &Build| {
-                        build.is_odd_in("triggered_at") || week.holds(build.triggered_at)
-                    };
-                    page.into_iter().filter(is_wanted).collect()
-                }
+                Some(page) => page.into_iter().filter(|build| is_of(week, build)).collect(),
                 None => {
                     let unlisted = |slug: &&String| !self.seen.contains_key(*slug);
                     self.step =
@@ -149,4 +144,19 @@ impl ChangedBuilds {
     pub fn state(&self) -> State {
         self.begin.after(&self.seen, self.week(), self.now)
     }
+}
+
+/// Whether a build that a week's list has is of that week. The list also has some beside it, which
+/// are of the weeks before and after; one that is further away is of no week that is read.
+fn is_of(week: Span, build: &Build) -> bool {
+    if build.is_odd_in("triggered_at") || week.holds(build.triggered_at) {
+        return true;
+    }
+    if !week.is_near(build.triggered_at) {
+        log::warn(format!(
+            "the build {} is listed in the week from {:.0}, and says that it was triggered at {:.0}: it is left out",
+            build.slug, week.begin, build.triggered_at
+        ));
+    }
+    false
 }

@@ -38,6 +38,12 @@ impl Span {
     pub fn holds(self, moment: Timestamp) -> bool {
         self.begin <= moment && moment < self.end
     }
+
+    /// Whether a moment is in it, or near enough for a list of it to have it.
+    pub fn is_near(self, moment: Timestamp) -> bool {
+        let end = self.end.checked_add(OVERLAP).unwrap_or(Timestamp::MAX);
+        earlier(self.begin, OVERLAP) <= moment && moment <= end
+    }
 }
 
 impl Week {

@@ -225,6 +225,20 @@ fn a_change_that_shows_late_is_found() {
 }
 
 #[test]
+fn a_change_in_the_future_hides_nothing_that_comes_before_it() {
+    let mut pump = pump_with(30);
+    pump.pump().unwrap();
+    pump.change(|repository| repository.touch(5_002, repository.now + 1_000 * DAY));
+    pump.pump().unwrap();
+    pump.change(|repository| {
+        repository.now += DAY;
+        repository.touch(5_003, repository.now - HOUR);
+    });
+    pump.pump().unwrap();
+    assert_eq!(pump.host, pump.fresh());
+}
+
+#[test]
 fn a_full_run_removes_nothing_that_slipped_between_two_pages() {
     let mut pump = pump_with(30);
     pump.pump().unwrap();

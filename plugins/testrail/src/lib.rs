@@ -197,8 +197,7 @@ impl Datasource for TestRail {
 
     fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
         let report = request.report.as_str();
-        let has_window = request.since.is_some() || request.until.is_some();
-        if has_window && matches!(report, COVERAGE | CASES | MILESTONES | REFERENCE) {
+        if request.has_window() && matches!(report, COVERAGE | CASES | MILESTONES | REFERENCE) {
             log::info(format!("{report} is read as it is now, whatever days are asked for"));
         }
         match report {

@@ -17,7 +17,7 @@ use std::fmt;
 
 use test_dashboard_sdk::http::RequestBuilder;
 use test_dashboard_sdk::jiff::{SignedDuration, ToSpan};
-use test_dashboard_sdk::{Date, Failure, Partition, Request, Timestamp, time};
+use test_dashboard_sdk::{Date, Failure, Partition, Request, Timestamp, log, time};
 
 use crate::Settings;
 use crate::api::{About, Api};
@@ -65,6 +65,21 @@ impl Month {
     /// Whether it holds a moment.
     pub fn holds(self, moment: Timestamp) -> bool {
         self.begin() <= moment && moment < self.end()
+    }
+
+    /// Whether something that this month's list has, `name` for a person, is of this month. The
+    /// list has a few seconds of the months beside it; what is further away is of no month that
+    /// is read.
+    pub fn has(self, name: impl fmt::Display, created: Timestamp) -> bool {
+        let is_near = self.begin().saturating_sub(MARGIN).is_ok_and(|begin| begin <= created)
+            && self.end().saturating_add(MARGIN).is_ok_and(|end| created <= end);
+        if !is_near {
+            log::warn(format!(
+                "the {name} is listed in the month from {:.0}, and says that it was created at {created:.0}: it is left out",
+                self.begin()
+            ));
+        }
+        self.holds(created)
     }
 
     /// Asks for what was created in this month, from `begin` on.

@@ -160,6 +160,23 @@ fn moment(second: i64) -> Option<Timestamp> {
 }
 
 #[test]
+fn what_was_created_in_the_future_hides_nothing_that_comes_before_it() {
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, true);
+        world.put_run(2, FEBRUARY + 10_000 * 24 * HOUR, true);
+        world.put_plan(7, FEBRUARY + 10_000 * 24 * HOUR, true);
+    });
+    pump.load().unwrap();
+    let now = pump.request.context.now.as_second();
+    pump.change(|world| {
+        world.put_run(3, now, true);
+        world.put_plan(8, now, true);
+    });
+    pump.load().unwrap();
+    assert_eq!(pump.rows(), ["1+", "2+", "3+", "70+", "71+", "80+", "81+"]);
+}
+
+#[test]
 fn runs_in_plans_and_outside_have_all_their_counts() {
     let mut pump = Pump::new(|world| {
         world.put_run(1, FEBRUARY, true);

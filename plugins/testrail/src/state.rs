@@ -111,7 +111,7 @@ impl Window {
         let Request { since, until, .. } = *request;
         let now = request.context.now;
         let Some(state) = state else { return Window { from: since, begin: since, until, now } };
-        let is_asked_for = since.is_some() || until.is_some();
+        let is_asked_for = request.has_window();
         // Everything from `state.from` to here is known.
         let known = state.watermark.map(|watermark| watermark.min(now)).or(state.from);
         let goes_on = match since {

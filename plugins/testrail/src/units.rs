@@ -242,7 +242,7 @@ impl<C: Content> Units<C> {
         let month = Month::named(&partition.id)?;
         let about = About::Project(project_id);
         let state: State = checkpoint.and_then(Checkpoint::state).unwrap_or_default();
-        let is_asked_for = request.since.is_some() || request.until.is_some();
+        let is_asked_for = request.has_window();
         let begin = if is_asked_for { month.begin() } else { state.begin(month) };
         let is_over = state.is_over && !is_asked_for;
         let list = |method| month.on(api.method(method, project_id), begin);
@@ -350,17 +350,19 @@ impl Lists {
     fn read_on(&mut self, month: Month) -> Result<bool, Failure> {
         if let Some(pages) = &mut self.new_runs {
             match pages.next_page()? {
-                Some(page) => self.found_new_runs.extend(
-                    page.into_iter()
-                        .filter(|run| run.is_odd_in("created_on") || month.holds(run.created_on)),
-                ),
+                Some(page) => self.found_new_runs.extend(page.into_iter().filter(|run| {
+                    run.is_odd_in("created_on")
+                        || month.has(format_args!("run {}", run.id), run.created_on)
+                })),
                 None => self.new_runs = None,
             }
         } else if let Some(pages) = &mut self.new_plans {
             match pages.next_page()? {
-                Some(page) => self
-                    .found_new_plans
-                    .extend(page.into_iter().filter(|plan| month.holds(plan.created_on))),
+                Some(page) => {
+                    self.found_new_plans.extend(page.into_iter().filter(|plan| {
+                        month.has(format_args!("plan {}", plan.id), plan.created_on)
+                    }))
+                }
                 None => self.new_plans = None,
             }
         } else if let Some(pages) = &mut self.open_runs {
