@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::world::{DAY, HOUR, MINUTE, Moment, PROJECTS};
+use crate::support::testrail::case_field;
 use crate::support::{Answer, Server};
 
 const SUITES: i64 = 2;
@@ -139,20 +140,10 @@ fn statuses(moment: Moment) -> Value {
 }
 
 fn fields() -> Value {
-    let field = |id: i64, type_id: i64, name: &str, items: &str| {
-        json!({
-            "id": id, "type_id": type_id, "system_name": format!("custom_{name}"), "name": name,
-            "label": name, "description": null, "is_active": true, "display_order": id,
-            "configs": [{
-                "context": {"is_global": true, "project_ids": null},
-                "options": {"is_required": false, "items": items},
-            }],
-        })
-    };
     json!([
-        field(1, 6, "automation_status", "1, Untriaged\n2, Suitable\n4, Completed"),
-        field(2, 12, "sub_test_suites", "1, Functional\n2, Smoke\n3, A11y, spoken"),
-        field(3, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
+        case_field(1, 6, "automation_status", "1, Untriaged\n2, Suitable\n4, Completed"),
+        case_field(2, 12, "sub_test_suites", "1, Functional\n2, Smoke\n3, A11y, spoken"),
+        case_field(3, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
     ])
 }
 

@@ -210,22 +210,29 @@ fn answer(asked: &Asked, project: &Project) -> Answer {
     }
 }
 
+/// A field of cases, in every project; `items` are what can be chosen, `id,label` to a line.
+pub fn case_field(id: i64, type_id: i64, name: &str, items: &str) -> Value {
+    json!({
+        "id": id, "type_id": type_id, "system_name": format!("custom_{name}"), "name": name,
+        "label": name, "description": null, "is_active": true, "display_order": id,
+        "configs": [{
+            "context": {"is_global": true, "project_ids": null},
+            "options": {"is_required": false, "items": items},
+        }],
+    })
+}
+
 /// The fields by which cases are counted.
 fn case_fields() -> Value {
-    let field = |id: i64, type_id: i64, name: &str, items: &str| {
-        json!({
-            "id": id, "type_id": type_id, "system_name": format!("custom_{name}"), "name": name,
-            "label": name, "description": null, "is_active": true, "display_order": id,
-            "configs": [{
-                "context": {"is_global": true, "project_ids": null},
-                "options": {"is_required": false, "items": items},
-            }],
-        })
-    };
     json!([
-        field(1, 6, "automation_status", "1, Untriaged\n2, Suitable\n3, Unsuitable\n4, Completed"),
-        field(2, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
-        field(3, 12, "sub_test_suites", "1, Functional\n2, Smoke\n7, Other"),
+        case_field(
+            1,
+            6,
+            "automation_status",
+            "1, Untriaged\n2, Suitable\n3, Unsuitable\n4, Completed"
+        ),
+        case_field(2, 6, "automation_coverage", "1, None\n2, Partial\n3, Full"),
+        case_field(3, 12, "sub_test_suites", "1, Functional\n2, Smoke\n7, Other"),
     ])
 }
 
