@@ -11,9 +11,10 @@ use std::sync::Arc;
 use test_dashboard_model::declaration;
 use test_dashboard_model::{Description, Report, Table};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
 use super::instance::{Instance, InstanceOptions};
+use super::runtime::{EpochClock, Runtime};
 use super::state::State;
 use super::wit::v0_1_0;
 use super::{Budget, PluginError, shape, wit};
@@ -58,6 +59,7 @@ pub struct Plugin {
     pub description: Description,
     limits: Arc<Limits>,
     linked: v0_1_0::PluginPre<State>,
+    clock: Arc<EpochClock>,
 }
 
 impl Plugin {
@@ -106,7 +108,7 @@ impl Plugin {
         limits: Arc<Limits>,
         options: InstanceOptions,
     ) -> Result<Instance, PluginError> {
-        let mut instance = Instance::new(&self.linked, limits, options).await?;
+        let mut instance = Instance::new(&self.linked, &self.clock, limits, options).await?;
         instance.takes_credential = !self.description.credentials.is_empty();
         Ok(instance)
     }
@@ -124,8 +126,7 @@ impl fmt::Debug for Plugin {
 /// What is compared with the digest are the very bytes that are compiled: whoever swaps the
 /// file in between changes nothing.
 pub async fn load(
-    engine: &Engine,
-    linker: &Linker<State>,
+    runtime: &Runtime,
     path: &Path,
     limits: Arc<Limits>,
     pinned: Option<&Pinned>,
@@ -142,17 +143,17 @@ pub async fn load(
             });
         }
     }
-    load_bytes(engine, linker, path, bytes, limits).await
+    load_bytes(runtime, path, bytes, limits).await
 }
 
 /// See [`Runtime::load_bytes`](super::Runtime::load_bytes).
 pub async fn load_bytes(
-    engine: &Engine,
-    linker: &Linker<State>,
+    runtime: &Runtime,
     path: &Path,
     bytes: Vec<u8>,
     limits: Arc<Limits>,
 ) -> Result<Plugin, PluginError> {
+    let Runtime { engine, linker, clock } = runtime;
     let size = bytes.len() as u64;
     let digest = Digest::of(&bytes).to_string();
     let component = compile(engine, path, bytes, &limits).await?;
@@ -163,7 +164,7 @@ pub async fn load_bytes(
         .instantiate_pre(&component)
         .and_then(wit::v0_1_0::PluginPre::new)
         .map_err(|error| PluginError::CannotLink { path: path.into(), reason: one_line(&error) })?;
-    let description = describe(&linked, &limits, path).await?;
+    let description = describe(&linked, clock, &limits, path).await?;
     declaration::check(&description)
         .map_err(|error| PluginError::Declaration { path: path.into(), error })?;
     Ok(Plugin {
@@ -175,6 +176,7 @@ pub async fn load_bytes(
         description,
         limits,
         linked,
+        clock: Arc::clone(clock),
     })
 }
 
@@ -182,13 +184,14 @@ pub async fn load_bytes(
 /// far less time than a partition: nothing else of the program goes on before it has answered.
 async fn describe(
     linked: &v0_1_0::PluginPre<State>,
+    clock: &Arc<EpochClock>,
     limits: &Arc<Limits>,
     path: &Path,
 ) -> Result<Description, PluginError> {
     let allowed = limits.describe_time;
     let describing = async {
-        let mut instance =
-            Instance::new(linked, Arc::clone(limits), InstanceOptions::offline(path)).await?;
+        let options = InstanceOptions::offline(path);
+        let mut instance = Instance::new(linked, clock, Arc::clone(limits), options).await?;
         instance.describe().await
     };
     let budget = Budget::Describe(allowed);

@@ -13,6 +13,7 @@ use wasmtime::component::{ResourceAny, ResourceTableError};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::component::one_line;
+use super::runtime::EpochClock;
 use super::state::{MAX_RESOURCES, State};
 use super::wit::v0_1_0::{self, guest};
 use super::{Budget, PluginError};
@@ -93,6 +94,7 @@ pub struct Instance {
     wall_used: Duration,
     /// Whether the plugin says that its service takes one.
     pub(super) takes_credential: bool,
+    _clock: Arc<EpochClock>,
 }
 
 /// A partition that is being read.
@@ -115,6 +117,7 @@ macro_rules! call {
 impl Instance {
     pub(super) async fn new(
         linked: &v0_1_0::PluginPre<State>,
+        clock: &Arc<EpochClock>,
         limits: Arc<Limits>,
         options: InstanceOptions,
     ) -> Result<Self, PluginError> {
@@ -134,7 +137,8 @@ impl Instance {
             tokio::time::timeout(limits.wall_time, linked.instantiate_async(&mut store)).await;
         let plugin = judge(&store, &limits, "its start", outcome)?;
         let wall_used = started.elapsed();
-        Ok(Instance { store, plugin, limits, wall_used, takes_credential: false })
+        let clock = Arc::clone(clock);
+        Ok(Instance { store, plugin, limits, wall_used, takes_credential: false, _clock: clock })
     }
 
     /// What is left of the wall clock's budget. A call that never waits comes to its end

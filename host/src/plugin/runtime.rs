@@ -18,9 +18,9 @@ use crate::lock::Pinned;
 
 /// The engine, the linker, and the clock that interrupts running plugins.
 pub struct Runtime {
-    engine: Engine,
-    linker: Linker<State>,
-    _clock: EpochClock,
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<State>,
+    pub(super) clock: Arc<EpochClock>,
 }
 
 impl Runtime {
@@ -41,8 +41,8 @@ impl Runtime {
             .cache(cache::open(cache));
         let engine = Engine::new(&config).map_err(|error| anyhow::anyhow!("{error:#}"))?;
         let linker = link(&engine).map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let clock = EpochClock::start(engine.clone())?;
-        Ok(Runtime { engine, linker, _clock: clock })
+        let clock = Arc::new(EpochClock::start(engine.clone())?);
+        Ok(Runtime { engine, linker, clock })
     }
 
     /// Loads a plugin: reads and compiles the file, finds the contract's version, asks the
@@ -53,7 +53,7 @@ impl Runtime {
     /// [`PluginError`] says what the file is instead of a plugin, or what it declares that
     /// cannot be.
     pub async fn load(&self, path: &Path, limits: Arc<Limits>) -> Result<Plugin, PluginError> {
-        component::load(&self.engine, &self.linker, path, limits, None).await
+        component::load(self, path, limits, None).await
     }
 
     /// Loads a plugin whose digest is known, or any file where there is none: a file with
@@ -68,7 +68,7 @@ impl Runtime {
         limits: Arc<Limits>,
         pinned: Option<&Pinned>,
     ) -> Result<Plugin, PluginError> {
-        component::load(&self.engine, &self.linker, path, limits, pinned).await
+        component::load(self, path, limits, pinned).await
     }
 
     /// Loads a plugin from what was read of it; `path` is what it is called.
@@ -82,7 +82,7 @@ impl Runtime {
         bytes: Vec<u8>,
         limits: Arc<Limits>,
     ) -> Result<Plugin, PluginError> {
-        component::load_bytes(&self.engine, &self.linker, path, bytes, limits).await
+        component::load_bytes(self, path, bytes, limits).await
     }
 }
 
@@ -95,8 +95,9 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 /// Advances the engine's epoch every [`TICK`], on a thread of its own: a plugin that never
-/// gives way cannot hold it up.
-struct EpochClock {
+/// gives way cannot hold it up. Whatever runs a plugin's code keeps it: without it nothing stops
+/// a plugin.
+pub(super) struct EpochClock {
     stop: Arc<AtomicBool>,
 }
 
