@@ -63,17 +63,14 @@ impl Store {
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
         let mut session = self.session().await?;
-        let mut schema = schema::columns(&mut session, LOOKING).await?;
+        let schema = schema::columns(&mut session, LOOKING).await?;
         // First: where tables are only made if they are missing, the migrator would take
         // somebody else's for one of its own.
         refuse_others(&mut session, &schema).await?;
         match session.migrate().await {
             Ok(applied) => {
-                if !applied.is_empty() {
-                    schema = schema::columns(&mut session, LOOKING).await?;
-                }
                 let all = session.migrations().iter().map(|migration| migration.version).collect();
-                refuse_missing(&session, &schema, &all)?;
+                refuse_missing(&mut session, &schema, &all).await?;
                 Ok(applied)
             }
             Err(error) => {
@@ -116,7 +113,7 @@ impl Store {
             }
         }
         let applied = versions(&applied);
-        refuse_missing(&session, &schema, &applied)?;
+        refuse_missing(&mut session, &schema, &applied).await?;
         refuse_taken(&mut session, &schema, &applied).await
     }
 
@@ -283,14 +280,19 @@ async fn refuse_taken(
 
 /// Refuses a database from which one of the host's own tables was dropped. What was in it (where
 /// to go on from, the history) cannot be made up.
-fn refuse_missing(
-    session: &Session,
+async fn refuse_missing(
+    session: &mut Session,
     schema: &Schema,
     applied: &HashSet<i64>,
 ) -> Result<(), StoreError> {
-    let missing = own_tables(session)
-        .into_iter()
-        .find(|own| applied.contains(&own.version) && !schema.contains_key(&own.name));
+    let mut own = own_tables(session);
+    own.retain(|own| applied.contains(&own.version));
+    if own.iter().all(|own| schema.contains_key(&own.name)) {
+        return Ok(());
+    }
+    // They may have been made since the schema was read, by this process or another.
+    let schema = schema::columns(session, LOOKING).await?;
+    let missing = own.into_iter().find(|own| !schema.contains_key(&own.name));
     match missing {
         Some(own) => Err(StoreError::Migration {
             database: session.database.to_string(),
