@@ -78,7 +78,7 @@ impl ChangedBuilds {
         let week = self.week();
         let builds: Vec<Build> = match &mut self.step {
             Step::List(pages) => match pages.next_page()? {
-                Some(page) => page.into_iter().filter(|build| is_of(week, build)).collect(),
+                Some(page) => of_week(week, page),
                 None => {
                     let unlisted = |slug: &&String| !self.seen.contains_key(*slug);
                     self.step =
@@ -146,17 +146,21 @@ impl ChangedBuilds {
     }
 }
 
-/// Whether a build that a week's list has is of that week. The list also has some beside it, which
-/// are of the weeks before and after; one that is further away is of no week that is read.
-fn is_of(week: Span, build: &Build) -> bool {
-    if build.is_odd_in("triggered_at") || week.holds(build.triggered_at) {
-        return true;
-    }
-    if !week.is_near(build.triggered_at) {
+/// The builds of a page of a week's list that are of that week. The list also has some beside it,
+/// which are of the weeks before and after; what is further away is of no week that is read.
+fn of_week(week: Span, page: Vec<Build>) -> Vec<Build> {
+    let is_of_it =
+        |build: &Build| build.is_odd_in("triggered_at") || week.holds(build.triggered_at);
+    let (builds, others): (Vec<_>, Vec<_>) = page.into_iter().partition(is_of_it);
+    let mut strays = others.iter().filter(|build| !week.is_near(build.triggered_at));
+    if let Some(first) = strays.next() {
         log::warn(format!(
-            "the build {} is listed in the week from {:.0}, and says that it was triggered at {:.0}: it is left out",
-            build.slug, week.begin, build.triggered_at
+            "left out of the week from {:.0}: the build {}, triggered at {:.0} by its own account, and {} more of this page",
+            week.begin,
+            first.slug,
+            first.triggered_at,
+            strays.count()
         ));
     }
-    false
+    builds
 }

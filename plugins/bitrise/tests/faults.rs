@@ -12,7 +12,7 @@
 mod upstream;
 
 use test_dashboard_bitrise::Bitrise;
-use test_dashboard_sdk::testing::{MemoryHost, Reply};
+use test_dashboard_sdk::testing::{self, MemoryHost, Reply};
 use test_dashboard_sdk::{Datasource, Failure, FailureKind, Value};
 use upstream::{DAY, Upstream, slugs};
 
@@ -327,6 +327,25 @@ fn nulls_are_kept_as_null_wherever_they_may_be() {
             ]
         ]
     );
+}
+
+#[test]
+fn builds_that_were_not_asked_for_are_left_out_and_told_once_for_a_page() {
+    let upstream = Upstream::new(&[APP], "2026-02-25T06:00:00Z");
+    upstream.change(|world| {
+        for day in 1..=120 {
+            world.put_settled(APP, world.now - day * DAY);
+        }
+    });
+    let whole = upstream.fresh("builds");
+    upstream.change(|world| world.ignores_days = true);
+    testing::take_log();
+    let mut host = MemoryHost::new();
+    let requests = upstream.pump_all(&mut host, "builds").unwrap();
+    assert_eq!(host.rows("bitrise_builds"), whole.rows("bitrise_builds"));
+    let log = testing::take_log();
+    let strays = log.iter().filter(|(_, line)| line.contains("left out of the week")).count();
+    assert!((1..=requests.len()).contains(&strays), "{strays} lines, {} requests", requests.len());
 }
 
 #[test]

@@ -67,19 +67,33 @@ impl Month {
         self.begin() <= moment && moment < self.end()
     }
 
-    /// Whether something that this month's list has, `name` for a person, is of this month. The
-    /// list has a few seconds of the months beside it; what is further away is of no month that
-    /// is read.
-    pub fn has(self, name: impl fmt::Display, created: Timestamp) -> bool {
-        let is_near = self.begin().saturating_sub(MARGIN).is_ok_and(|begin| begin <= created)
-            && self.end().saturating_add(MARGIN).is_ok_and(|end| created <= end);
-        if !is_near {
+    /// What is of this month, out of a page of its list: `created` gives an item's time, none where
+    /// that is odd, and `name` what to call it. The list has a few seconds of the months beside
+    /// it; what is further away is of no month that is read.
+    pub fn only<T>(
+        self,
+        mut page: Vec<T>,
+        created: impl Fn(&T) -> Option<Timestamp>,
+        name: impl Fn(&T) -> String,
+    ) -> Vec<T> {
+        let is_stray = |item: &&T| created(item).is_some_and(|created| !self.is_near(created));
+        let mut strays = page.iter().filter(is_stray);
+        if let Some(first) = strays.next() {
             log::warn(format!(
-                "the {name} is listed in the month from {:.0}, and says that it was created at {created:.0}: it is left out",
-                self.begin()
+                "left out of the month from {:.0}: {}, created at {:.0} by its own account, and {} more of this page",
+                self.begin(),
+                name(first),
+                created(first).unwrap_or_default(),
+                strays.count()
             ));
         }
-        self.holds(created)
+        page.retain(|item| created(item).is_none_or(|created| self.holds(created)));
+        page
+    }
+
+    fn is_near(self, moment: Timestamp) -> bool {
+        self.begin().saturating_sub(MARGIN).is_ok_and(|begin| begin <= moment)
+            && self.end().saturating_add(MARGIN).is_ok_and(|end| moment <= end)
     }
 
     /// Asks for what was created in this month, from `begin` on.
@@ -137,6 +151,8 @@ fn months_of<T: Listed>(items: Vec<T>, created_on: fn(&T) -> Timestamp) -> BTree
 
 #[cfg(test)]
 mod tests {
+    use test_dashboard_sdk::testing;
+
     use super::*;
 
     fn moment(text: &str) -> Timestamp {
@@ -152,6 +168,26 @@ mod tests {
         assert!(month.holds(month.begin()) && !month.holds(month.end()));
         assert_eq!(Month::named("2025-12"), Ok(month));
         assert_eq!(Month::of(moment("0987-01-02T00:00:00Z")).to_string(), "0987-01");
+    }
+
+    #[test]
+    fn what_lies_outside_of_a_month_is_left_out_and_told_once_for_a_page() {
+        let month = Month::named("2026-02").unwrap();
+        let beside = month.begin().saturating_sub(MARGIN).unwrap();
+        let page = vec![
+            (1, Some(month.begin())),
+            (2, Some(beside)),
+            (3, None),
+            (4, Some(Timestamp::UNIX_EPOCH)),
+            (5, Some(moment("2031-01-01T00:00:00Z"))),
+        ];
+        testing::take_log();
+        let only = month.only(page, |(_, created)| *created, |(id, _)| format!("the run {id}"));
+        assert_eq!(only.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [1, 3]);
+        let log = testing::take_log();
+        assert_eq!(log.len(), 1, "{log:?}");
+        let told = "the run 4, created at 1970-01-01T00:00:00Z by its own account, and 1 more";
+        assert!(log[0].1.contains(told), "{log:?}");
     }
 
     #[test]

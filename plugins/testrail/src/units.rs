@@ -350,18 +350,20 @@ impl Lists {
     fn read_on(&mut self, month: Month) -> Result<bool, Failure> {
         if let Some(pages) = &mut self.new_runs {
             match pages.next_page()? {
-                Some(page) => self.found_new_runs.extend(page.into_iter().filter(|run| {
-                    run.is_odd_in("created_on")
-                        || month.has(format_args!("run {}", run.id), run.created_on)
-                })),
+                Some(page) => {
+                    let created =
+                        |run: &Run| (!run.is_odd_in("created_on")).then_some(run.created_on);
+                    let name = |run: &Run| format!("the run {}", run.id);
+                    self.found_new_runs.extend(month.only(page, created, name));
+                }
                 None => self.new_runs = None,
             }
         } else if let Some(pages) = &mut self.new_plans {
             match pages.next_page()? {
                 Some(page) => {
-                    self.found_new_plans.extend(page.into_iter().filter(|plan| {
-                        month.has(format_args!("plan {}", plan.id), plan.created_on)
-                    }))
+                    let name = |plan: &PlanSummary| format!("the plan {}", plan.id);
+                    let plans = month.only(page, |plan| Some(plan.created_on), name);
+                    self.found_new_plans.extend(plans);
                 }
                 None => self.new_plans = None,
             }
