@@ -201,6 +201,8 @@ fn answers_that_are_no_answers_are_no_empty_lists() {
         )
     };
     type Make = fn() -> Answer;
+    // HTML and half a document are tried again, which costs seconds each time.
+    let twice = "[limits]\nmax-attempts = 2\n";
     for (what, answer) in
         [("HTML", html as Make), ("half", half), ("null", null), ("error", inside)]
     {
@@ -212,7 +214,7 @@ fn answers_that_are_no_answers_are_no_empty_lists() {
                 });
             let database = Database::new(Kind::Sqlite);
             let run = [&ISSUES[..], &["--database", &database.url]].concat();
-            let ended = Workplace::new(&github.section()).run(&run);
+            let ended = Workplace::new(&(github.section() + twice)).run(&run);
             assert!(!ended.out.contains("succeeded"), "{what} {spoilt}: {}", ended.said());
             expect_failed(
                 ended,
@@ -225,7 +227,8 @@ fn answers_that_are_no_answers_are_no_empty_lists() {
         let testrail = TestRail::behind(Project::of(&[1], 3, 3), move |_, _| Some(answer()));
         let database = Database::new(Kind::Sqlite);
         let run = [&RUNS[..], &["--database", &database.url]].concat();
-        let ended = Workplace::new(&testrail.section()).run_with(&run, &testrail::VARIABLES);
+        let place = Workplace::new(&(testrail.section() + twice));
+        let ended = place.run_with(&run, &testrail::VARIABLES);
         let says = if what == "error" {
             "Field :project_id is not valid."
         } else {

@@ -51,7 +51,7 @@ fn a_full_run_that_fails_removes_nothing() {
         pump(&place, &database, &[]).expect_code(0);
         let before = tables(&database);
         let unreachable = github.section().replace(&github.server.url, "http://127.0.0.1:1");
-        place.configure(&unreachable);
+        place.configure(&(unreachable + "[limits]\nmax-attempts = 2\n"));
         pump(&place, &database, &["--full"]).expect_failure();
         assert_same(&tables(&database), &before, &format!("{kind:?}"));
     }
