@@ -50,6 +50,19 @@ pub enum GateError {
         /// Which rule it breaks.
         reason: &'static str,
     },
+    /// The request may change something at the service.
+    #[error(
+        "datasource {datasource}: the plugin asked for {url} {asked}; a plugin only reads: GET and \
+         HEAD are let through, and there is no setting that allows more"
+    )]
+    NotReading {
+        /// The datasource.
+        datasource: String,
+        /// The URL, shortened.
+        url: String,
+        /// With which method, or what stands for one.
+        asked: String,
+    },
     /// The plugin set a header that is the host's to set.
     #[error(
         "datasource {datasource}: the plugin set the header {header:?} on a request to {url}; \
@@ -202,6 +215,7 @@ impl GateError {
         matches!(
             self,
             GateError::BadRequest { .. }
+                | GateError::NotReading { .. }
                 | GateError::ForbiddenHeader { .. }
                 | GateError::NotAllowed { .. }
                 | GateError::AddressRefused { .. }

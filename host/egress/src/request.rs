@@ -69,6 +69,7 @@ impl RequestPolicy {
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|_| self.bad_request(parts.uri.path(), "which is not an absolute URL"))?;
         self.check_url(&url)?;
+        self.check_method(&parts.method, &url, &parts.headers)?;
         self.check_headers(&url, &parts.headers)?;
         let mut headers = parts.headers;
         // The client computes the length, and decides which encodings it can undo.
@@ -95,6 +96,34 @@ impl RequestPolicy {
         self.addresses
             .check_url(url)
             .map_err(|refused| GateError::address(&self.datasource, &refused))
+    }
+
+    /// A pump reads. Whoever serves it must not take a request for another than it is, either.
+    fn check_method(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Result<(), GateError> {
+        let refuse = |asked: String| {
+            Err(GateError::NotReading {
+                datasource: self.datasource.clone(),
+                url: shown(url),
+                asked,
+            })
+        };
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return refuse(format!("with the method {method}"));
+        }
+        if let Some(name) = headers.keys().find(|name| names_a_method(name.as_str())) {
+            return refuse(format!("with the header {name}, which stands for another method"));
+        }
+        match url.query_pairs().find(|(name, _)| names_a_method(name)) {
+            Some((name, _)) => {
+                refuse(format!("with the parameter {name:?}, which stands for another method"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_headers(&self, url: &Url, headers: &HeaderMap) -> Result<(), GateError> {
@@ -132,6 +161,18 @@ impl RequestPolicy {
     fn bad_request(&self, url: &str, reason: &'static str) -> GateError {
         GateError::BadRequest { datasource: self.datasource.clone(), url: url.to_owned(), reason }
     }
+}
+
+/// Whether a header or parameter makes some services take a request for one of another method:
+/// `X-HTTP-Method-Override` (Google), `X-HTTP-Method` (Microsoft), `X-Method-Override` (IBM),
+/// `_method` (Rails, Symfony, Laravel), in any case and with any separators.
+fn names_a_method(name: &str) -> bool {
+    let letters: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    letters.contains("methodoverride")
+        || letters.ends_with("httpmethod")
+        || letters == "xmethod"
+        || letters == "method" && !name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -192,6 +233,54 @@ mod tests {
             let error = policy().permit(request(uri, &[])).unwrap_err();
             assert!(matches!(error, GateError::BadRequest { .. }), "{uri}: {error}");
         }
+    }
+
+    #[test]
+    fn what_does_not_read_is_refused_however_it_is_spelt() {
+        for method in
+            ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PURGE", "get"]
+        {
+            let mut asked = request("https://x.org/a", &[]);
+            *asked.method_mut() = method.parse().unwrap();
+            let error = policy().permit(asked).unwrap_err();
+            assert!(matches!(error, GateError::NotReading { .. }), "{method}: {error}");
+            assert!(error.is_violation() && error.to_string().contains(method), "{error}");
+        }
+        for header in [
+            "X-HTTP-Method-Override",
+            "X-HTTP-Method",
+            "X-Method-Override",
+            "X_HTTP_METHOD_OVERRIDE",
+            "X-Method",
+            "_method",
+        ] {
+            let error = policy().permit(request("https://x.org/", &[(header, "DELETE")]));
+            assert!(matches!(error, Err(GateError::NotReading { .. })), "{header}");
+        }
+        for query in [
+            "_method=DELETE",
+            "a=1&_Method=put",
+            "%5Fmethod=x",
+            "x-http-method-override=PUT",
+            "$httpMethod=PUT",
+        ] {
+            let error = policy().permit(request(&format!("https://x.org/?{query}"), &[]));
+            assert!(matches!(error, Err(GateError::NotReading { .. })), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_reads_is_let_through_with_any_parameter_of_its_own() {
+        for uri in [
+            "https://x.org/?method=flickr.photos.search",
+            "https://x.org/_method/1",
+            "https://x.org/?methods=1",
+        ] {
+            policy().permit(request(uri, &[("x-payment-methods", "1")])).unwrap();
+        }
+        let mut head = request("https://x.org/", &[]);
+        *head.method_mut() = Method::HEAD;
+        assert_eq!(policy().permit(head).unwrap().method(), Method::HEAD);
     }
 
     #[test]

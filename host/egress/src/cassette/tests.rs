@@ -64,7 +64,7 @@ async fn what_was_recorded_is_what_a_replay_answers() {
     let asked = || {
         vec![
             get(&server.url("/issues?page=1&per_page=100")),
-            request(Method::POST, &server.url("/search"), "{\"q\": 1}"),
+            request(Method::GET, &server.url("/search"), "{\"q\": 1}"),
             get(&server.url("/old")),
             get(&server.url("/none")),
         ]
@@ -132,7 +132,7 @@ async fn a_recording_is_a_har_file_of_its_owner() {
         Masks::default(),
     );
     gate.send(
-        request(Method::POST, &server.url("/a?x=1"), "b"),
+        request(Method::GET, &server.url("/a?x=1"), "b"),
         &session(Tape::Record(recorder.clone())),
     )
     .await
@@ -269,14 +269,14 @@ async fn a_request_that_was_not_recorded_is_named_with_those_that_were() {
             json!([]),
             "",
         ),
-        entry("POST", &format!("{API}/graphql"), 200, json!([]), ""),
+        entry("HEAD", &format!("{API}/graphql"), 200, json!([]), ""),
     ]);
     for (asked, hint) in [
-        (get(&format!("{API}/repos/mozilla-mobile/fenix/issues?page=3")), "issues?page=2; POST"),
-        (request(Method::POST, &format!("{API}/graphql"), "{}"), "with another body"),
+        (get(&format!("{API}/repos/mozilla-mobile/fenix/issues?page=3")), "issues?page=2; HEAD"),
+        (request(Method::HEAD, &format!("{API}/graphql"), "{}"), "with another body"),
         (
             get(&format!("{API}/graphql")),
-            "the nearest it holds: POST https://api.github.com/graphql",
+            "the nearest it holds: HEAD https://api.github.com/graphql",
         ),
     ] {
         let (gate, session) = replay(&recording);

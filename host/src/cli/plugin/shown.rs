@@ -74,6 +74,7 @@ pub fn show(plugin: &Plugin, pinned: &str) -> std::io::Result<()> {
     say!("base URL     {}", base_url.as_deref().unwrap_or("to be configured"))?;
     let hosts = some(&description.hosts, MOST_HOSTS, |host| sentence(host));
     say!("other hosts  {}", lines(hosts))?;
+    say!("methods      GET and HEAD, nothing that changes anything there")?;
     let credentials = some(&description.credentials, 4, ToString::to_string);
     say!("credentials  {}", lines(credentials))?;
     let rate = description.requests_per_minute;

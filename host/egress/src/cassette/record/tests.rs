@@ -238,8 +238,7 @@ async fn a_request_with_a_body_is_recorded_with_it() {
     let server = Server::with(vec![Reply::new(200, &[], b"")]).await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
     let recorder = recorder(&["$..email"]);
-    let asked =
-        || request(http::Method::POST, &server.url("/"), "{\"email\": \"ada@example.org\"}");
+    let asked = || request(http::Method::GET, &server.url("/"), "{\"email\": \"ada@example.org\"}");
     gate.send(asked(), &session(Tape::Record(recorder.clone()))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("issues.har");
