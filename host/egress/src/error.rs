@@ -137,9 +137,8 @@ pub enum GateError {
     /// The service asks for patience, for longer than the host was willing to wait.
     #[error(
         "datasource {datasource}: {url} {answer} and wants to be left alone for {wait} more; one request \
-         is tried {max_attempts} time(s) and waits {max_wait:?} at most (`max-attempts` and `max-wait`, \
-         datasources.{datasource} in test-dashboard.toml). Run again later, or lower \
-         `requests-per-minute` there", wait = seconds(*.retry_after)
+         waits {max_wait:?} at most (`max-wait`, datasources.{datasource} in test-dashboard.toml). Run \
+         again later, or lower `requests-per-minute` there", wait = seconds(*.retry_after)
     )]
     RateLimited {
         /// The datasource.
@@ -152,8 +151,6 @@ pub enum GateError {
         retry_after: Duration,
         /// The ceiling of waiting.
         max_wait: Duration,
-        /// The ceiling of attempts.
-        max_attempts: u32,
     },
     /// No whole answer came in time.
     #[error(
@@ -303,7 +300,6 @@ mod tests {
             answer: "answered 429".into(),
             retry_after: Duration::from_millis(90_500),
             max_wait: Duration::from_secs(60),
-            max_attempts: 5,
         };
         assert!(!limited.is_violation());
         assert_eq!(limited.retry_after(), Some(Duration::from_millis(90_500)));

@@ -41,7 +41,8 @@ pub struct GateOptions {
     pub requests_per_minute: Option<NonZeroU32>,
     /// Requests under way at once (`max-concurrent`); at least 1.
     pub max_concurrent: usize,
-    /// Attempts of one request, the first included (`max-attempts`); at least 1.
+    /// Attempts of one request, the first included (`max-attempts`); at least 1. Those that the
+    /// service put off do not count: `max_wait` is their bound.
     pub max_attempts: u32,
     /// The ceiling of waiting for one request, all its retries together (`max-wait`). The
     /// time that `requests-per-minute` and `max-concurrent` take is not part of it.
@@ -185,7 +186,7 @@ impl Inner {
         let request = self.policy.permit(request)?;
         session.ask().map_err(|used_up| self.used_up(used_up, &request, session))?;
         let mut waited = Duration::ZERO;
-        let mut number = 0;
+        let (mut number, mut put_off) = (0, 0);
         let mut before: Option<Result<_, Failure>> = None;
         loop {
             number += 1;
@@ -197,9 +198,12 @@ impl Inner {
                 }
                 (attempted, _) => attempted?,
             };
-            let decision =
-                decide(self.patience, attempt_of(&request, number, waited, &attempted, session));
+            let decision = decide(
+                self.patience,
+                attempt_of(&request, (number, put_off), waited, &attempted, session),
+            );
             log_attempt(&self.policy.datasource, session, &request, number, &attempted, decision);
+            put_off += u32::from(matches!(decision, Decision::Retry { asked: true, .. }));
             match decision {
                 Decision::Done => {
                     return attempted
@@ -399,7 +403,6 @@ impl Inner {
             answer,
             retry_after,
             max_wait: self.patience.max_wait,
-            max_attempts: self.patience.max_attempts,
         }
     }
 
@@ -425,7 +428,7 @@ fn is_replay(session: &Session) -> bool {
 
 fn attempt_of<'a>(
     request: &'a Permitted,
-    number: u32,
+    (number, put_off): (u32, u32),
     waited: Duration,
     attempted: &'a Attempted,
     session: &Session,
@@ -443,7 +446,7 @@ fn attempt_of<'a>(
     let jitter = if is_replay(session) { 0.0 } else { rand::random() };
     let wants_json = wants_json(request.headers());
     let (method, now) = (request.method(), attempted.at);
-    Attempt { method, wants_json, number, waited, outcome, now, jitter }
+    Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter }
 }
 
 fn answer_of(attempted: &Attempted) -> String {

@@ -231,8 +231,8 @@ pub(crate) fn is_tried_again(method: &Method, wants_json: bool, taped: &Taped) -
     };
     let patience = Patience { max_attempts: u32::MAX, max_wait: Duration::MAX };
     let now = taped.at;
-    let (number, waited) = (1, Duration::ZERO);
-    let attempt = Attempt { method, wants_json, number, waited, outcome, now, jitter: 0.0 };
+    let (number, put_off, waited, jitter) = (1, 0, Duration::ZERO, 0.0);
+    let attempt = Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter };
     matches!(decide(patience, attempt), Decision::Retry { .. })
 }
 

@@ -8,7 +8,7 @@
 //! | 429, or 403 or 503, with `Retry-After` | wait as long as it says |
 //! | 429 or 403 with `x-ratelimit-remaining: 0` | wait until `x-ratelimit-reset` |
 //! | 429 or 403 that speaks of a secondary rate limit | wait a minute, then two, … |
-//! | another 429 | wait, longer each time |
+//! | another 429, or one of the above without a time that can be read | wait as long as the text says ("try again in 42 seconds"), else longer each time |
 //! | 5xx (not 501, 505) on GET or HEAD | wait a little, longer each time |
 //! | a 2xx on GET with HTML where JSON was asked for, or with a JSON document that breaks off | the same: something in between is down, or gave up half-way |
 //! | no connection | wait a little, whatever the method: nothing was sent |
@@ -16,16 +16,16 @@
 //! | everything else, such as a 403 without these signs, or 409 | handed to the plugin |
 //!
 //! 403 and `x-ratelimit-*` follow GitHub's documentation of its rate limits, which tells the
-//! three cases apart in this order. When the attempts are used up, or waiting would pass the
-//! ceiling, a rate limit becomes an error with the time that is left; a 5xx, HTML and half a
-//! document are handed to the plugin as they are.
+//! three cases apart in this order. A wait that the service asks for is bounded by the ceiling of
+//! waiting alone, and becomes an error with the time that is left where it would pass that. All else
+//! is bounded by the number of attempts, too: then a 5xx, HTML and half a document are handed to the
+//! plugin as they are.
 
 use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::{HeaderMap, Method, StatusCode, header};
-use jiff::Timestamp;
-use memchr::memmem;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::IgnoredAny;
 
 use crate::without_byte_order_mark;
@@ -33,7 +33,7 @@ use crate::without_byte_order_mark;
 /// How patient one request is.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Attempts in all, the first included.
+    /// Attempts in all, the first included; those that the service put off do not count.
     pub max_attempts: u32,
     /// Waiting in all, over all attempts.
     pub max_wait: Duration,
@@ -48,6 +48,8 @@ pub struct Attempt<'a> {
     pub wants_json: bool,
     /// Which attempt it was; the first is 1.
     pub number: u32,
+    /// How many of those before the service put off.
+    pub put_off: u32,
     /// What was already waited for this request.
     pub waited: Duration,
     /// What came back.
@@ -111,21 +113,23 @@ pub enum Decision {
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest of them.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The first and the longest wait for a service that is asked too often and names no time.
+const UNNAMED_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_UNNAMED_WAIT: Duration = Duration::from_secs(60);
 /// What GitHub asks for after a secondary rate limit: a minute, then longer each time.
 const SECONDARY_WAIT: Duration = Duration::from_secs(60);
-/// A service that says "now" still gets this long.
-const SHORTEST_PRESCRIBED: Duration = Duration::from_secs(1);
-/// How much of a body is looked at for the words of a secondary rate limit.
+/// How much of a body is looked at for the words of a rate limit.
 const LOOKED_AT: usize = 4096;
 
 /// Decides about an attempt.
 pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
+    let number = attempt.number.saturating_sub(attempt.put_off);
     let (wait, asked) = match attempt.outcome {
         Outcome::Failure(kind) => {
             if !may_repeat_after(kind, attempt.method) {
                 return Decision::Done;
             }
-            (backoff(attempt.number, attempt.jitter), false)
+            (backoff(number, attempt.jitter), false)
         }
         Outcome::Answer { status, headers, body } => {
             match prescribed(status, headers, body, attempt) {
@@ -133,13 +137,13 @@ pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
                 None if is_passing(status) && is_repeatable(attempt.method)
                     || is_broken_json(status, headers, body, attempt) =>
                 {
-                    (backoff(attempt.number, attempt.jitter), false)
+                    (backoff(number, attempt.jitter), false)
                 }
                 None => return Decision::Done,
             }
         }
     };
-    let is_within = attempt.number < patience.max_attempts
+    let is_within = (asked || number < patience.max_attempts)
         && attempt.waited.saturating_add(wait) <= patience.max_wait;
     match (is_within, asked) {
         (true, asked) => Decision::Retry { after: wait, asked },
@@ -148,7 +152,8 @@ pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
     }
 }
 
-/// How long the service wants to be left alone, where an answer says that it does.
+/// How long the service wants to be left alone, where an answer says that it does. It does not
+/// become shorter where the service says the same again and again.
 fn prescribed(
     status: StatusCode,
     headers: &HeaderMap,
@@ -159,8 +164,10 @@ fn prescribed(
     if !is_limit && status != StatusCode::SERVICE_UNAVAILABLE {
         return None;
     }
+    let least = growing(UNNAMED_WAIT, LONGEST_UNNAMED_WAIT, attempt.put_off);
+    let at_least = |wait: Duration| Some(wait.max(least));
     if let Some(wait) = retry_after(headers, attempt.now) {
-        return Some(wait.max(SHORTEST_PRESCRIBED));
+        return at_least(wait);
     }
     if !is_limit {
         return None;
@@ -168,12 +175,49 @@ fn prescribed(
     if number(headers, "x-ratelimit-remaining") == Some(0)
         && let Some(wait) = until_reset(headers, attempt.now)
     {
-        return Some(wait.max(SHORTEST_PRESCRIBED));
+        return at_least(wait);
     }
-    if speaks_of_a_secondary_limit(body) {
-        return Some(SECONDARY_WAIT.saturating_mul(1 << attempt.number.saturating_sub(1).min(10)));
+    let text = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)]).to_ascii_lowercase();
+    if speaks_of_a_secondary_limit(&text) {
+        return Some(SECONDARY_WAIT.saturating_mul(1 << attempt.put_off.min(10)));
     }
-    (status == StatusCode::TOO_MANY_REQUESTS).then(|| backoff(attempt.number, attempt.jitter))
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    match named_in(&text) {
+        Some(wait) => at_least(wait),
+        None => Some(stretched(least, attempt.jitter)),
+    }
+}
+
+/// The time that a text in lower case says to wait: "retry after 42 seconds", "try again in 2
+/// minutes", `"retry_after": 30`. A number without a unit is one of seconds.
+fn named_in(text: &str) -> Option<Duration> {
+    const WORDS: [&str; 8] = [
+        "retry after",
+        "retry-after",
+        "retry_after",
+        "retryafter",
+        "try again in",
+        "try again after",
+        "retry in",
+        "wait",
+    ];
+    WORDS.into_iter().flat_map(|words| text.split(words).skip(1)).find_map(time_at)
+}
+
+/// The time with which a text begins: at most a few characters in, and in the same sentence.
+fn time_at(text: &str) -> Option<Duration> {
+    let mut near = text.char_indices().take(16).take_while(|(_, c)| !".!;\n".contains(*c));
+    let begin = near.find(|(_, c)| c.is_ascii_digit())?.0;
+    let text = &text[begin..];
+    let digits =
+        &text[..text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len())];
+    let digits = digits.trim_end_matches('.');
+    let rest = text[digits.len()..].trim_start();
+    let unit = &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())];
+    let named = |unit: &str| format!("{digits} {unit}").parse::<SignedDuration>().ok();
+    Duration::try_from(named(unit).or_else(|| named("s"))?).ok()
 }
 
 /// `Retry-After` in either form of RFC 9110: seconds, or a date.
@@ -198,12 +242,9 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-fn speaks_of_a_secondary_limit(body: &[u8]) -> bool {
-    let start = body[..body.len().min(LOOKED_AT)].to_ascii_lowercase();
+fn speaks_of_a_secondary_limit(text: &str) -> bool {
     // The second is what it was called before, and GitHub Enterprise may still say so.
-    [&b"secondary rate limit"[..], b"abuse detection"]
-        .iter()
-        .any(|words| memmem::find(&start, words).is_some())
+    text.contains("secondary rate limit") || text.contains("abuse detection")
 }
 
 fn is_passing(status: StatusCode) -> bool {
@@ -272,15 +313,24 @@ fn may_repeat_after(kind: FailureKind, method: &Method) -> bool {
     }
 }
 
-/// Doubles from [`FIRST_WAIT`] to [`LONGEST_WAIT`], each stretched by up to the same again.
+/// The wait after an attempt that failed: from [`FIRST_WAIT`] to [`LONGEST_WAIT`].
 fn backoff(attempt: u32, jitter: f32) -> Duration {
-    let wait = ExponentialBuilder::new()
-        .with_min_delay(FIRST_WAIT)
-        .with_max_delay(LONGEST_WAIT)
+    stretched(growing(FIRST_WAIT, LONGEST_WAIT, attempt.saturating_sub(1)), jitter)
+}
+
+/// Doubles from one time to the other.
+fn growing(first: Duration, longest: Duration, times: u32) -> Duration {
+    ExponentialBuilder::new()
+        .with_min_delay(first)
+        .with_max_delay(longest)
         .without_max_times()
         .build()
-        .nth(attempt.saturating_sub(1).min(32) as usize)
-        .unwrap_or(LONGEST_WAIT);
+        .nth(times.min(32) as usize)
+        .unwrap_or(longest)
+}
+
+/// Longer by up to the same again.
+fn stretched(wait: Duration, jitter: f32) -> Duration {
     wait.mul_f32(1.0 + jitter.clamp(0.0, 1.0))
 }
 
@@ -304,7 +354,7 @@ mod tests {
         Decision::Retry { after: Duration::from_millis(milliseconds), asked: false }
     }
 
-    /// Decides about the nth attempt, after `waited` seconds.
+    /// Decides about the nth attempt, after `waited` seconds; those before had the same answer.
     fn nth(
         number: u32,
         waited: u64,
@@ -317,12 +367,14 @@ mod tests {
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
+        let is_put_off = matches!(status, 403 | 429) || headers.contains_key(header::RETRY_AFTER);
         decide(
             PATIENCE,
             Attempt {
                 method: &method,
                 wants_json: true,
                 number,
+                put_off: if is_put_off { number - 1 } else { 0 },
                 waited: Duration::from_secs(waited),
                 outcome: Outcome::Answer {
                     status: StatusCode::from_u16(status).unwrap(),
@@ -346,6 +398,7 @@ mod tests {
                 method: &method,
                 wants_json: true,
                 number,
+                put_off: 0,
                 waited: Duration::ZERO,
                 outcome: Outcome::Failure(kind),
                 now: Timestamp::from_second(NOW).unwrap(),
@@ -383,9 +436,52 @@ mod tests {
     fn a_retry_after_that_says_nothing_is_as_good_as_none() {
         for value in ["soon", "-5", "1.5", "99999999999999999999", ""] {
             let header = [("retry-after", value)];
-            let expected = Decision::Retry { after: FIRST_WAIT, asked: true };
+            let expected = Decision::Retry { after: UNNAMED_WAIT, asked: true };
             assert_eq!(first(429, &header, ""), expected, "{value}");
             assert_eq!(first(403, &header, ""), Decision::Done, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_names_no_time_is_asked_less_and_less_until_the_ceiling() {
+        let (mut waited, mut waits) = (0, Vec::new());
+        let left = loop {
+            let number = u32::try_from(waits.len()).unwrap() + 1;
+            match nth(number, waited, Method::GET, 429, &[], "{}") {
+                Decision::Retry { after, asked: true } => waits.push(after.as_secs()),
+                Decision::RateLimited { retry_after } => break retry_after.as_secs(),
+                other => panic!("{other:?}"),
+            }
+            waited += waits[waits.len() - 1];
+        };
+        assert_eq!(waits[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(waited <= 600 && waited + left > 600, "{waits:?}");
+        // The same where it says "in a second" every time.
+        assert_eq!(nth(4, 7, Method::GET, 429, &[("retry-after", "1")], ""), after(8));
+    }
+
+    #[test]
+    fn a_time_in_the_text_is_waited_for() {
+        for (text, expected) in [
+            (r#"{"error": "API Rate Limit Exceeded. Retry after 42 seconds."}"#, 42),
+            (r#"{"error": "Try again in 2 minutes"}"#, 120),
+            (r#"{"retry_after": 30}"#, 30),
+            (r#"{"retryAfter":"2.5"}"#, 2),
+            ("Please wait 1 min.", 60),
+            ("Too many requests, retry in 90s", 90),
+            ("WAIT 5 PARSECS", 5),
+            // No time that can be read: the growing wait.
+            ("Please wait. The limit of 180 requests a minute is reached", 1),
+            ("try again in a moment", 1),
+            ("retry after 99999999999999999999999 seconds", 1),
+            ("180 requests in 60 seconds", 1),
+        ] {
+            let Decision::Retry { after, asked: true } = first(429, &[], text) else {
+                panic!("{text}")
+            };
+            assert_eq!(after.as_secs(), expected, "{text}");
+            // A refusal is none because it speaks of waiting.
+            assert_eq!(first(403, &[], text), Decision::Done, "{text}");
         }
     }
 
@@ -447,11 +543,11 @@ mod tests {
     }
 
     #[test]
-    fn waiting_in_all_has_a_ceiling_and_so_have_attempts() {
+    fn waiting_in_all_has_a_ceiling_and_so_have_attempts_that_nobody_put_off() {
         let headers = [("retry-after", "100")];
         assert_eq!(nth(2, 500, Method::GET, 429, &headers, ""), after(100));
         assert_eq!(nth(2, 501, Method::GET, 429, &headers, ""), limited(100));
-        assert_eq!(nth(5, 0, Method::GET, 429, &headers, ""), limited(100));
+        assert_eq!(nth(50, 0, Method::GET, 429, &headers, ""), after(100));
         assert_eq!(nth(5, 0, Method::GET, 500, &[], ""), Decision::Done);
         assert_eq!(failure(5, Method::GET, FailureKind::Connect), Decision::Done);
     }
