@@ -4,15 +4,19 @@
 //! Takes known secrets out of what is about to be seen.
 //!
 //! A service may echo the credential in an error message. What a plugin, a recording and a log
-//! get of an answer has gone through here first. A secret is found as it is, and as JSON, a URL
-//! and basic authentication spell it; not where a service has cut it up, encoded it in another
-//! way or changed its case, and not where it is shorter than six characters.
+//! get of an answer has gone through here first. A secret is found as it is, and as JSON, a URL,
+//! HTML, base64, hexadecimal digits and basic authentication spell it; not where a service has cut
+//! it up, encoded it together with something else or changed its case, and not where it is shorter
+//! than six characters.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
-use memchr::memmem;
 
 use crate::{Credential, Secret};
 
@@ -24,10 +28,11 @@ pub const REDACTED: &str = "[redacted]";
 const SHORTEST: usize = 6;
 
 /// Knows secrets and replaces them.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Redactor {
-    /// Longest first, so that a secret within another does not leave a part of it.
-    secrets: Vec<Secret>,
+    spellings: Vec<Secret>,
+    /// Finds them. None where there are none, or where they are more than it bears.
+    automaton: Option<AhoCorasick>,
 }
 
 impl Redactor {
@@ -39,47 +44,47 @@ impl Redactor {
         }
     }
 
-    /// Learns a secret, and how JSON and a URL would spell it. One of fewer than six
-    /// characters is not remembered.
+    /// Learns a secret, and how others would spell it. One of fewer than six characters is not
+    /// remembered.
     pub fn add(&mut self, secret: &Secret) {
         if secret.expose().len() < SHORTEST {
             return;
         }
-        for spelling in spellings(secret.expose()) {
-            let secret = Secret::new(spelling);
-            if !self.secrets.contains(&secret) {
-                self.secrets.push(secret);
-            }
-        }
-        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose().len()));
+        self.spellings.extend(spellings(secret.expose()).into_iter().map(Secret::new));
+        // The longest, so that a secret within another does not leave a part of it.
+        self.automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(self.spellings.iter().map(Secret::expose))
+            .ok();
     }
 
     /// `text` with every known secret replaced.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &self.secrets {
-            if text.contains(secret.expose()) {
-                text = Cow::Owned(text.replace(secret.expose(), REDACTED));
-            }
+        match self.redact_bytes(text.as_bytes()) {
+            None => Cow::Borrowed(text),
+            // A spelling begins and ends where a character does.
+            Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         }
-        text
     }
 
     /// The same for a body, whatever its encoding; `None` when nothing was found.
     fn redact_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut changed: Option<Vec<u8>> = None;
-        for secret in &self.secrets {
-            let current = changed.as_deref().unwrap_or(bytes);
-            if let Some(replaced) = replace(current, secret.expose().as_bytes()) {
-                changed = Some(replaced);
-            }
+        if self.spellings.is_empty() {
+            return None;
         }
-        changed
+        let Some(automaton) = &self.automaton else { return Some(REDACTED.into()) };
+        automaton.find(bytes)?;
+        let mut redacted = Vec::with_capacity(bytes.len());
+        automaton.replace_all_with_bytes(bytes, &mut redacted, |_, _, redacted| {
+            redacted.extend_from_slice(REDACTED.as_bytes());
+            true
+        });
+        Some(redacted)
     }
 
     /// An answer with every known secret replaced in headers and body.
     pub(crate) fn redact_response(&self, response: Response<Bytes>) -> Response<Bytes> {
-        if self.secrets.is_empty() {
+        if self.spellings.is_empty() {
             return response;
         }
         let (mut parts, body) = response.into_parts();
@@ -106,46 +111,98 @@ impl Redactor {
     }
 }
 
-/// The secret itself, and as it stands in a JSON string (with and without the `\/` that PHP
-/// writes, and where every character beyond ASCII is escaped) and in a URL (in a query and in a
-/// path).
-pub(crate) fn spellings(secret: &str) -> [String; 7] {
-    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
-    let php = json.replace('/', "\\/");
-    let ascii = escaped(&json);
-    let php_ascii = escaped(&php);
-    let query: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let path = query.replace('+', "%20");
-    [secret.to_owned(), json, php, ascii, php_ascii, query, path]
+impl fmt::Debug for Redactor {
+    /// Without the automaton, which shows what it looks for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("spellings", &self.spellings).finish_non_exhaustive()
+    }
 }
 
-/// A JSON string in which every character beyond ASCII is escaped, as Python and PHP write it.
-fn escaped(json: &str) -> String {
+/// How a text stands where it may be seen, itself included:
+///
+/// - in a JSON string, with and without the `\/` that PHP writes, where the characters beyond ASCII
+///   are escaped (Python, PHP), those that mean something in HTML (Go: `<>&`; .NET: `"'+` and the
+///   backquote as well), or all;
+/// - in a query and in a path, in capital and small letters, and with every byte escaped;
+/// - in HTML, as Go, PHP and Python escape it, and by its characters' numbers;
+/// - in base64, its form for URLs included, and in hexadecimal digits.
+pub(crate) fn spellings(text: &str) -> Vec<String> {
+    let json = text.replace('\\', "\\\\").replace('"', "\\\"");
+    let php = json.replace('/', "\\/");
+    let is_beyond = |c: char| !c.is_ascii();
+    let is_gos = |c: char| "<>&\u{2028}\u{2029}".contains(c);
+    let is_nets = |c: char| is_beyond(c) || "<>&\"'+`".contains(c);
+    let query: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    let path = query.replace('+', "%20");
+    let html = |quote: &str, apostrophe: &str| {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        text.replace('"', quote).replace('\'', apostrophe)
+    };
+    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let numbers = |number: fn(u32) -> String| text.chars().map(|c| number(c.into())).collect();
+    let mut all = vec![
+        text.to_owned(),
+        escaped(&json, is_beyond, lower),
+        escaped(&php, is_beyond, lower),
+        escaped(&json, is_gos, lower),
+        escaped(&text.replace('\\', "\\\\"), is_nets, upper),
+        escaped(text, |_| true, lower),
+        escaped(text, |_| true, upper),
+        json,
+        php,
+        small_escapes(&query),
+        small_escapes(&path),
+        small_escapes(&percent),
+        query,
+        path,
+        percent,
+        html("&quot;", "&#39;"),
+        html("&quot;", "&#039;"),
+        html("&quot;", "&#x27;"),
+        html("&#34;", "&#39;"),
+        numbers(|number| format!("&#{number};")),
+        numbers(|number| format!("&#x{number:x};")),
+        numbers(|number| format!("&#x{number:X};")),
+        STANDARD_NO_PAD.encode(text),
+        URL_SAFE_NO_PAD.encode(text),
+        hexadecimal.to_ascii_uppercase(),
+        hexadecimal,
+    ];
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// A JSON string in which some characters are escaped.
+fn escaped(json: &str, is_escaped: impl Fn(char) -> bool, escape: fn(u16) -> String) -> String {
     let mut text = String::new();
     for c in json.chars() {
-        if c.is_ascii() {
-            text.push(c);
+        if is_escaped(c) {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| escape(*unit)));
         } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
+            text.push(c);
         }
     }
     text
 }
 
-fn replace(haystack: &[u8], needle: &[u8]) -> Option<Vec<u8>> {
-    let mut found = memmem::find_iter(haystack, needle).peekable();
-    found.peek()?;
-    let mut result = Vec::with_capacity(haystack.len());
-    let mut end = 0;
-    for start in found {
-        result.extend_from_slice(&haystack[end..start]);
-        result.extend_from_slice(REDACTED.as_bytes());
-        end = start + needle.len();
-    }
-    result.extend_from_slice(&haystack[end..]);
-    Some(result)
+fn lower(unit: u16) -> String {
+    format!("\\u{unit:04x}")
+}
+
+fn upper(unit: u16) -> String {
+    format!("\\u{unit:04X}")
+}
+
+/// A URL with the digits of its escapes in small letters.
+fn small_escapes(url: &str) -> String {
+    let mut left = 0;
+    let small = |c: char| {
+        left = if c == '%' { 2 } else { i32::max(left - 1, -1) };
+        if left >= 0 { c.to_ascii_lowercase() } else { c }
+    };
+    url.chars().map(small).collect()
 }
 
 #[cfg(test)]
@@ -192,6 +249,48 @@ mod tests {
         ] {
             assert_eq!(redactor.redact(text), REDACTED, "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_known_however_it_is_escaped_or_encoded() {
+        // As the named language or tool prints it.
+        let secret = "p<4&\"'+/Ä>ssWort";
+        let redactor = redactor(&[secret]);
+        for (text, writer) in [
+            (r#"p\u003c4\u0026\"'+/Ä\u003essWort"#, "Go's encoding/json"),
+            (r"p\u003C4\u0026\u0022\u0027\u002B/\u00C4\u003EssWort", ".NET's System.Text.Json"),
+            (r#"p<4&\"'+/\u00c4>ssWort"#, "Python's json"),
+            (r#"p<4&\"'+\/\u00c4>ssWort"#, "PHP's json_encode"),
+            ("p%3C4%26%22%27%2B%2F%C3%84%3EssWort", "Python's urllib.parse.quote_plus"),
+            ("p%3c4%26%22%27%2b%2f%c3%84%3essWort", "the same in small letters"),
+            ("p&lt;4&amp;&quot;&#x27;+/Ä&gt;ssWort", "Python's html.escape"),
+            ("p&lt;4&amp;&#34;&#39;+/Ä&gt;ssWort", "Go's html.EscapeString"),
+            ("p&lt;4&amp;&quot;&#039;+/Ä&gt;ssWort", "PHP's htmlspecialchars"),
+            ("cDw0JiInKy/DhD5zc1dvcnQ", "base64"),
+            ("cDw0JiInKy_DhD5zc1dvcnQ", "base64url"),
+            ("703c342622272b2fc3843e7373576f7274", "xxd -p"),
+            ("703C342622272B2FC3843E7373576F7274", "xxd -p -u"),
+        ] {
+            assert_eq!(redactor.redact(text), REDACTED, "{writer}");
+        }
+        let redactor = super::tests::redactor(&["hush-hush"]);
+        for text in [
+            r"\u0068\u0075\u0073\u0068\u002d\u0068\u0075\u0073\u0068",
+            r"\u0068\u0075\u0073\u0068\u002D\u0068\u0075\u0073\u0068",
+            "%68%75%73%68%2D%68%75%73%68",
+            "%68%75%73%68%2d%68%75%73%68",
+            "&#104;&#117;&#115;&#104;&#45;&#104;&#117;&#115;&#104;",
+            "&#x68;&#x75;&#x73;&#x68;&#x2D;&#x68;&#x75;&#x73;&#x68;",
+            "&#x68;&#x75;&#x73;&#x68;&#x2d;&#x68;&#x75;&#x73;&#x68;",
+        ] {
+            assert_eq!(redactor.redact(text), REDACTED, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_cannot_be_looked_for_let_nothing_through() {
+        let redactor = Redactor { automaton: None, ..redactor(&["hush-hush"]) };
+        assert_eq!(redactor.redact("whatever it is"), REDACTED);
     }
 
     #[test]

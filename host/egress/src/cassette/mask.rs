@@ -154,10 +154,7 @@ impl Masking {
     pub(super) fn originals(&self) -> Originals {
         let (mut patterns, mut replacements) = (Vec::new(), Vec::new());
         for (text, number) in self.strings.iter().filter(|(text, _)| text.len() >= SHORTEST) {
-            let mut all = spellings(text).to_vec();
-            all.sort();
-            all.dedup();
-            for spelling in all {
+            for spelling in spellings(text) {
                 patterns.push(spelling);
                 replacements.push(masked(*number));
             }
