@@ -35,7 +35,7 @@ impl Place {
     /// Gives the guest a service and a project, as a person would.
     fn use_it(&self) {
         let text = self.read("test-dashboard.toml");
-        let text = text.replace("${GUEST_HOST}", "https://api.example.com")
+        let text = text.replace("${TEST_DASHBOARD_GUEST_HOST}", "https://api.example.com")
             + "\n[projects.fenix]\nguest = {}\n";
         self.0.configure(&text);
     }
@@ -88,7 +88,7 @@ fn a_plugin_is_added_where_nothing_is_configured_and_runs() {
         .expect_said("guest is new here.")
         .expect_said("[datasources.guest]\nplugin = \"plugins/guest.wasm\"")
         .expect_said("guest_rows (merge, key: project, id)")
-        .expect_said("Set the environment variables that it takes: GUEST_HOST")
+        .expect_said("Set the environment variables that it takes: TEST_DASHBOARD_GUEST_HOST")
         .expect_said("[projects.my-product.guest]\n# behave = \"\"");
     let lock = place.read("test-dashboard.lock");
     let expected = format!(
@@ -153,14 +153,22 @@ fn an_upgrade_tells_a_program_too() {
 #[test]
 fn what_is_granted_to_a_new_plugin_is_what_was_shown() {
     let place = Place::new();
-    place.add(&guest("asks_for_more"), &["--yes"]).expect_code(0).expect_said("GUEST_TOKEN");
+    let file = guest("asks_for_more");
+    let add = ["plugin", "add", file.to_str().unwrap(), "--yes"];
+    let ended = place.0.run_with(&add, &[("TEST_DASHBOARD_GUEST_TOKEN", "hush4711")]);
+    let warning = "WARNING: TEST_DASHBOARD_GUEST_TOKEN is set here already. Its value goes to";
+    let ended = ended
+        .expect_code(0)
+        .expect_said("methods      GET and HEAD")
+        .expect_said(&format!("{warning} https://api.example.com,"));
+    assert!(!ended.said().contains("hush4711"), "{}", ended.said());
     let text = place.read("test-dashboard.toml");
     let expected = "\
 [datasources.guest]
 plugin = \"plugins/guest.wasm\"
 base-url = \"https://api.example.com\"
 allow = [\"https://api.example.com\", \"https://uploads.example.com\"]
-credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
+credential = { kind = \"bearer\", secret = \"${TEST_DASHBOARD_GUEST_TOKEN}\" }
 ";
     assert_eq!(text, expected);
 }

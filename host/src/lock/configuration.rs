@@ -18,10 +18,21 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
 use crate::config::{Config, Environment};
 use crate::plugin::printable;
 
-/// What the other variables are called. The shipped configuration and the workflows call those of
-/// the shipped plugins the same.
+/// What the other variables are called, behind the datasource's name.
 const HOST: &str = "HOST";
 const USERNAME: &str = "USERNAME";
+
+/// Begins the names of variables. A plugin picks its own name: without this one called `npm` would
+/// be sent `NPM_TOKEN`, which many machines have.
+const PREFIX: &str = "TEST_DASHBOARD_";
+/// The shipped plugins, and the service of each where it is always the same: their variables are
+/// called as the shipped configuration and the workflows call them.
+const SHIPPED: [(&str, Option<&str>); 4] = [
+    ("bitrise", Some("https://api.bitrise.io/v0.1")),
+    ("github", Some("https://api.github.com")),
+    ("taskcluster", None),
+    ("testrail", None),
+];
 
 /// A datasource's section: what is granted to a plugin that is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +82,17 @@ impl Addition {
         parts.map(|what| self.variable(what)).collect()
     }
 
+    /// Those of them that carry the credential.
+    pub fn credential_variables(&self) -> Vec<String> {
+        let mut variables = self.variables();
+        variables.retain(|name| *name != self.variable(HOST));
+        variables
+    }
+
     fn variable(&self, what: &str) -> String {
-        format!("{}_{what}", self.name.to_ascii_uppercase())
+        let is_shipped = SHIPPED.contains(&(self.name.as_str(), self.base_url.as_deref()));
+        let prefix = if is_shipped { "" } else { PREFIX };
+        format!("{prefix}{}_{what}", self.name.to_ascii_uppercase())
     }
 
     /// The file as the configuration names it.
@@ -314,7 +334,7 @@ mod tests {
 plugin = \"plugins/guest.wasm\"
 base-url = \"https://api.example.com/v1\"
 allow = [\"https://api.example.com\", \"https://b.example.com\"]
-credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
+credential = { kind = \"bearer\", secret = \"${TEST_DASHBOARD_GUEST_TOKEN}\" }
 ";
 
     #[test]
@@ -337,8 +357,8 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
         ] {
             asks.name = name.into();
             asks.credentials = vec![kind];
-            asks.default_base_url =
-                (name != "testrail").then(|| "https://api.example.com".to_string());
+            let of_it = SHIPPED.iter().find(|(shipped, _)| *shipped == name).unwrap();
+            asks.default_base_url = of_it.1.map(ToString::to_string);
             let addition = Addition::of(&asks, "x.wasm".into()).unwrap();
             let section = add_datasource("", &addition).unwrap();
             assert_eq!(addition.variables(), variables);
@@ -346,6 +366,17 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
                 let written = format!("${{{variable}}}");
                 assert!(section.contains(&written) && shipped.contains(&written), "{section}");
             }
+        }
+    }
+
+    #[test]
+    fn a_plugin_cannot_choose_whose_variables_it_is_given() {
+        let mut asks = description(Some("https://evil.example.com"), &[]);
+        for name in ["npm", "aws", "github", "testrail", "cloud_sql_database"] {
+            asks.name = name.into();
+            let addition = Addition::of(&asks, "x.wasm".into()).unwrap();
+            let expected = format!("TEST_DASHBOARD_{}_TOKEN", name.to_uppercase());
+            assert_eq!(addition.variables(), [expected]);
         }
     }
 
@@ -405,17 +436,17 @@ credential = { kind = \"bearer\", secret = \"${GUEST_TOKEN}\" }
     fn without_an_address_of_its_own_a_plugin_is_allowed_what_the_operator_writes() {
         let addition = Addition::of(&description(None, &[]), "x".into()).unwrap();
         let section = add_datasource("", &addition).unwrap();
-        assert!(section.contains("base-url = \"${GUEST_HOST}\""), "{section}");
+        assert!(section.contains("base-url = \"${TEST_DASHBOARD_GUEST_HOST}\""), "{section}");
         assert!(!section.contains("allow"), "{section}");
     }
 
     #[test]
     fn every_kind_of_credential_is_one_that_the_configuration_takes() {
         for (kind, variable) in [
-            (CredentialKind::Bearer, "GUEST_TOKEN"),
-            (CredentialKind::RawToken, "GUEST_TOKEN"),
-            (CredentialKind::Basic, "GUEST_PASSWORD"),
-            (CredentialKind::Header, "GUEST_TOKEN"),
+            (CredentialKind::Bearer, "TEST_DASHBOARD_GUEST_TOKEN"),
+            (CredentialKind::RawToken, "TEST_DASHBOARD_GUEST_TOKEN"),
+            (CredentialKind::Basic, "TEST_DASHBOARD_GUEST_PASSWORD"),
+            (CredentialKind::Header, "TEST_DASHBOARD_GUEST_TOKEN"),
         ] {
             let addition = Addition { credential: Some(kind), ..addition() };
             let section = add_datasource("", &addition).unwrap();

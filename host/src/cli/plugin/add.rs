@@ -162,6 +162,7 @@ fn show(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
         None => {
             say!("and this into {}:\n", site.configuration.display())?;
             say!("{}", add_datasource("", addition).unwrap_or_default().trim_end())?;
+            show_what_is_set(addition)?;
         }
         Some(datasource) => {
             let old = &datasource.plugin;
@@ -196,6 +197,20 @@ fn show_changes(name: &str, changes: &[Change]) -> std::io::Result<()> {
         let of_weight: Vec<&Change> = changes.iter().filter(|c| c.weight == weight).collect();
         for line in shown::some(&of_weight, MOST, |change| shown::sentence(&change.what)) {
             say!("{mark}{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A variable that is there already was perhaps meant for somebody else.
+fn show_what_is_set(addition: &Addition) -> std::io::Result<()> {
+    let environment = Environment::of_process();
+    let address = addition.base_url.as_deref().unwrap_or("the address that you give it");
+    for name in addition.credential_variables() {
+        if environment.get(&name).is_some() {
+            say!(
+                "\nWARNING: {name} is set here already. Its value goes to {address}, with each request."
+            )?;
         }
     }
     Ok(())
