@@ -263,10 +263,18 @@ row_to_json!(mysql_row, sqlx::mysql::MySqlRow);
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if self.kind == Kind::Postgres {
-            self.administrate(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        } else if self.kind == Kind::Mysql {
-            self.administrate(&format!("DROP DATABASE {}", self.name));
+        let force = match self.kind {
+            Kind::Sqlite => return,
+            Kind::Postgres => " WITH (FORCE)",
+            Kind::Mysql => "",
+        };
+        let drop = || self.administrate(&format!("DROP DATABASE {}{force}", self.name));
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drop));
+        // What made the test fail comes first: a second panic would end all tests.
+        if let Err(panic) = dropped
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
