@@ -203,6 +203,29 @@ fn waiting_in_all_has_a_ceiling_and_so_have_attempts_that_nobody_put_off() {
 }
 
 #[test]
+fn what_the_service_put_off_uses_up_no_attempt_and_is_not_refused_one() {
+    let at = |number, put_off, status| {
+        let outcome = Outcome::Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &HeaderMap::new(),
+            body: b"",
+        };
+        let (method, now) = (&Method::GET, Timestamp::from_second(NOW).unwrap());
+        let (wants_json, waited, jitter) = (true, Duration::ZERO, 0.0);
+        decide(
+            PATIENCE,
+            Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter },
+        )
+    };
+    // A 500 after many a 429 is the first of its kind.
+    assert_eq!(at(13, 12, 500), backed_off(500));
+    assert_eq!(at(16, 12, 500), backed_off(4_000));
+    assert_eq!(at(17, 12, 500), Decision::Done);
+    // A 429 after four of these is waited for all the same.
+    assert_eq!(at(5, 0, 429), after(1));
+}
+
+#[test]
 fn a_fault_of_the_server_is_tried_again_where_that_does_nothing_twice() {
     for (status, method, expected) in [
         (500, Method::GET, backed_off(500)),
