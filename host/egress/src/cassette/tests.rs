@@ -260,6 +260,16 @@ async fn repeats_get_their_answers_in_order_and_no_more() {
 }
 
 #[tokio::test]
+async fn answers_that_put_a_request_off_use_up_none_of_its_attempts() {
+    let url = format!("{API}/issues");
+    let statuses = [429, 429, 429, 500, 500, 200];
+    let entries = statuses.map(|status| entry("GET", &url, status, json!([]), ""));
+    let (gate, session) = replay(&cassette(entries.to_vec()));
+    let response = gate.send(get(&url), &session).await.unwrap();
+    assert_eq!((response.status().as_u16(), session.requests()), (200, 6));
+}
+
+#[tokio::test]
 async fn a_request_that_was_not_recorded_is_named_with_those_that_were() {
     let recording = cassette(vec![
         entry(
