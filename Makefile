@@ -14,7 +14,7 @@ BASE := main
 
 help:
 	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
-	@echo 'make test     all tests, against SQLite, PostgreSQL and MariaDB'
+	@echo 'make test     all tests, against SQLite, PostgreSQL, MariaDB and MySQL'
 	@echo 'make check-plugins  try the shipped plugins with all of their recordings'
 	@echo 'make lint     formatting, clippy and licence headers; warnings are errors'
 	@echo 'make lint-workflows  the workflows and the scripts'
