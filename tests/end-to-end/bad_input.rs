@@ -299,24 +299,26 @@ fn a_database_that_does_not_let_us() {
             Kind::Postgres => (
                 vec![
                     format!("CREATE ROLE {user} LOGIN PASSWORD 'guest'"),
-                    "REVOKE CREATE ON SCHEMA public FROM PUBLIC".into(),
+                    format!("GRANT CONNECT ON DATABASE {name} TO {user}"),
                 ],
-                format!("DROP ROLE {user}"),
+                vec![format!("DROP OWNED BY {user}"), format!("DROP ROLE {user}")],
             ),
             _ => (
                 vec![
                     format!("CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'guest'"),
                     format!("GRANT SELECT ON {name}.* TO {user}@'127.0.0.1'"),
                 ],
-                format!("DROP USER {user}@'127.0.0.1'"),
+                vec![format!("DROP USER {user}@'127.0.0.1'")],
             ),
         };
         for statement in make {
-            database.rows(&statement);
+            database.as_owner(&statement);
         }
         let refused = run(&as_user(&user, "guest"));
         let check = place.run(&["check", "--database", &as_user(&user, "guest")]).expect_code(1);
-        database.rows(&unmake);
+        for statement in unmake {
+            database.as_owner(&statement);
+        }
         refused.expect_said("a right is missing").expect_said("what helps: ").expect_said("GRANT");
         check.expect_said("FAILED  database: ").expect_said("GRANT");
 

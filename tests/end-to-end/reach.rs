@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::github::{self, GitHub, Issue, Paging};
 use crate::support::tables::{assert_same, tables};
-use crate::support::user::{User, Way, database_name, quoted};
+use crate::support::user::{User, Way, database_name};
 use crate::support::{Asked, Database, Kind, Workplace};
 
 /// Nineteen pages, with a commit point after the tenth.
@@ -86,10 +86,9 @@ fn a_run_outlives_its_token_and_a_connection_that_breaks() {
 fn expire(database: &Arc<Database>, user: String, token: PathBuf) -> impl Fn() + Sync + 'static {
     let database = Arc::clone(database);
     move || {
-        let name = quoted(database.kind(), &user, Way::Socket);
-        database.execute(&match database.kind() {
-            Kind::Postgres => format!("ALTER USER {name} PASSWORD 'second'"),
-            _ => format!("ALTER USER {name} IDENTIFIED BY 'second'"),
+        database.as_owner(&match database.kind() {
+            Kind::Postgres => format!("ALTER USER {user} PASSWORD 'second'"),
+            _ => format!("ALTER USER {user} IDENTIFIED BY 'second'"),
         });
         std::fs::write(&token, "second\n").unwrap();
         database.break_connections();

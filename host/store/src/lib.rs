@@ -35,6 +35,7 @@ mod partition;
 mod password;
 mod patience;
 mod pool;
+mod privileges;
 mod rejected;
 mod replay;
 mod rights;
@@ -62,6 +63,7 @@ pub use history::{
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
 pub use password::Password;
+pub use privileges::grants;
 pub use replay::{REPLAY, Replay};
 pub use shard::{MOST_SHARDS, Shard};
 pub use shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection::{Connections, Session};
-use crate::dialect::{self, Dialect, Opened, Right, quote};
+use crate::dialect::{self, Dialect, Opened, quote};
 use crate::login::ConnectError;
-use crate::{StoreError, Target};
+use crate::privileges::{self, Privilege};
+use crate::{Engine, StoreError, Target};
 
 /// How long the first connection may take: what makes the password has 30 seconds, the server
 /// 15 to let us in.
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Store {
     connections: Arc<dyn Connections>,
     pub(crate) dialect: Arc<dyn Dialect>,
+    pub(crate) engine: Engine,
     name: Arc<str>,
     user: Arc<str>,
     database: Arc<str>,
@@ -53,11 +55,13 @@ impl Store {
         });
         let Opened { connections, dialect, product } = opened.map_err(|error| {
             let who = as_user(&target.to_string(), target.user());
-            StoreError::connecting(&who, &advice, "connecting", error)
+            let error = StoreError::connecting(&who, &advice, "connecting", error);
+            privileges::to_connect(error, target)
         })?;
         Ok(Store {
             connections,
             dialect,
+            engine: target.engine(),
             name: format!("{product}, {}", target.location()).into(),
             user: target.user().into(),
             database: target.database().into(),
@@ -103,20 +107,14 @@ impl Store {
         Ok(Session::new(connection, self.dialect.clone(), self.name.clone()))
     }
 
-    /// The statement that gives the right to this database's user.
-    pub(crate) fn grant(&self, right: Right) -> String {
-        self.dialect.grant(right, &self.user, &self.database)
+    /// What helps where these privileges are missing to this database's user.
+    pub(crate) fn remedy(&self, missing: &[&Privilege]) -> String {
+        privileges::remedy(self.engine, missing, &self.user, &self.database)
     }
 
-    /// Where a right is missing to create or alter tables: with the statement that gives it.
+    /// Where a privilege is missing: with the statement that gives it.
     pub(crate) fn with_grant(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::MissingRight { database, doing, reason, .. } => {
-                let remedy = format!("{}; {}", self.grant(Right::Create), self.grant(Right::Alter));
-                StoreError::MissingRight { database, doing, reason, remedy }
-            }
-            other => other,
-        }
+        privileges::with_grant(error, self.engine, &self.user, &self.database)
     }
 }
 

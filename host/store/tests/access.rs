@@ -19,13 +19,14 @@ use support::{Database, item, key, owner, plain, start, write};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
     CommitPoint, Engine, Outcome, PartitionResult, Reading, RunEnd, RunId, Store, StoreError, Sums,
-    Target,
+    Target, grants,
 };
 
 on_every_database![
     the_name_tells_product_version_and_place,
     rights_that_suffice_pass,
     a_user_who_may_not_create_tables_is_told_what_to_grant,
+    each_privilege_that_is_missing_is_asked_for_and_no_other,
     a_wrong_password_is_told_from_a_missing_database,
     a_server_that_does_not_answer_is_unreachable,
     the_history_tells_what_runs_did,
@@ -63,9 +64,7 @@ async fn a_user_who_may_not_create_tables_is_told_what_to_grant(db: Arc<Database
         Engine::Sqlite => return, // It has no users; a file that cannot be written is below.
         Engine::Postgres => {
             db.on_server(&format!("CREATE USER {user} PASSWORD 'p'")).await;
-            db.execute(&format!("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", db.name())).await;
-            // PostgreSQL 14 and older give it to everybody.
-            db.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await;
+            db.on_server(&format!("GRANT CONNECT ON DATABASE {} TO {user}", db.name())).await;
         }
         Engine::Mysql => {
             db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'p'")).await;
@@ -77,16 +76,69 @@ async fn a_user_who_may_not_create_tables_is_told_what_to_grant(db: Arc<Database
     let refusals = [store.check_rights().await.unwrap_err(), store.migrate().await.unwrap_err()];
     let explained: Vec<_> = refusals.iter().map(StoreError::to_string).collect();
     store.close().await;
-    match db.engine {
-        Engine::Mysql => db.on_server(&format!("DROP USER {user}")).await,
-        _ => db.on_server(&format!("DROP USER {user}")).await,
-    }
+    db.drop_user(&user).await;
     for (refusal, explained) in refusals.iter().zip(&explained) {
         assert!(matches!(refusal, StoreError::MissingRight { .. }), "{explained}");
         assert!(explained.contains("GRANT") && explained.contains(&user), "{explained}");
         assert!(explained.contains("CREATE"), "{explained}");
     }
     assert!(explained[0].contains("TEMPORARY"), "{}", explained[0]);
+}
+
+/// What a server refuses where one privilege of the list is taken away; none where it does not
+/// mind.
+async fn refusal_without(db: &Database, privilege: &str, on: &str) -> Option<String> {
+    let user = db.name();
+    db.as_owner(&format!("REVOKE {privilege} ON {on} FROM {user}")).await;
+    let refusal = match Store::connect(&Target::parse(&db.url).unwrap(), 1).await {
+        Ok(store) => {
+            let checked = store.check_rights().await;
+            store.close().await;
+            checked.err()
+        }
+        Err(error) => Some(error),
+    };
+    db.as_owner(&format!("GRANT {privilege} ON {on} TO {user}")).await;
+    refusal.map(|error| {
+        assert!(matches!(error, StoreError::MissingRight { .. }), "{privilege}: {error}");
+        error.to_string()
+    })
+}
+
+async fn each_privilege_that_is_missing_is_asked_for_and_no_other(db: Arc<Database>) {
+    let [user, name] = [db.name(); 2];
+    if db.engine == Engine::Sqlite {
+        return;
+    }
+    let is_mariadb = db.connect().await.name().starts_with("MariaDB");
+    let mut tried = 0;
+    for grant in grants(db.engine, user, name) {
+        let (privileges, rest) = grant["GRANT ".len()..].split_once(" ON ").unwrap();
+        let (on, to) = rest.split_once(" TO ").unwrap();
+        // What a schema is for is one privilege here.
+        let each: Vec<&str> = match on.starts_with("SCHEMA") {
+            true => vec![privileges],
+            false => privileges.split(", ").collect(),
+        };
+        for privilege in each {
+            tried += 1;
+            let refusal = refusal_without(&db, privilege, &on.replace('`', "")).await;
+            if is_mariadb && privilege == "REFERENCES" {
+                assert_eq!(refusal, None);
+                continue;
+            }
+            let refusal = refusal.unwrap_or_else(|| panic!("nobody misses {privilege}"));
+            let remedy = format!("\nwhat helps: GRANT {privilege} ON {on} TO {to}");
+            assert!(refusal.ends_with(&remedy), "{privilege}: {refusal}");
+        }
+    }
+    assert_eq!(tried, if db.engine == Engine::Mysql { 12 } else { 3 });
+    // Also after a check that could not drop what it had made.
+    let store = db.connect().await;
+    store.check_rights().await.unwrap();
+    let left = "SELECT 'x' FROM information_schema.tables WHERE table_name LIKE 'test_dashboard_probe%' \
+                AND '{}' IN (table_catalog, table_schema)";
+    assert!(db.rows(&left.replace("{}", name)).await.is_empty(), "something of the check is left");
 }
 
 async fn a_wrong_password_is_told_from_a_missing_database(db: Arc<Database>) {
@@ -99,9 +151,19 @@ async fn a_wrong_password_is_told_from_a_missing_database(db: Arc<Database>) {
     assert!(matches!(error, StoreError::WrongLogin { .. }), "{error}");
     let explained = format!("{error} {error:?}");
     assert!(explained.contains("check user and password") && !explained.contains("wr0ng"));
-    let error = connect(&db.url.replace(db.name(), "no_such_database")).await;
+    let nowhere = |url: &str| {
+        let mut url = url::Url::parse(url).unwrap();
+        url.set_path("no_such_database");
+        String::from(url)
+    };
+    let error = connect(&nowhere(&db.owner)).await;
     assert!(matches!(error, StoreError::NoSuchDatabase { .. }), "{error}");
     assert!(error.to_string().contains("no_such_database"), "{error}");
+    if db.engine == Engine::Mysql {
+        // Who may do nothing there is not told whether it is there.
+        let error = connect(&nowhere(&db.url)).await.to_string();
+        assert!(error.contains("what helps: the right name of the database, or"), "{error}");
+    }
 }
 
 async fn connect(url: &str) -> StoreError {

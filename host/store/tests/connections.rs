@@ -77,6 +77,7 @@ async fn user(db: &Database, role: &str, requires: &str) -> String {
     match db.engine {
         Engine::Postgres => {
             db.on_server(&format!("CREATE USER {user} PASSWORD 'p' IN ROLE {role}")).await;
+            db.on_server(&format!("GRANT CONNECT ON DATABASE {} TO {user}", db.name())).await;
         }
         _ => {
             db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'p' REQUIRE {requires}")).await;
@@ -116,7 +117,10 @@ async fn a_socket_that_is_not_there_names_the_paths_that_were_tried(db: Arc<Data
         Engine::Postgres => "/no/such/project:region:name/.s.PGSQL.",
         _ => "/no/such/project:region:name/mysql.sock (is not there)",
     };
-    assert!(explained.contains(expected) && explained.contains("as test"), "{explained}");
+    assert!(
+        explained.contains(expected) && explained.contains(&format!("as {}", db.name())),
+        "{explained}"
+    );
     assert!(!explained.contains("s3cret"), "{explained}");
 }
 
@@ -135,7 +139,7 @@ async fn a_user_who_has_to_be_encrypted_logs_in_with_tls_only(db: Arc<Database>)
     };
     let url = db.url_as(&user, "p").replace(asks, mode);
     Store::connect(&Target::parse(&url).unwrap(), 1).await.unwrap().close().await;
-    db.on_server(&format!("DROP USER {user}")).await;
+    db.drop_user(&user).await;
     let explained = error.to_string();
     assert!(matches!(error, StoreError::WrongLogin { .. }), "{explained}");
     assert!(explained.contains(&format!("as {user}")), "{explained}");
@@ -162,7 +166,7 @@ async fn a_server_has_to_prove_itself_by_its_own_authority(db: Arc<Database>) {
     let nobodys = refusal(at("localhost", tls(TlsMode::VerifyFull))).await;
     let no_file = own.path().join("missing.pem");
     let no_file = refusal(as_user(&db, &user, verified(TlsMode::VerifyCa, no_file))).await;
-    db.on_server(&format!("DROP USER {user}")).await;
+    db.drop_user(&user).await;
     for (error, expected) in [
         (wrong_ca, "server-ca.pem"),
         (wrong_name, "tls = \"verify-ca\""),
@@ -192,7 +196,7 @@ async fn a_client_presents_its_certificate(db: Arc<Database>) {
     std::fs::write(own.path().join("client.pem"), made.cert.pem()).unwrap();
     std::fs::write(own.path().join("client-key.pem"), made.signing_key.serialize_pem()).unwrap();
     let of_another = refusal(as_user(&db, &user, with_client(ca(), own.path()))).await;
-    db.on_server(&format!("DROP USER {user}")).await;
+    db.drop_user(&user).await;
     for error in missing {
         assert!(matches!(error, StoreError::WrongLogin { .. }), "{error}");
         assert!(error.to_string().contains("set tls-cert and tls-key"), "{error}");
@@ -491,16 +495,7 @@ async fn a_run_whose_beginning_was_not_answered_begins_once(db: Arc<Database>) {
 async fn a_token_that_has_expired_is_replaced_when_a_connection_breaks(db: Arc<Database>) {
     let (proxy, server) = proxy(&db).await;
     let user = format!("u_{}", db.name());
-    match db.engine {
-        Engine::Postgres => {
-            db.on_server(&format!("CREATE USER {user} PASSWORD 'first'")).await;
-            db.on_server(&format!("ALTER DATABASE {} OWNER TO {user}", db.name())).await;
-        }
-        _ => {
-            db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'first'")).await;
-            db.on_server(&format!("GRANT ALL ON {}.* TO {user}", db.name())).await;
-        }
-    }
+    db.make_user(&user, "first").await;
     let token = Token::new("first");
     let server = Server { user: user.clone(), password: token.password(), ..server };
     let store = connect(server).await.unwrap();
@@ -516,9 +511,5 @@ async fn a_token_that_has_expired_is_replaced_when_a_connection_breaks(db: Arc<D
     assert_eq!(begun, 2);
     assert!(token.asked() > asked, "it was not asked again");
     store.close().await;
-    if db.engine == Engine::Postgres {
-        db.on_server(&format!("ALTER DATABASE {} OWNER TO CURRENT_USER", db.name())).await;
-        db.execute(&format!("DROP OWNED BY {user} CASCADE")).await;
-    }
-    db.on_server(&format!("DROP USER {user}")).await;
+    db.drop_user(&user).await;
 }

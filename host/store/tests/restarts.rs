@@ -15,28 +15,33 @@ use std::path::Path;
 use std::sync::Arc;
 
 use support::own_server::OwnServer;
-use support::{Database, checkpoint, item, key, nothing, owner, plain, start};
+use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::{Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Engine, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError,
+    CommitPoint, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError
 };
 
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_restarts_between_staging_and_commit() {
-    restarts_between_staging_and_commit(Engine::Postgres, "postgres").await;
+    restarts_between_staging_and_commit(At::Postgres, "postgres").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql_restarts_between_staging_and_commit() {
-    restarts_between_staging_and_commit(Engine::Mysql, "mysql").await;
+    restarts_between_staging_and_commit(At::Mysql, "mysql").await;
 }
 
-async fn restarts_between_staging_and_commit(engine: Engine, name: &str) {
+#[tokio::test(flavor = "multi_thread")]
+async fn oracle_mysql_restarts_between_staging_and_commit() {
+    restarts_between_staging_and_commit(At::OracleMysql, "oracle_mysql").await;
+}
+
+async fn restarts_between_staging_and_commit(at: At, name: &str) {
     let Some(server) = OwnServer::start(name, Path::new(CHECKOUT)) else { return };
     for end in [OwnServer::stop, OwnServer::crash] {
-        let db = Database::fresh_on(engine, server.url.clone()).await;
+        let db = Database::fresh_on(at, server.url.clone()).await;
         let store = db.store().await;
         let table = plain(TableMode::Merge);
         store.prepare_tables(&owner(), std::slice::from_ref(&table)).await.unwrap();

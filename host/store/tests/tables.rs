@@ -14,7 +14,7 @@ mod support;
 use std::sync::Arc;
 
 use support::{
-    Database, checkpoint, column, counts, item, key, key_text, owner, plain, row, start, table,
+    At, Database, checkpoint, column, counts, item, key, key_text, owner, plain, row, start, table,
     write,
 };
 use test_dashboard_model::{ColumnType, Table, TableMode, Value};
@@ -70,21 +70,23 @@ fn created(name: &str) -> Vec<TableChange> {
 /// it did not record, or recorded what it did not finish.
 #[test]
 fn migrations_of_mysql_can_run_again() {
-    support::run(Engine::Mysql, async |db| {
-        let store = db.store().await;
-        for broken_off in [
-            "DELETE FROM _sqlx_migrations",
-            "UPDATE _sqlx_migrations SET success = false",
-            "DROP TABLE run_shards; UPDATE _sqlx_migrations SET success = false WHERE version >= 3",
-        ] {
-            db.execute(broken_off).await;
-            let left = store.migration_status().await.unwrap();
-            let left = left.iter().filter(|migration| !migration.applied).count();
-            assert!(left > 0, "{broken_off}");
-            assert_eq!(store.migrate().await.unwrap().len(), left, "{broken_off}");
-        }
-        assert_eq!(db.rows("SELECT COUNT(*) FROM run_shards").await, [["0"]]);
-    });
+    for at in [At::Mysql, At::OracleMysql] {
+        support::run(at, async |db| {
+            let store = db.store().await;
+            for broken_off in [
+                "DELETE FROM _sqlx_migrations",
+                "UPDATE _sqlx_migrations SET success = false",
+                "DROP TABLE run_shards; UPDATE _sqlx_migrations SET success = false WHERE version >= 3",
+            ] {
+                db.execute(broken_off).await;
+                let left = store.migration_status().await.unwrap();
+                let left = left.iter().filter(|migration| !migration.applied).count();
+                assert!(left > 0, "{broken_off}");
+                assert_eq!(store.migrate().await.unwrap().len(), left, "{broken_off}");
+            }
+            assert_eq!(db.rows("SELECT COUNT(*) FROM run_shards").await, [["0"]]);
+        });
+    }
 }
 
 async fn migrations_are_applied_once(db: Arc<Database>) {
@@ -441,8 +443,8 @@ async fn a_table_with_the_name_of_the_hosts_own_is_refused(db: Arc<Database>) {
 /// Where a migration is made as a whole, what is there without it on record is somebody else's.
 #[test]
 fn a_table_just_like_the_hosts_own_is_refused_where_migrations_are_whole() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        support::run(engine, async |db| {
+    for at in [At::Sqlite, At::Postgres] {
+        support::run(at, async |db| {
             let store = db.connect().await;
             let same = "CREATE TABLE full_runs (project text, datasource text, report text, \
                         run_id integer, finished_at text)";

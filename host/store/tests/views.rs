@@ -14,12 +14,10 @@ mod support;
 
 use std::sync::Arc;
 
-use support::{Database, column, key_text, row};
+use support::{At, Database, column, key_text, row};
 use test_dashboard_model::ColumnType::{Boolean, Date, Int64, Json, Text, Timestamp};
 use test_dashboard_model::{Column, Table, TableMode, Value};
-use test_dashboard_store::{
-    CommitPoint, Drift, Engine, Owner, PartitionKey, Reading, Store, StoreError,
-};
+use test_dashboard_store::{CommitPoint, Drift, Owner, PartitionKey, Reading, Store, StoreError};
 
 on_every_database![
     views_are_made_when_their_tables_are_there_and_once,
@@ -347,7 +345,7 @@ async fn a_view_that_cannot_be_made_is_told_until_it_can(db: Arc<Database>) {
 /// Where a view goes with its privileges, and cannot change its columns in place.
 #[test]
 fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_told() {
-    support::run(Engine::Postgres, async |db| {
+    support::run(At::Postgres, async |db| {
         let store = db.store().await;
         write(&store, "fenix", &coverage(true), vec![]).await;
         store.refresh_views().await.unwrap();
@@ -380,7 +378,7 @@ fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_t
         let granted = shown(&db, granted).await.remove(0);
         assert!(granted.contains(&format!("{reader}=r*/")), "{granted}");
         assert!(granted.contains("{=r/"), "{granted}");
-        db.execute(&format!("DROP OWNED BY {reader}")).await;
+        db.as_owner(&format!("DROP OWNED BY {reader}")).await;
 
         // What depends on it is no reason where that is another one.
         let broken = "CREATE VIEW team AS SELECT project FROM coverage_trend; \

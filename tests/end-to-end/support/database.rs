@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use sqlx::{Column as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
+use test_dashboard_store::{Engine, grants};
 
 /// Which databases there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,11 @@ impl Kind {
 /// A database of a test's own; dropped with it.
 pub struct Database {
     kind: Kind,
-    /// Its address, as `--database` takes it.
+    /// Its address, as `--database` takes it: as a user of its own, who has the privileges that
+    /// the documentation grants, and no more.
     pub url: String,
+    /// The same as the server's owner.
+    owner: String,
     /// Where it was created: the server's address.
     server: String,
     name: String,
@@ -59,8 +63,8 @@ impl Database {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}", folder.path().join("test.sqlite").display());
             let _folder = Some(folder);
-            let (server, name) = (String::new(), String::new());
-            return Database { kind, server, url, name, runtime, _folder };
+            let (owner, server, name) = (url.clone(), String::new(), String::new());
+            return Database { kind, url, owner, server, name, runtime, _folder };
         }
         let variable = if kind == Kind::Postgres { "TEST_POSTGRES_URL" } else { "TEST_MYSQL_URL" };
         Self::on(kind, std::env::var(variable).unwrap())
@@ -71,12 +75,34 @@ impl Database {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("e2e_{}_{number}", std::process::id());
-        let mut url = url::Url::parse(&server).unwrap();
-        url.set_path(&name);
-        let url = url.to_string();
-        let database = Database { kind, url, server, name, runtime, _folder: None };
-        database.administrate(&format!("CREATE DATABASE {}", database.name));
+        let mut address = url::Url::parse(&server).unwrap();
+        address.set_path(&name);
+        let owner = address.to_string();
+        address.set_username(&name).unwrap();
+        address.set_password(Some("pump")).unwrap();
+        let url = address.to_string();
+        let database = Database { kind, url, owner, server, name, runtime, _folder: None };
+        let name = &database.name;
+        database.administrate(&format!("CREATE DATABASE {name}"));
+        if kind == Kind::Postgres {
+            // Nothing but what is granted.
+            database.as_owner(&format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"));
+            database.as_owner("REVOKE ALL ON SCHEMA public FROM PUBLIC");
+        }
+        database.make_user(name, "pump", "");
         database
+    }
+
+    /// Makes a user who may do here what the documentation grants.
+    pub fn make_user(&self, user: &str, password: &str, more: &str) {
+        let (engine, identified) = match self.kind {
+            Kind::Postgres => (Engine::Postgres, "PASSWORD"),
+            _ => (Engine::Mysql, "IDENTIFIED BY"),
+        };
+        self.as_owner(&format!("CREATE USER {user} {identified} '{password}'{more}"));
+        for grant in grants(engine, user, &self.name) {
+            self.as_owner(&grant);
+        }
     }
 
     /// Which database it is.
@@ -130,26 +156,14 @@ impl Database {
         }
     }
 
-    /// Changes something in the database.
+    /// Changes something in the database, as its user.
     pub fn execute(&self, sql: &str) {
-        use sqlx::Connection as _;
-        let sql = sqlx::AssertSqlSafe(sql.to_string());
-        self.runtime.block_on(async {
-            match self.kind {
-                Kind::Sqlite => {
-                    let mut c = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-                    c.execute(sql).await.unwrap();
-                }
-                Kind::Postgres => {
-                    let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
-                    c.execute(sql).await.unwrap();
-                }
-                Kind::Mysql => {
-                    let mut c = sqlx::MySqlConnection::connect(&self.url).await.unwrap();
-                    c.execute(sql).await.unwrap();
-                }
-            }
-        });
+        self.execute_at(&self.url, sql).unwrap();
+    }
+
+    /// The same as the server's owner.
+    pub fn as_owner(&self, sql: &str) {
+        self.execute_at(&self.owner, sql).unwrap();
     }
 
     fn administrate(&self, sql: &str) {
@@ -157,40 +171,49 @@ impl Database {
     }
 
     fn try_to(&self, sql: &str) -> Result<(), sqlx::Error> {
+        if self.kind == Kind::Sqlite {
+            return Ok(());
+        }
+        self.execute_at(&self.server, sql)
+    }
+
+    fn execute_at(&self, url: &str, sql: &str) -> Result<(), sqlx::Error> {
         use sqlx::Connection as _;
         let sql = sqlx::AssertSqlSafe(sql.to_string());
         self.runtime.block_on(async {
             match self.kind {
-                Kind::Sqlite => {}
+                Kind::Sqlite => {
+                    sqlx::SqliteConnection::connect(url).await?.execute(sql).await?;
+                }
                 Kind::Postgres => {
-                    sqlx::PgConnection::connect(&self.server).await?.execute(sql).await?;
+                    sqlx::PgConnection::connect(url).await?.execute(sql).await?;
                 }
                 Kind::Mysql => {
-                    sqlx::MySqlConnection::connect(&self.server).await?.execute(sql).await?;
+                    sqlx::MySqlConnection::connect(url).await?.execute(sql).await?;
                 }
             }
             Ok(())
         })
     }
 
-    /// The rows of a query, each as a JSON array. Select what compares alike everywhere.
+    /// The rows of a query by the server's owner, each as a JSON array. Select what compares alike everywhere.
     pub fn rows(&self, sql: &str) -> Vec<Value> {
         let sql = sqlx::AssertSqlSafe(sql.to_string());
         self.runtime.block_on(async {
             use sqlx::Connection as _;
             match self.kind {
                 Kind::Sqlite => {
-                    let mut c = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                    let mut c = sqlx::SqliteConnection::connect(&self.owner).await.unwrap();
                     let rows = c.fetch_all(sql).await.unwrap();
                     rows.iter().map(sqlite_row).collect()
                 }
                 Kind::Postgres => {
-                    let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                    let mut c = sqlx::PgConnection::connect(&self.owner).await.unwrap();
                     let rows = c.fetch_all(sql).await.unwrap();
                     rows.iter().map(postgres_row).collect()
                 }
                 Kind::Mysql => {
-                    let mut c = sqlx::MySqlConnection::connect(&self.url).await.unwrap();
+                    let mut c = sqlx::MySqlConnection::connect(&self.owner).await.unwrap();
                     let rows = c.fetch_all(sql).await.unwrap();
                     rows.iter().map(mysql_row).collect()
                 }
@@ -213,9 +236,9 @@ impl Database {
         self.runtime.block_on(async {
             use sqlx::{Connection as _, Statement as _};
             match self.kind {
-                Kind::Sqlite => columns!(sqlx::SqliteConnection::connect(&self.url)),
-                Kind::Postgres => columns!(sqlx::PgConnection::connect(&self.url)),
-                Kind::Mysql => columns!(sqlx::MySqlConnection::connect(&self.url)),
+                Kind::Sqlite => columns!(sqlx::SqliteConnection::connect(&self.owner)),
+                Kind::Postgres => columns!(sqlx::PgConnection::connect(&self.owner)),
+                Kind::Mysql => columns!(sqlx::MySqlConnection::connect(&self.owner)),
             }
         })
     }
@@ -268,8 +291,10 @@ impl Drop for Database {
             Kind::Postgres => " WITH (FORCE)",
             Kind::Mysql => "",
         };
-        let drop = || self.administrate(&format!("DROP DATABASE {}{force}", self.name));
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(drop));
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.administrate(&format!("DROP DATABASE {}{force}", self.name));
+            self.administrate(&format!("DROP USER {}", self.name));
+        }));
         // What made the test fail comes first: a second panic would end all tests.
         if let Err(panic) = dropped
             && !std::thread::panicking()

@@ -163,32 +163,6 @@ pub(crate) trait Dialect: Send + Sync {
     fn for_a_person(&self, sql: &str) -> String {
         sql.to_owned()
     }
-
-    /// The statement by which a database's owner gives the right to do `action`.
-    fn grant(&self, action: Right, user: &str, database: &str) -> String;
-}
-
-/// What the host's database user has to be allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Right {
-    Create,
-    Alter,
-    Write,
-    Temporary,
-    Drop,
-}
-
-impl Right {
-    /// As a message says it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Right::Create => "create a table and an index",
-            Right::Alter => "alter a table",
-            Right::Write => "insert, update, read and delete rows",
-            Right::Temporary => "create a temporary table",
-            Right::Drop => "drop a table",
-        }
-    }
 }
 
 /// An open database.

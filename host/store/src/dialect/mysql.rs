@@ -12,7 +12,7 @@ use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, Typ
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{Dialect, Opened, Right, insert_rows, key_columns, quote, stage_columns, values};
+use super::{Dialect, Opened, insert_rows, key_columns, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
@@ -278,17 +278,6 @@ impl Dialect for MysqlDialect {
 
     fn for_a_person(&self, sql: &str) -> String {
         sql.replace('"', "`")
-    }
-
-    fn grant(&self, action: Right, user: &str, database: &str) -> String {
-        let rights = match action {
-            Right::Create => "CREATE, INDEX",
-            Right::Alter => "ALTER",
-            Right::Write => "SELECT, INSERT, UPDATE, DELETE",
-            Right::Temporary => "CREATE TEMPORARY TABLES",
-            Right::Drop => "DROP",
-        };
-        format!("GRANT {rights} ON `{database}`.* TO '{user}'@'%'")
     }
 }
 

@@ -13,7 +13,7 @@ use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, Typ
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{Dialect, MADE_BY, Opened, Right, key_columns, list, quote, stage_columns, values};
+use super::{Dialect, MADE_BY, Opened, key_columns, list, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
@@ -288,18 +288,6 @@ impl Dialect for PostgresDialect {
 
     fn widen_key(&self, _table: &str, _column: &Column) -> Option<String> {
         None
-    }
-
-    fn grant(&self, action: Right, user: &str, database: &str) -> String {
-        let user = quote(user);
-        match action {
-            Right::Temporary => {
-                format!("GRANT TEMPORARY ON DATABASE {} TO {user}", quote(database))
-            }
-            Right::Create | Right::Alter | Right::Write | Right::Drop => {
-                format!("GRANT USAGE, CREATE ON SCHEMA public TO {user}")
-            }
-        }
     }
 }
 

@@ -20,9 +20,7 @@ use sqlx::{
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{
-    Dialect, MADE_BY, Opened, Right, insert_rows, key_columns, quote, stage_columns, values,
-};
+use super::{Dialect, MADE_BY, Opened, insert_rows, key_columns, quote, stage_columns, values};
 use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::ConnectError;
 use crate::merge::Merge;
@@ -251,10 +249,6 @@ impl Dialect for SqliteDialect {
 
     fn widen_key(&self, _table: &str, _column: &Column) -> Option<String> {
         None
-    }
-
-    fn grant(&self, _action: Right, _user: &str, _database: &str) -> String {
-        String::from("let the user who runs this write the file and its folder")
     }
 }
 

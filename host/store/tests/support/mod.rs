@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A fresh database per test, on each of the three; and what the tests look at it with.
+//! A fresh database per test, on SQLite and each of the servers; and what the tests look at it
+//! with.
 
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
@@ -20,7 +21,7 @@ use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Column, ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
     CommitPoint, Counts, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password,
-    Reading, RunId, Server, Store, StoreError, Target, Tls,
+    Reading, RunId, Server, Store, StoreError, Target, Tls, grants,
 };
 
 /// Makes one test per database of an `async fn(Arc<Database>)`.
@@ -28,48 +29,86 @@ use test_dashboard_store::{
 macro_rules! on_every_database {
     ($($name:ident),* $(,)?) => {
         mod sqlite { $(#[test] fn $name() {
-            $crate::support::run(test_dashboard_store::Engine::Sqlite, super::$name);
+            $crate::support::run($crate::support::At::Sqlite, super::$name);
         })* }
-        mod postgres { $(#[test] fn $name() {
-            $crate::support::run(test_dashboard_store::Engine::Postgres, super::$name);
-        })* }
-        mod mysql { $(#[test] fn $name() {
-            $crate::support::run(test_dashboard_store::Engine::Mysql, super::$name);
-        })* }
+        $crate::on_every_server![$($name),*];
     };
 }
 
-/// The same for the two that are reached over a connection.
+/// The same for those that are reached over a connection.
 #[macro_export]
 macro_rules! on_every_server {
     ($($name:ident),* $(,)?) => {
         mod postgres { $(#[test] fn $name() {
-            $crate::support::run(test_dashboard_store::Engine::Postgres, super::$name);
+            $crate::support::run($crate::support::At::Postgres, super::$name);
         })* }
         mod mysql { $(#[test] fn $name() {
-            $crate::support::run(test_dashboard_store::Engine::Mysql, super::$name);
+            $crate::support::run($crate::support::At::Mysql, super::$name);
+        })* }
+        mod oracle_mysql { $(#[test] fn $name() {
+            $crate::support::run($crate::support::At::OracleMysql, super::$name);
         })* }
     };
 }
 
-/// A database of one test's own.
+/// What the tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    Sqlite,
+    Postgres,
+    /// MariaDB, unless somebody has set another one.
+    Mysql,
+    /// MySQL itself.
+    OracleMysql,
+}
+
+impl At {
+    pub fn engine(self) -> Engine {
+        match self {
+            At::Sqlite => Engine::Sqlite,
+            At::Postgres => Engine::Postgres,
+            At::Mysql | At::OracleMysql => Engine::Mysql,
+        }
+    }
+
+    /// The variable of scripts/test-databases that says this of the server.
+    fn variable(self, what: &str) -> String {
+        let server = match self {
+            At::Sqlite => "SQLITE",
+            At::Postgres => "POSTGRES",
+            At::Mysql => "MYSQL",
+            At::OracleMysql => "ORACLE_MYSQL",
+        };
+        format!("TEST_{server}_{what}")
+    }
+}
+
+/// A database of one test's own, and a user of its own who has the privileges that the
+/// documentation grants, and no more.
 pub struct Database {
+    at: At,
     pub engine: Engine,
+    /// As that user.
     pub url: String,
+    /// As the server's owner.
+    pub owner: String,
     server: String,
     name: String,
     folder: Option<tempfile::TempDir>,
 }
 
+/// The password of a database's user.
+const PASSWORD: &str = "pump";
+
 /// Runs a test on a fresh database and drops that afterwards, also when the test fails.
 pub fn run<F: Future<Output = ()> + Send + 'static>(
-    engine: Engine,
+    at: At,
     test: impl FnOnce(Arc<Database>) -> F + Send + 'static,
 ) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let Some(database) = Database::fresh(engine).await else { return };
+        let Some(database) = Database::fresh(at).await else { return };
         let database = Arc::new(database);
         let outcome = tokio::spawn(test(database.clone())).await;
         database.remove().await;
@@ -86,50 +125,75 @@ fn fresh_name() -> String {
 }
 
 impl Database {
-    async fn fresh(engine: Engine) -> Option<Database> {
-        let name = fresh_name();
-        let variable = match engine {
-            Engine::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("dashboard.sqlite");
-                let url = format!("sqlite:{}", path.display());
-                let server = url.clone();
-                return Some(Database { engine, url, server, name, folder: Some(folder) });
-            }
-            Engine::Postgres => "TEST_POSTGRES_URL",
-            Engine::Mysql => "TEST_MYSQL_URL",
-        };
-        let Ok(server) = std::env::var(variable) else {
+    async fn fresh(at: At) -> Option<Database> {
+        let (engine, name) = (at.engine(), fresh_name());
+        if at == At::Sqlite {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}", folder.path().join("dashboard.sqlite").display());
+            let (owner, server) = (url.clone(), url.clone());
+            return Some(Database { at, engine, url, owner, server, name, folder: Some(folder) });
+        }
+        let variable = at.variable("URL");
+        let Ok(server) = std::env::var(&variable) else {
             eprintln!(
-                "not run: {engine}, because {variable} is not set; scripts/test-databases sets it"
+                "not run: {at:?}, because {variable} is not set; scripts/test-databases sets it"
             );
             assert!(std::env::var_os("CI").is_none(), "{variable} has to be set where CI is");
             return None;
         };
-        Some(Self::on(engine, server, name).await)
+        Some(Self::on(at, server, name).await)
     }
 
     /// A fresh database on this server.
-    pub async fn fresh_on(engine: Engine, server: String) -> Database {
-        Self::on(engine, server, fresh_name()).await
+    pub async fn fresh_on(at: At, server: String) -> Database {
+        Self::on(at, server, fresh_name()).await
     }
 
-    async fn on(engine: Engine, server: String, name: String) -> Database {
-        let mut url = url::Url::parse(&server).unwrap();
-        url.set_path(&name);
-        let database = Database { engine, url: url.into(), server, name, folder: None };
-        database.on_server(&format!("CREATE DATABASE {}", database.name)).await;
+    async fn on(at: At, server: String, name: String) -> Database {
+        let mut owner = url::Url::parse(&server).unwrap();
+        owner.set_path(&name);
+        let owner = String::from(owner);
+        let (engine, folder) = (at.engine(), None);
+        let mut database = Database { at, engine, url: owner.clone(), owner, server, name, folder };
+        let name = &database.name;
+        database.on_server(&format!("CREATE DATABASE {name}")).await;
+        if engine == Engine::Postgres {
+            // Nothing but what is granted below.
+            database.as_owner(&format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC")).await;
+            database.as_owner("REVOKE ALL ON SCHEMA public FROM PUBLIC").await;
+        }
+        database.make_user(name, PASSWORD).await;
+        database.url = database.url_as(name, PASSWORD);
         database
     }
 
-    async fn remove(&self) {
-        match self.engine {
-            Engine::Sqlite => {}
-            Engine::Postgres => {
-                self.on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
-            }
-            Engine::Mysql => self.on_server(&format!("DROP DATABASE {}", self.name)).await,
+    /// Makes a user who may do in this database what the documentation grants.
+    pub async fn make_user(&self, user: &str, password: &str) {
+        let identified = if self.engine == Engine::Postgres { "PASSWORD" } else { "IDENTIFIED BY" };
+        self.on_server(&format!("CREATE USER {user} {identified} '{password}'")).await;
+        for grant in grants(self.engine, user, &self.name) {
+            self.as_owner(&grant).await;
         }
+    }
+
+    /// Takes a user away with all that he owns and may do.
+    pub async fn drop_user(&self, user: &str) {
+        if self.engine == Engine::Postgres {
+            self.as_owner(&format!("DROP OWNED BY {user} CASCADE")).await;
+        }
+        self.on_server(&format!("DROP USER {user}")).await;
+    }
+
+    async fn remove(&self) {
+        let name = &self.name;
+        match self.engine {
+            Engine::Sqlite => return,
+            Engine::Postgres => {
+                self.on_server(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            }
+            Engine::Mysql => self.on_server(&format!("DROP DATABASE {name}")).await,
+        }
+        self.on_server(&format!("DROP USER {name}")).await;
     }
 
     /// Runs a statement as the server's owner, outside of this database.
@@ -137,7 +201,12 @@ impl Database {
         execute_at(self.engine, &self.server, sql).await;
     }
 
-    /// Runs statements in this database, with names in double quotes.
+    /// The same in this database.
+    pub async fn as_owner(&self, sql: &str) {
+        execute_at(self.engine, &self.owner, sql).await;
+    }
+
+    /// Runs statements in this database as its user, with names in double quotes.
     pub async fn execute(&self, sql: &str) {
         execute_at(self.engine, &self.url, sql).await;
     }
@@ -154,7 +223,7 @@ impl Database {
         url.into()
     }
 
-    /// The same database in parts, as the server's owner.
+    /// The same database in parts.
     pub fn parts(&self) -> Server {
         let url = url::Url::parse(&self.url).unwrap();
         Server {
@@ -180,13 +249,12 @@ impl Database {
 
     /// What only a server has that scripts/test-databases has started.
     fn extra(&self, name: &str, what: &str) -> Option<PathBuf> {
-        let engine = if self.engine == Engine::Postgres { "POSTGRES" } else { "MYSQL" };
-        let variable = format!("TEST_{engine}_{name}");
+        let variable = self.at.variable(name);
         let found = std::env::var_os(&variable).map(PathBuf::from);
         if found.is_none() {
             eprintln!(
-                "not run: {what} on {}, because {variable} is not set; scripts/test-databases sets it",
-                self.engine
+                "not run: {what} on {:?}, because {variable} is not set; scripts/test-databases sets it",
+                self.at
             );
             assert!(std::env::var_os("CI").is_none(), "{variable} has to be set where CI is");
         }
@@ -204,7 +272,7 @@ impl Database {
         Store::connect(&Target::parse(&self.url).unwrap(), 4).await.unwrap()
     }
 
-    /// What a query of text columns answers; null is `NULL`.
+    /// What a query of text columns answers the server's owner; null is `NULL`.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         let sql = AssertSqlSafe(sql.to_owned());
         macro_rules! read {
@@ -221,9 +289,9 @@ impl Database {
             }};
         }
         match self.engine {
-            Engine::Sqlite => read!(sqlx::SqliteConnection::connect(&self.url)),
-            Engine::Postgres => read!(sqlx::PgConnection::connect(&self.url)),
-            Engine::Mysql => read!(mysql(&self.url)),
+            Engine::Sqlite => read!(sqlx::SqliteConnection::connect(&self.owner)),
+            Engine::Postgres => read!(sqlx::PgConnection::connect(&self.owner)),
+            Engine::Mysql => read!(mysql(&self.owner)),
         }
     }
 
