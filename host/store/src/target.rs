@@ -184,13 +184,17 @@ impl Target {
                 Place::Postgres(Box::new(Login { options, password, socket, files }))
             }
             Engine::Mysql => {
+                let takes_tokens = takes_tokens(&password, &host, mode);
+                // MySQL wants the password itself over a socket, where the driver would encrypt it
+                // for want of TLS: the first login of a user would be refused.
+                let mode = if socket.is_some() { TlsMode::Prefer } else { mode };
                 let options = MySqlConnectOptions::new()
                     .host(address)
                     .port(port.unwrap_or(3306))
                     .username(&user)
                     .password("")
                     .database(&database)
-                    .enable_cleartext_plugin(takes_tokens(&password, &host, mode))
+                    .enable_cleartext_plugin(takes_tokens)
                     .with_tls(mode);
                 Place::Mysql(Box::new(Login { options, password, socket, files }))
             }
