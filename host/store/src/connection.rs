@@ -12,6 +12,7 @@ use test_dashboard_model::validate::CheckedRow;
 
 use crate::StoreError;
 use crate::dialect::Dialect;
+use crate::error;
 use crate::login::ConnectError;
 
 /// A bound parameter of one of the host's own statements.
@@ -221,9 +222,9 @@ impl Session {
     }
 
     fn done<T>(&mut self, doing: &str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-        // After an error that the server reported the connection is whole; after any other
+        // After most errors that the server reported the connection is whole; after any other
         // nobody knows.
-        self.running = !matches!(result, Ok(_) | Err(sqlx::Error::Database(_)));
+        self.running = result.as_ref().is_err_and(error::spoils);
         result.map_err(|error| self.failed(doing, error))
     }
 

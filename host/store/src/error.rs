@@ -8,6 +8,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
+use crate::codes::{self, Trouble};
 use crate::login::ConnectError;
 
 /// Why the database did not do what was asked. No message holds a password.
@@ -54,6 +55,43 @@ pub enum StoreError {
         /// What was being done.
         doing: String,
         /// What the system said.
+        reason: String,
+    },
+    /// The server takes no more of us for now: connections, memory, locks.
+    #[error(
+        "{database} is at one of its limits ({doing}): {reason}; raise it, or let fewer programs work on it at a time"
+    )]
+    AtLimit {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server takes no writes. Nothing of the transaction was kept.
+    #[error(
+        "{database} takes no writes ({doing}): {reason}; is this a replica, perhaps since a failover, or is the server under maintenance? The pump needs the primary"
+    )]
+    ReadOnly {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// A time limit of the server's, or a person, has ended a statement. Nothing of the
+    /// transaction was kept.
+    #[error(
+        "{database} has cancelled a statement ({doing}): {reason}; unless a person did that, raise the time limit of this user or of the server (PostgreSQL's statement_timeout, MariaDB's max_statement_time)"
+    )]
+    Cancelled {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
         reason: String,
     },
     /// The user or the password is wrong.
@@ -215,7 +253,12 @@ impl StoreError {
         // What makes a password did so before, or the run would not have begun.
         matches!(
             self,
-            StoreError::Unreachable { .. } | StoreError::Busy { .. } | StoreError::Password { .. }
+            StoreError::Unreachable { .. }
+                | StoreError::AtLimit { .. }
+                | StoreError::ReadOnly { .. }
+                | StoreError::Busy { .. }
+                | StoreError::Cancelled { .. }
+                | StoreError::Password { .. }
         )
     }
 
@@ -296,6 +339,9 @@ impl StoreError {
         let reason = reason(&error);
         match trouble(&error) {
             Trouble::Lost => StoreError::Unreachable { database, doing, reason },
+            Trouble::AtLimit => StoreError::AtLimit { database, doing, reason },
+            Trouble::ReadOnly => StoreError::ReadOnly { database, doing, reason },
+            Trouble::Cancelled => StoreError::Cancelled { database, doing, reason },
             Trouble::Login => {
                 let advice = String::from("check user and password");
                 StoreError::WrongLogin { database, reason, advice }
@@ -343,9 +389,18 @@ fn about_protection(reason: &str) -> &'static str {
     }
 }
 
-/// Whether the connection, or the server, is gone for now.
-pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
-    trouble(error) == Trouble::Lost
+/// Whether a connection that could not be opened may be had a little later.
+pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
+    // The pool has waited itself.
+    !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+        && matches!(trouble(error), Trouble::Lost | Trouble::AtLimit)
+}
+
+/// Whether the connection is of no use after this: gone, in an unknown state, or to a server that
+/// is not the primary any more.
+pub(crate) fn spoils(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(_) = error else { return true };
+    matches!(trouble(error), Trouble::Lost | Trouble::ReadOnly)
 }
 
 /// What the server said, without the driver's words around it.
@@ -358,21 +413,8 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// Errors by what is done about them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Lost,
-    Login,
-    NoDatabase,
-    Right,
-    DiskFull,
-    Busy,
-    Duplicate,
-    NoTable,
-    Other,
-}
-
-fn trouble(error: &sqlx::Error) -> Trouble {
+/// What the error means here.
+pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
@@ -385,90 +427,23 @@ fn trouble(error: &sqlx::Error) -> Trouble {
 
 fn database_trouble(error: &dyn DatabaseError) -> Trouble {
     if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
-        postgres_trouble(error.code())
+        codes::postgres(error.code())
     } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
-        mysql_trouble(error.number())
+        codes::mysql(error.number())
     } else if error.try_downcast_ref::<SqliteError>().is_some() {
         // SQLite has no code of its own for this.
         if error.message().starts_with("no such table") {
             return Trouble::NoTable;
         }
-        sqlite_trouble(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
+        codes::sqlite(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
     } else {
         Trouble::Other
-    }
-}
-
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn postgres_trouble(state: &str) -> Trouble {
-    match state {
-        "28P01" | "28000" => Trouble::Login,
-        "3D000" => Trouble::NoDatabase,
-        // No right, or no schema to create in.
-        "42501" | "3F000" => Trouble::Right,
-        "53100" => Trouble::DiskFull,
-        // Serialisation failure, deadlock, lock_timeout.
-        "40001" | "40P01" | "55P03" => Trouble::Busy,
-        "23505" => Trouble::Duplicate,
-        "42P01" => Trouble::NoTable,
-        // Shutting down, starting up, too many connections; class 08 is a broken connection.
-        "57P01" | "57P02" | "57P03" | "53300" => Trouble::Lost,
-        state if state.starts_with("08") => Trouble::Lost,
-        _ => Trouble::Other,
-    }
-}
-
-/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-fn mysql_trouble(number: u16) -> Trouble {
-    match number {
-        1045 | 1698 | 3118 => Trouble::Login,
-        1049 => Trouble::NoDatabase,
-        1044 | 1142 | 1143 | 1227 | 1370 => Trouble::Right,
-        1021 | 1114 => Trouble::DiskFull,
-        // Lock wait timeout, deadlock, and MariaDB's "record has changed since last read".
-        1205 | 1213 | 1020 => Trouble::Busy,
-        1062 => Trouble::Duplicate,
-        1146 => Trouble::NoTable,
-        // Too many connections, shutting down, killed, lost; trouble with the network; MySQL's
-        // own for a session that was killed or idle for too long.
-        1040 | 1203 | 1053 | 1317 | 1927 | 2006 | 2013 => Trouble::Lost,
-        1152 | 1158..=1161 | 1184 | 3169 | 4031 => Trouble::Lost,
-        _ => Trouble::Other,
-    }
-}
-
-/// <https://www.sqlite.org/rescode.html>; the low eight bits are the primary code.
-fn sqlite_trouble(code: u32) -> Trouble {
-    match (code & 0xff, code) {
-        (5 | 6, _) => Trouble::Busy,
-        // A full disk; a write that failed, as past a quota or a limit on the size of files.
-        (13, _) | (_, 778) => Trouble::DiskFull,
-        (3 | 8 | 23, _) => Trouble::Right,
-        (14, _) => Trouble::Lost,
-        (_, 1555 | 2067 | 2579) => Trouble::Duplicate,
-        _ => Trouble::Other,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_may_pass_by_itself_is_told_from_what_will_not() {
-        for state in ["40001", "40P01", "55P03"] {
-            assert_eq!(postgres_trouble(state), Trouble::Busy, "{state}");
-        }
-        assert_eq!(postgres_trouble("08006"), Trouble::Lost);
-        assert_eq!(postgres_trouble("42601"), Trouble::Other);
-        assert_eq!(mysql_trouble(1213), Trouble::Busy);
-        assert_eq!(mysql_trouble(1064), Trouble::Other);
-        // SQLITE_BUSY_SNAPSHOT has SQLITE_BUSY in its low bits.
-        assert_eq!(sqlite_trouble(517), Trouble::Busy);
-        assert_eq!(sqlite_trouble(13), Trouble::DiskFull);
-        assert_eq!(sqlite_trouble(778), Trouble::DiskFull);
-        assert_eq!(sqlite_trouble(1), Trouble::Other);
-    }
 
     #[tokio::test]
     async fn what_the_database_said_is_said_once() {

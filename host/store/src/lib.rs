@@ -20,6 +20,7 @@
 
 mod backfill;
 mod catalogue;
+mod codes;
 mod connection;
 mod dialect;
 mod digest;

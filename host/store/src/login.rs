@@ -69,11 +69,11 @@ impl fmt::Display for ConnectError {
 }
 
 impl ConnectError {
-    /// Whether a server that is starting, or gone for a moment, would look like this.
+    /// Whether a server that is starting, gone for a moment or full would look like this.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             ConnectError::Socket(_) => true,
-            ConnectError::Driver(error) => error::is_lost(error),
+            ConnectError::Driver(error) => error::may_pass(error),
             ConnectError::Password(_) | ConnectError::Tls { .. } => false,
         }
     }
