@@ -112,14 +112,14 @@ fn rejected_rows_are_summed_up_by_table_with_the_first_reason() {
 #[test]
 fn a_run_that_never_began_is_summed_up_all_the_same() {
     let place = guests("well_behaved", "behave = true", "");
-    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    let nowhere = "sqlite:no/such/folder/dash.sqlite";
     for (arguments, outcome, error) in [
         (&["--project", "god", "--report-type", "rows"][..], "misused", "did you mean good?"),
         (&["--project", "good"], "misused", "--report-type is missing"),
         (&["run", "--project", "good", "--num-days", "soon"], "misused", "'soon' for '--num-days"),
         (&["run", "--report-typ", "rows", "--project", "good"], "misused", "'--report-typ'"),
         (&[&ROWS[..], &["--config", "none.toml"]].concat(), "misused", "none.toml"),
-        (&[&ROWS[..], &["--database", nowhere]].concat(), "failed", "127.0.0.1:1"),
+        (&[&ROWS[..], &["--database", nowhere]].concat(), "failed", "no/such/folder"),
     ] {
         let (ended, summary) = summed_up(&place, arguments);
         assert_eq!(summary["outcome"], outcome, "{summary}");
@@ -224,12 +224,12 @@ fn logged(ended: &Ended) -> Vec<Value> {
 #[test]
 fn a_log_for_a_program_is_json_in_every_line_whatever_happens() {
     let place = guests("forges_lines", "", "");
-    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    let nowhere = "sqlite:no/such/folder/dash.sqlite";
     for (code, arguments, level, says) in [
         (3, &["-v"][..], "WARN", "hostile rows all: ::stop-commands::well"),
         (3, &[], "ERROR", "hostile rows all: "),
         (4, &["--every", "1d", "--project", "good"], "INFO", "not due: good rows"),
-        (1, &["--database", nowhere], "ERROR", "127.0.0.1:1"),
+        (1, &["--database", nowhere], "ERROR", "no/such/folder"),
         (2, &["--config", "none.toml"], "ERROR", "none.toml"),
         (2, &["--num-days", "soon"], "ERROR", "invalid value 'soon' for '--num-days"),
     ] {
@@ -295,7 +295,7 @@ fn failures_and_rejected_rows_are_annotations_and_a_page_of_the_step() {
 #[test]
 fn an_error_of_the_whole_run_is_an_annotation_and_on_the_page() {
     let place = guests("well_behaved", "behave = true", "");
-    let nowhere = "postgres://pump@127.0.0.1:1/dash?sslmode=disable";
+    let nowhere = "sqlite:no/such/folder/dash.sqlite";
     for (arguments, code) in
         [(&[&ROWS[..], &["--database", nowhere]].concat()[..], 1), (&["--project", "good"], 2)]
     {

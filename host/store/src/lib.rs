@@ -18,6 +18,7 @@
 //! The behaviour is written once, over two seams: [`dialect::Dialect`] holds what differs in
 //! the text of SQL, [`connection::Connection`] what differs in talking to the server.
 
+mod absence;
 mod backfill;
 mod catalogue;
 mod codes;

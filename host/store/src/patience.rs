@@ -3,7 +3,7 @@
 
 //! Trying again what a connection that broke has cut short.
 //!
-//! A new connection waits for a server that is away by itself (see `pool.rs`). So a few tries
+//! A new connection waits for a server that is away by itself (see `absence.rs`). So a few tries
 //! are enough: another one may break where a server that shuts down lets somebody in for the
 //! last time.
 

@@ -8,24 +8,17 @@
 //! for its password again. No lock is held while it does, so a slow program delays nobody but
 //! the one who waits for that connection.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Manager, Metrics, Object, PoolError, RecycleError, RecycleResult};
 use sqlx::Connection as _;
 
+use crate::absence::{Absence, IN_A_RUN};
 use crate::login::{ConnectError, Login, Options};
 
 /// How long to wait for a connection that somebody else has.
 const WAIT: Duration = Duration::from_secs(60);
-
-/// How long a server that was there may be away, as for a restart or a failover. Counted from
-/// when it was first missed: many partitions do not wait for it one after the other.
-const ABSENCE: Duration = Duration::from_secs(180);
-
-/// The first and the longest pause between two tries.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 
 /// How long an idle connection may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -36,8 +29,7 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// At most so many connections to one server.
 pub(crate) struct Pool<O: Options> {
     connections: managed::Pool<Login<O>>,
-    /// Since when no connection could be opened.
-    missed: Mutex<Option<Instant>>,
+    absence: Absence,
 }
 
 impl<O: Options> Pool<O> {
@@ -49,42 +41,19 @@ impl<O: Options> Pool<O> {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| sqlx::Error::Configuration(error.into()))?;
-        Ok(Pool { connections, missed: Mutex::new(None) })
+        Ok(Pool { connections, absence: Absence::of_at_most(IN_A_RUN) })
     }
 
     /// A connection of one's own. Waits for a server that is away for a moment.
     pub(crate) async fn acquire(&self) -> Result<Lease<O>, ConnectError> {
-        let (mut pause, longest) = PAUSES;
-        loop {
-            match self.connections.get().await {
-                Ok(connection) => {
-                    *self.missed() = None;
-                    return Ok(Lease(Some(connection)));
-                }
-                Err(PoolError::Backend(error)) if error.may_pass() && self.may_return(&error) => {
-                    tokio::time::sleep(pause).await;
-                    pause = longest.min(pause * 2);
-                }
-                Err(PoolError::Backend(error)) => return Err(error),
-                Err(PoolError::Timeout(_)) => return Err(sqlx::Error::PoolTimedOut.into()),
-                Err(_) => return Err(sqlx::Error::PoolClosed.into()),
-            }
-        }
-    }
-
-    fn missed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn may_return(&self, error: &ConnectError) -> bool {
-        let since = *self.missed().get_or_insert_with(|| {
-            tracing::warn!(
-                "the database is away: {error}; waiting up to {} seconds for it",
-                ABSENCE.as_secs()
-            );
-            Instant::now()
-        });
-        since.elapsed() < ABSENCE
+        let take = || async {
+            self.connections.get().await.map_err(|error| match error {
+                PoolError::Backend(error) => error,
+                PoolError::Timeout(_) => sqlx::Error::PoolTimedOut.into(),
+                _ => sqlx::Error::PoolClosed.into(),
+            })
+        };
+        Ok(Lease(Some(self.absence.wait_out(take).await?)))
     }
 
     /// Says goodbye on every idle connection; one that is in use is closed when it is given

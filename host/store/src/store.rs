@@ -6,14 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::absence::{Absence, BRIEFLY, IN_A_RUN};
 use crate::connection::{Connections, Session};
 use crate::dialect::{self, Dialect, Opened, quote};
 use crate::login::ConnectError;
 use crate::privileges::{self, Privilege};
 use crate::{Engine, StoreError, Target};
 
-/// How long the first connection may take: what makes the password has 30 seconds, the server
-/// 15 to let us in.
+/// How long one try to open the first connection may take: what makes the password has 30
+/// seconds, the server 15 to let us in.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An open database; cloning shares its connections.
@@ -43,16 +44,40 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Unreachable (15 seconds after there is a password), no password, wrong login, no such
-    /// database, TLS not as it is asked for.
+    /// Unreachable (a server that does not let us in for a few seconds, or does not answer for
+    /// 15), no password, wrong login, no such database, TLS not as it is asked for.
     pub async fn connect(target: &Target, connections: u32) -> Result<Store, StoreError> {
+        Store::open(target, connections, BRIEFLY).await
+    }
+
+    /// The same for a run that nobody watches: waits for a server that is away as long as a run
+    /// does in its middle.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::connect`], after three minutes.
+    pub async fn connect_for_run(target: &Target, connections: u32) -> Result<Store, StoreError> {
+        Store::open(target, connections, IN_A_RUN).await
+    }
+
+    async fn open(
+        target: &Target,
+        connections: u32,
+        patience: Duration,
+    ) -> Result<Store, StoreError> {
         let advice = target.advice();
-        let open = dialect::open(target, connections.saturating_add(2));
-        let opened = tokio::time::timeout(PATIENCE, open).await.unwrap_or_else(|_| {
-            let late = format!("no answer within {} seconds", PATIENCE.as_secs());
-            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, late);
-            Err(ConnectError::Driver(sqlx::Error::Io(late)))
-        });
+        let attempt = || async {
+            let open = dialect::open(target, connections.saturating_add(2));
+            tokio::time::timeout(PATIENCE, open).await.unwrap_or_else(|_| {
+                let late = format!("no answer within {} seconds", PATIENCE.as_secs());
+                let late = std::io::Error::new(std::io::ErrorKind::TimedOut, late);
+                Err(ConnectError::Driver(sqlx::Error::Io(late)))
+            })
+        };
+        // No file comes by itself.
+        let is_server = target.path().is_none();
+        let absence = Absence::of_at_most(if is_server { patience } else { Duration::ZERO });
+        let opened = absence.wait_out(attempt).await;
         let Opened { connections, dialect, product } = opened.map_err(|error| {
             let who = as_user(&target.to_string(), target.user());
             let error = StoreError::connecting(&who, &advice, "connecting", error);

@@ -14,10 +14,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use support::proxy::{Moment, Proxy};
-use support::{Database, checkpoint, item, key, nothing, owner, plain, start};
+use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
     CommitPoint, Engine, Outcome, Password, Reading, ReportEnd, ReportKey, RunEnd, Server, Store,
@@ -40,6 +41,7 @@ on_every_server![
     what_is_done_around_the_partitions_is_tried_again,
     a_run_whose_beginning_was_not_answered_begins_once,
     a_token_that_has_expired_is_replaced_when_a_connection_breaks,
+    a_user_with_no_connection_free_is_waited_for,
 ];
 
 async fn connect(server: Server) -> Result<Store, StoreError> {
@@ -512,4 +514,52 @@ async fn a_token_that_has_expired_is_replaced_when_a_connection_breaks(db: Arc<D
     assert!(token.asked() > asked, "it was not asked again");
     store.close().await;
     db.drop_user(&user).await;
+}
+
+async fn a_user_with_no_connection_free_is_waited_for(db: Arc<Database>) {
+    let user = db.name();
+    match db.engine {
+        Engine::Postgres => db.on_server(&format!("ALTER USER {user} CONNECTION LIMIT 1")).await,
+        _ => db.on_server(&format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")).await,
+    }
+    let target = Target::parse(&db.url).unwrap();
+    let first = db.connect().await;
+    first.table_counts(&[]).await.unwrap();
+    let error = Store::connect(&target, 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::AtLimit { .. }) && error.is_transient(), "{error}");
+    assert!(error.to_string().contains("let fewer programs work on it"), "{error}");
+    let run = Store::connect_for_run(&target, 1);
+    let leaving = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        first.close().await;
+    };
+    let (run, ()) = tokio::join!(run, leaving);
+    run.unwrap().close().await;
+}
+
+async fn a_session_that_was_idle_for_too_long_is_replaced(db: Arc<Database>) {
+    let store = db.store().await;
+    let table = plain(TableMode::Merge);
+    store.prepare_tables(&owner(), std::slice::from_ref(&table)).await.unwrap();
+    let run = start(&store).await;
+    store.close().await;
+    // MySQL has no such setting of a user, and tells of it by 4031, MariaDB by hanging up.
+    let user = db.name();
+    db.on_server(&format!("ALTER USER {user} SET idle_session_timeout = '300ms'")).await;
+    let store = db.connect().await;
+    let open =
+        || store.open_partition(run, key("p"), std::slice::from_ref(&table), Reading::Onwards);
+    let mut writer = open().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let error = writer.stage("probe_items", vec![item(&table, 1, "x")]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }) && error.is_transient(), "{error}");
+    drop(writer);
+    let mut writer = open().await.unwrap();
+    writer.stage("probe_items", vec![item(&table, 1, "x")]).await.unwrap();
+    writer.commit(None, CommitPoint::End).await.unwrap();
+}
+
+#[test]
+fn a_session_of_postgres_that_was_idle_for_too_long_is_replaced() {
+    support::run(At::Postgres, a_session_that_was_idle_for_too_long_is_replaced);
 }

@@ -13,12 +13,13 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::own_server::OwnServer;
 use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::{Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError
+    CommitPoint, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError, Target,
 };
 
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -70,6 +71,19 @@ async fn restarts_between_staging_and_commit(at: At, name: &str) {
         store.finish_run(run, &end).await.unwrap();
         store.close().await;
     }
+    begins_while_nobody_listens(at, &server).await;
+}
+
+async fn begins_while_nobody_listens(at: At, server: &OwnServer) {
+    let db = Database::fresh_on(at, server.url.clone()).await;
+    let target = Target::parse(&db.url).unwrap();
+    server.stop();
+    let returns = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::task::block_in_place(|| server.start_again());
+    };
+    let (run, ()) = tokio::join!(Store::connect_for_run(&target, 1), returns);
+    run.unwrap().migrate().await.unwrap();
 }
 
 async fn open(

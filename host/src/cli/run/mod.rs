@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use test_dashboard_egress::{Cassette, Tape};
-use test_dashboard_store::{NewRun, REPLAY};
+use test_dashboard_store::{NewRun, REPLAY, Store};
 
 use super::args::{Format, RunArgs};
 use super::exit::Exit;
@@ -111,7 +111,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     }
 
     let target = context::database(common, Some(&config), &environment)?;
-    let store = context::connect(&target, options.jobs as u32 + 2).await?;
+    let store = Store::connect_for_run(&target, options.jobs as u32 + 2).await?;
     account.database = Some(store.name());
     let writing = Writing {
         config: &config,
