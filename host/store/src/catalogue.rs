@@ -265,12 +265,17 @@ async fn prepare_locked(
     let plans = plan_all(session, owner, tables).await?;
     let mut changes = put_back(session, owner, tables, &plans).await?;
     for (table, plan) in tables.iter().zip(plans) {
-        if plan.record {
+        if plan.record && plan.create {
             // Before the table: a host killed in between leaves a table that the next one
             // knows to be missing, and not one that it takes for somebody else's.
             record(session, owner, table, &plan).await?;
         }
         let applied = apply(session, table, &plan).await?;
+        if plan.record && !plan.create {
+            // After a change, which may fail: else the next host would take a column that was not
+            // added for one that a person has dropped, and a key for as long as is declared.
+            record(session, owner, table, &plan).await?;
+        }
         if plan.missing.is_empty() {
             changes.extend(applied);
         }

@@ -20,7 +20,7 @@ use support::{
 use test_dashboard_model::{ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
     CommitPoint, Drift, Engine, Outcome, Owner, PartitionKey, Reading, ReportEnd, ReportKey, Store,
-    StoreError, TableChange,
+    StoreError, TableChange, Target,
 };
 
 on_every_database![
@@ -87,6 +87,28 @@ fn migrations_of_mysql_can_run_again() {
             assert_eq!(db.rows("SELECT COUNT(*) FROM run_shards").await, [["0"]]);
         });
     }
+}
+
+/// There the catalogue is written and committed apart from the table.
+#[test]
+fn a_column_that_mysql_refused_to_add_is_not_taken_for_dropped() {
+    support::run(Engine::Mysql, async |db| {
+        let first = plain(TableMode::Merge);
+        prepare(&db.store().await, &first).await.unwrap();
+        let user = format!("pump_{}", db.name());
+        db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'p'")).await;
+        let rights = format!("SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}", db.name());
+        db.on_server(&format!("GRANT {rights}")).await;
+        let target = Target::parse(&db.url_as(&user, "p")).unwrap();
+        let store = Store::connect(&target, 1).await.unwrap();
+        let longer = with_columns(&first, &[("label", ColumnType::Text)]);
+        let error = prepare(&store, &longer).await.unwrap_err();
+        assert!(matches!(error, StoreError::MissingRight { .. }), "{error}");
+        store.close().await;
+        let added = TableChange::ColumnAdded { table: first.name.clone(), column: "label".into() };
+        assert_eq!(prepare(&db.store().await, &longer).await.unwrap(), [added]);
+        db.on_server(&format!("DROP USER {user}")).await;
+    });
 }
 
 async fn migrations_are_applied_once(db: Arc<Database>) {
