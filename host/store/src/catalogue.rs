@@ -21,7 +21,7 @@ use crate::dialect::{Dialect, list, quote};
 use crate::drift::{HOSTS, read_again};
 use crate::merge::{create_index, create_table, index_name};
 use crate::offered::offer;
-use crate::patience::again;
+use crate::patience::again_after;
 use crate::{Store, StoreError, schema};
 
 /// Who prepares tables.
@@ -136,7 +136,7 @@ impl Store {
         owner: &Owner,
         tables: &[Arc<Table>],
     ) -> Result<Vec<TableChange>, StoreError> {
-        again(|| self.prepare_tables_once(owner, tables)).await
+        again_after(self.waits, || self.prepare_tables_once(owner, tables)).await
     }
 
     async fn prepare_tables_once(
@@ -220,23 +220,26 @@ impl Store {
 
 const LOCKING: &str = "taking the lock for changing tables";
 
-/// Waits until no other host changes tables.
+/// Waits until no other host changes tables. From then on other locks are waited for briefly.
 pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
     let dialect = session.dialect.clone();
     session.hold();
     if dialect.has_transactional_ddl() {
         session.begin(LOCKING).await?;
     }
-    let Some(sql) = dialect.schema_lock() else { return Ok(()) };
-    let rows = session.fetch(LOCKING, sql, vec![]).await?;
-    if rows.first().is_some_and(|row| matches!(row.int(0), Ok(1))) {
-        return Ok(());
+    if let Some(sql) = dialect.schema_lock() {
+        take(session, LOCKING, sql).await?;
     }
-    Err(StoreError::Busy {
-        database: session.database.to_string(),
-        doing: LOCKING.into(),
-        reason: "another host has held it for a minute".into(),
-    })
+    session.wait_briefly(LOCKING).await
+}
+
+/// Takes a named lock with a query that answers 1.
+pub(crate) async fn take(session: &mut Session, doing: &str, sql: &str) -> Result<(), StoreError> {
+    let rows = session.fetch(doing, sql, vec![]).await?;
+    match rows.first().map(|row| row.int(0)) {
+        Some(Ok(1)) => Ok(()),
+        _ => Err(session.busy(doing, "another host has it")),
+    }
 }
 
 pub(crate) async fn unlock(session: &mut Session, keep: bool) -> Result<(), StoreError> {
@@ -252,6 +255,7 @@ pub(crate) async fn unlock(session: &mut Session, keep: bool) -> Result<(), Stor
     if let Some(sql) = dialect.schema_unlock() {
         session.fetch(doing, sql, vec![]).await?;
     }
+    session.wait_as_usual(doing).await?;
     session.release();
     Ok(())
 }

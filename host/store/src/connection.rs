@@ -4,6 +4,7 @@
 //! One connection to a database, whichever it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{AppliedMigration, MigrateError, Migrator};
@@ -13,6 +14,7 @@ use test_dashboard_model::validate::CheckedRow;
 use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::error;
+use crate::locks::{LockWaits, USUAL, Watch};
 use crate::login::ConnectError;
 
 /// A bound parameter of one of the host's own statements.
@@ -126,6 +128,11 @@ pub(crate) trait Connection: Send {
     /// The migrations that are embedded for this database.
     fn migrations(&self) -> &'static Migrator;
 
+    /// How the server calls this session; none where there is no server.
+    fn id(&self) -> Option<i64> {
+        None
+    }
+
     /// Closes the connection instead of giving it back to the pool. It is not used again.
     fn discard(&mut self);
 }
@@ -147,15 +154,22 @@ pub(crate) struct Session {
     running: bool,
     /// Something of this session would outlive it: a transaction, a staging table, a lock.
     holding: u32,
+    watch: Watch,
+    waits: LockWaits,
+    /// Who the last statement may have waited for, if it took long enough.
+    held: Option<String>,
 }
 
 impl Session {
     pub(crate) fn new(
         connection: Box<dyn Connection>,
-        dialect: Arc<dyn Dialect>,
+        watch: Watch,
         database: Arc<str>,
+        waits: LockWaits,
     ) -> Session {
-        Session { connection, dialect, database, running: false, holding: 0 }
+        let dialect = watch.dialect.clone();
+        let (running, holding, held) = (false, 0, None);
+        Session { connection, dialect, database, running, holding, watch, waits, held }
     }
 
     pub(crate) async fn execute(
@@ -165,7 +179,8 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<u64, StoreError> {
         self.running = true;
-        let result = self.connection.execute(sql, args).await;
+        let (result, held) = self.watch.over(self.connection.execute(sql, args)).await;
+        self.held = held;
         self.done(doing, result)
     }
 
@@ -176,7 +191,8 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<Vec<Fields>, StoreError> {
         self.running = true;
-        let result = self.connection.fetch(sql, args).await;
+        let (result, held) = self.watch.over(self.connection.fetch(sql, args)).await;
+        self.held = held;
         self.done(doing, result)
     }
 
@@ -187,7 +203,8 @@ impl Session {
         args: Vec<Arg>,
     ) -> Result<i64, StoreError> {
         self.running = true;
-        let result = self.connection.insert(sql, args).await;
+        let (result, held) = self.watch.over(self.connection.insert(sql, args)).await;
+        self.held = held;
         self.done(doing, result)
     }
 
@@ -204,7 +221,8 @@ impl Session {
 
     pub(crate) async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
         self.running = true;
-        let result = self.connection.migrate().await;
+        let (result, held) = self.watch.over(self.connection.migrate()).await;
+        self.held = held;
         // A failed migration may leave its lock behind: then the connection is not reused.
         self.running = result.is_err();
         result
@@ -230,7 +248,40 @@ impl Session {
 
     /// `error` in this database's context.
     pub(crate) fn failed(&self, doing: &str, error: sqlx::Error) -> StoreError {
-        StoreError::classify(&self.database, doing, error)
+        match StoreError::classify(&self.database, doing, error) {
+            StoreError::Busy { reason, .. } if self.held.is_some() => self.busy(doing, &reason),
+            other => other,
+        }
+    }
+
+    /// That the last statement did not get its lock.
+    pub(crate) fn busy(&self, doing: &str, reason: &str) -> StoreError {
+        let unseen = || self.dialect.how_to_find_holders().to_owned();
+        StoreError::Busy {
+            database: self.database.to_string(),
+            doing: doing.to_owned(),
+            reason: reason.to_owned(),
+            advice: self.held.clone().unwrap_or_else(unseen),
+        }
+    }
+
+    /// From here on waits for locks are brief: while a statement waits to alter a table, nobody
+    /// else gets at it. Only for a session that is held.
+    pub(crate) async fn wait_briefly(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.wait_for_locks(doing, self.waits.brief).await
+    }
+
+    /// Takes [`Session::wait_briefly`] back.
+    pub(crate) async fn wait_as_usual(&mut self, doing: &str) -> Result<(), StoreError> {
+        self.wait_for_locks(doing, USUAL).await
+    }
+
+    async fn wait_for_locks(&mut self, doing: &str, wait: Duration) -> Result<(), StoreError> {
+        self.watch.every = wait / 3;
+        match self.dialect.lock_wait(wait) {
+            Some(sql) => self.execute(doing, &sql, vec![]).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// From here on the connection is closed rather than reused, until [`Session::release`].

@@ -185,7 +185,7 @@ pub enum StoreError {
         statements: String,
     },
     /// Locks or deadlocks, still there after several tries; nothing was written.
-    #[error("{database} is busy ({doing}): {reason}; tried several times, try again later")]
+    #[error("{database} is busy ({doing}): {reason}; {advice}")]
     Busy {
         /// Which database.
         database: String,
@@ -193,6 +193,8 @@ pub enum StoreError {
         doing: String,
         /// What the server said.
         reason: String,
+        /// Who holds the lock, where that is known, and what to do.
+        advice: String,
     },
     /// A table that this project did not make stands where one of the host's own should be.
     #[error(
@@ -353,7 +355,10 @@ impl StoreError {
                 StoreError::MissingRight { database, doing, reason, remedy }
             }
             Trouble::DiskFull => StoreError::DiskFull { database, doing, reason },
-            Trouble::Busy => StoreError::Busy { database, doing, reason },
+            Trouble::Busy => {
+                let advice = String::from("run again later");
+                StoreError::Busy { database, doing, reason, advice }
+            }
             Trouble::NoTable => {
                 let reason = format!(
                     "{doing}: {reason}; if that is one of the host's own tables, `test-dashboard db migrate` makes it"

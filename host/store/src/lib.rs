@@ -29,6 +29,7 @@ mod drift;
 mod error;
 mod full;
 mod history;
+mod locks;
 mod login;
 mod merge;
 mod migrations;

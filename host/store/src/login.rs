@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, MySqlConnection, PgConnection};
+use sqlx::{ConnectOptions, MySqlConnection, PgConnection, Row as _};
 
 use crate::dialect::{mysql, postgres};
 use crate::password::Password;
@@ -198,10 +198,10 @@ async fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ConnectError> {
 /// What the two drivers' options have in common.
 pub(crate) trait Options: ConnectOptions<Connection: Send + Sized> {
     const ENGINE: Engine;
-    /// Readies a new connection for the statements of the host.
+    /// Readies a new connection for the statements of the host; how the server calls the session.
     fn set_up(
         connection: &mut Self::Connection,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<i64, sqlx::Error>> + Send;
     /// Host and port.
     fn server(&self) -> (&str, u16);
     fn with_password(self, password: &str) -> Self;
@@ -214,8 +214,10 @@ pub(crate) trait Options: ConnectOptions<Connection: Send + Sized> {
 impl Options for PgConnectOptions {
     const ENGINE: Engine = Engine::Postgres;
 
-    async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(postgres::SESSION).execute(connection).await.map(drop)
+    async fn set_up(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+        sqlx::raw_sql(postgres::SESSION).execute(&mut *connection).await?;
+        let session = sqlx::raw_sql("SELECT CAST(pg_backend_pid() AS bigint)");
+        session.fetch_one(connection).await?.try_get_unchecked(0)
     }
 
     fn server(&self) -> (&str, u16) {
@@ -249,8 +251,10 @@ impl Options for PgConnectOptions {
 impl Options for MySqlConnectOptions {
     const ENGINE: Engine = Engine::Mysql;
 
-    async fn set_up(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(mysql::SESSION).execute(connection).await.map(drop)
+    async fn set_up(connection: &mut MySqlConnection) -> Result<i64, sqlx::Error> {
+        sqlx::raw_sql(mysql::SESSION).execute(&mut *connection).await?;
+        let session = sqlx::raw_sql("SELECT CAST(CONNECTION_ID() AS SIGNED)");
+        session.fetch_one(connection).await?.try_get_unchecked(0)
     }
 
     fn server(&self) -> (&str, u16) {

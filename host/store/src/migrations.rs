@@ -9,9 +9,10 @@ use std::collections::HashSet;
 
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 
+use crate::catalogue::take;
 use crate::connection::Session;
 use crate::dialect::quote;
-use crate::patience::again;
+use crate::patience::again_after;
 use crate::schema::{self, Schema};
 use crate::{Store, StoreError};
 
@@ -29,19 +30,22 @@ pub struct MigrationStatus {
 /// Where the migrator keeps which migrations were applied.
 pub(crate) const HISTORY: &str = "_sqlx_migrations";
 
-/// Applies what is missing, holding the migrator's lock from before looking to after the last
-/// change; the names of what was applied.
+/// The migrator without its own lock, which MySQL waits for without end and MariaDB does not take
+/// at all: the host has one.
+pub(crate) fn without_lock(mut migrator: Migrator) -> Migrator {
+    migrator.set_locking(false);
+    migrator
+}
+
+/// Applies what is missing; the names of what was applied. The host's lock is held.
 pub(crate) async fn run<C: Migrate>(
     migrator: &Migrator,
     connection: &mut C,
 ) -> Result<Vec<String>, MigrateError> {
-    connection.lock().await?;
     connection.ensure_migrations_table(HISTORY).await?;
     let before = connection.list_applied_migrations(HISTORY).await?;
     let before: HashSet<i64> = before.iter().map(|migration| migration.version).collect();
-    // Takes the same lock once more, and gives it back as often.
     migrator.run_direct(None, connection, false).await?;
-    connection.unlock().await?;
     Ok(migrator
         .iter()
         .filter(|migration| !before.contains(&migration.version))
@@ -58,7 +62,7 @@ impl Store {
     /// A missing right to create tables; [`StoreError::Migration`] when the database was
     /// migrated by a newer version of the host.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        again(|| self.migrate_once()).await
+        again_after(self.waits, || self.migrate_once()).await
     }
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
@@ -67,8 +71,10 @@ impl Store {
         // First: where tables are only made if they are missing, the migrator would take
         // somebody else's for one of its own.
         refuse_others(&mut session, &schema).await?;
+        lock(&mut session).await?;
         match session.migrate().await {
             Ok(applied) => {
+                unlock(&mut session).await?;
                 let all = session.migrations().iter().map(|migration| migration.version).collect();
                 refuse_missing(&mut session, &schema, &all).await?;
                 Ok(applied)
@@ -155,6 +161,25 @@ impl Store {
 }
 
 const LOOKING: &str = "looking for the host's own tables";
+const LOCKING: &str = "taking the lock for migrating the host's own tables";
+
+/// Waits until no other host migrates. From then on other locks are waited for briefly.
+async fn lock(session: &mut Session) -> Result<(), StoreError> {
+    session.hold();
+    if let Some((lock, _)) = session.dialect.migration_lock() {
+        take(session, LOCKING, lock).await?;
+    }
+    session.wait_briefly(LOCKING).await
+}
+
+async fn unlock(session: &mut Session) -> Result<(), StoreError> {
+    if let Some((_, unlock)) = session.dialect.migration_lock() {
+        session.fetch("ending the migrations", unlock, vec![]).await?;
+    }
+    session.wait_as_usual("ending the migrations").await?;
+    session.release();
+    Ok(())
+}
 
 /// One of the host's own tables.
 struct OwnTable {

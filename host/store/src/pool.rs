@@ -59,33 +59,35 @@ impl<O: Options> Pool<O> {
     /// Says goodbye on every idle connection; one that is in use is closed when it is given
     /// back.
     pub(crate) async fn close(&self) {
-        for connection in self.connections.retain(|_, _| false).removed {
+        for open in self.connections.retain(|_, _| false).removed {
             // The server may have gone first.
-            let _ = connection.close().await;
+            let _ = open.connection.close().await;
         }
         self.connections.close();
     }
 }
 
+/// An open connection.
+pub(crate) struct Open<O: Options> {
+    connection: O::Connection,
+    session: i64,
+}
+
 impl<O: Options> Manager for Login<O> {
-    type Type = O::Connection;
+    type Type = Open<O>;
     type Error = ConnectError;
 
-    async fn create(&self) -> Result<O::Connection, ConnectError> {
+    async fn create(&self) -> Result<Open<O>, ConnectError> {
         let mut connection = self.connect().await?;
-        O::set_up(&mut connection).await?;
-        Ok(connection)
+        let session = O::set_up(&mut connection).await?;
+        Ok(Open { connection, session })
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut O::Connection,
-        metrics: &Metrics,
-    ) -> RecycleResult<ConnectError> {
+    async fn recycle(&self, open: &mut Open<O>, metrics: &Metrics) -> RecycleResult<ConnectError> {
         if metrics.age() > LIFETIME {
             return Err(RecycleError::message("it is old"));
         }
-        match tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await {
+        match tokio::time::timeout(SIGN_OF_LIFE, open.connection.ping()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(RecycleError::Backend(error.into())),
             Err(_) => Err(RecycleError::message("it does not answer")),
@@ -99,7 +101,12 @@ pub(crate) struct Lease<O: Options>(Option<Object<Login<O>>>);
 impl<O: Options> Lease<O> {
     /// The connection, unless it was discarded.
     pub(crate) fn get(&mut self) -> Result<&mut O::Connection, sqlx::Error> {
-        self.0.as_deref_mut().ok_or(sqlx::Error::PoolClosed)
+        self.0.as_deref_mut().map(|open| &mut open.connection).ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// How the server calls this session.
+    pub(crate) fn session(&self) -> Option<i64> {
+        self.0.as_deref().map(|open| open.session)
     }
 
     /// Closes the connection, whatever is under way on it.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::absence::{Absence, BRIEFLY, IN_A_RUN};
 use crate::connection::{Connections, Session};
 use crate::dialect::{self, Dialect, Opened, quote};
+use crate::locks::{LockWaits, USUAL, Watch};
 use crate::login::ConnectError;
 use crate::privileges::{self, Privilege};
 use crate::{Engine, StoreError, Target};
@@ -28,6 +29,7 @@ pub struct Store {
     database: Arc<str>,
     /// What to look at when a login is refused.
     advice: Arc<str>,
+    pub(crate) waits: LockWaits,
 }
 
 impl std::fmt::Debug for Store {
@@ -91,7 +93,17 @@ impl Store {
             user: target.user().into(),
             database: target.database().into(),
             advice: advice.into(),
+            waits: LockWaits::default(),
         })
+    }
+
+    /// With other waits for locks on tables, so that tests do not take long: how long one lasts,
+    /// in MySQL whole seconds, and the pause after the first.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_lock_waits(mut self, brief: Duration, pause: Duration) -> Store {
+        self.waits = LockWaits { brief, pause };
+        self
     }
 
     /// Which database this is, for a person: `PostgreSQL 15.18, database dash at db:5432`.
@@ -129,7 +141,13 @@ impl Store {
             let who = as_user(&self.name, &self.user);
             StoreError::connecting(&who, &self.advice, "taking a connection", error)
         })?;
-        Ok(Session::new(connection, self.dialect.clone(), self.name.clone()))
+        let watch = Watch {
+            session: connection.id(),
+            connections: self.connections.clone(),
+            dialect: self.dialect.clone(),
+            every: USUAL / 3,
+        };
+        Ok(Session::new(connection, watch, self.name.clone(), self.waits))
     }
 
     /// What helps where these privileges are missing to this database's user.

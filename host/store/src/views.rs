@@ -28,7 +28,7 @@ use crate::catalogue::{lock, unlock};
 use crate::connection::{Arg, Fields, Session};
 use crate::dialect::{Dialect, list as joined, quote};
 use crate::drift::Drift;
-use crate::patience::again;
+use crate::patience::again_after;
 use crate::schema::{self, Relation, Schema};
 use crate::{Store, StoreError};
 use list::{Part, VIEWS, View};
@@ -42,7 +42,7 @@ impl Store {
     /// [`StoreError::Views`] when some cannot be made, such as without the right to: the others
     /// are made, the tables are not touched, and [`Store::drift`] tells until it is mended.
     pub async fn refresh_views(&self) -> Result<Vec<String>, StoreError> {
-        again(|| self.refresh_views_once()).await
+        again_after(self.waits, || self.refresh_views_once()).await
     }
 
     async fn refresh_views_once(&self) -> Result<Vec<String>, StoreError> {

@@ -13,6 +13,7 @@ pub(crate) mod sqlite;
 mod values;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use test_dashboard_model::{Column, Table};
 
@@ -58,6 +59,33 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// Gives that lock back, where the end of the transaction does not.
     fn schema_unlock(&self) -> Option<&'static str>;
+
+    /// That lock for migrations, each of which is a transaction of its own; and what gives it back.
+    /// None where all of them are one transaction.
+    fn migration_lock(&self) -> Option<(&'static str, &'static str)> {
+        self.schema_lock().zip(self.schema_unlock())
+    }
+
+    /// Bounds how long a statement of the session waits for a lock on a table; none where only
+    /// the connection's options can.
+    fn lock_wait(&self, _wait: Duration) -> Option<String> {
+        None
+    }
+
+    /// Queries of who keeps a session waiting: the first that works and finds somebody counts.
+    /// Takes how the server calls the session that waits. The session, 1 when it is sure, user,
+    /// program, state, seconds, the beginning of its statement.
+    fn holders_queries(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How a person finds out who holds a lock.
+    fn how_to_find_holders(&self) -> &'static str;
+
+    /// The statement that ends a session.
+    fn end_session(&self, _session: i64) -> String {
+        String::from("end its program")
+    }
 
     /// The names of a table's or view's columns; takes the table's name. No rows: there is no
     /// such table.

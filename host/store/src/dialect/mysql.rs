@@ -3,7 +3,8 @@
 
 //! MySQL from 8.0.17 on, and MariaDB from 10.2 on.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
@@ -19,7 +20,8 @@ use crate::merge::Merge;
 use crate::migrations;
 use crate::pool::{Lease, Pool};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/mysql");
+static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| migrations::without_lock(sqlx::migrate!("../../migrations/mysql")));
 
 /// MySQL takes 65,535 parameters; above some thousand a statement does not get faster.
 const PARAMETERS: usize = 8_000;
@@ -27,15 +29,59 @@ const PARAMETERS: usize = 8_000;
 /// Bytes of values in one statement, unless the server takes less.
 const STATEMENT_BYTES: usize = 4 << 20;
 
-/// Quotes around names as in the other databases, and no value is ever cut or replaced.
+/// Quotes around names as in the other databases, and no value is ever cut or replaced. Left to
+/// itself the server waits for a year until whoever reads a table lets it be altered.
 pub(crate) const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
     SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,\
-NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'";
+NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00', \
+    SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10";
 
 /// Such locks are the server's, and their names have at most 64 characters. Not by SHA1, which
 /// the newest MySQL does not have any more.
-const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224), 60)";
+const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224), 10)";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224))";
+
+/// Who keeps a session waiting; without the privilege PROCESS, and in MySQL without SELECT on
+/// performance_schema, most of it is not shown.
+const HOLDERS: [&str; 5] = [
+    // A lock by name.
+    "SELECT CAST(p.id AS SIGNED), CAST(1 AS SIGNED), p.user, p.host, p.command, \
+     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.processlist AS w \
+     JOIN information_schema.processlist AS p ON p.id <> w.id AND p.id = \
+     IS_USED_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224)) \
+     WHERE w.id = ? AND w.state = 'User lock'",
+    // A table, in MySQL.
+    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED), CAST(1 AS SIGNED), t.processlist_user, \
+     t.processlist_host, t.processlist_command, CAST(t.processlist_time AS SIGNED), \
+     LEFT(t.processlist_info, 80) FROM performance_schema.threads AS me \
+     JOIN performance_schema.metadata_locks AS w ON w.owner_thread_id = me.thread_id \
+     AND w.lock_status = 'PENDING' \
+     JOIN performance_schema.metadata_locks AS h ON h.object_type = w.object_type \
+     AND h.object_schema <=> w.object_schema AND h.object_name <=> w.object_name \
+     AND h.lock_status = 'GRANTED' AND h.owner_thread_id <> w.owner_thread_id \
+     JOIN performance_schema.threads AS t ON t.thread_id = h.owner_thread_id \
+     WHERE me.processlist_id = ?",
+    // Rows, in MySQL.
+    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED), CAST(1 AS SIGNED), t.processlist_user, \
+     t.processlist_host, t.processlist_command, CAST(t.processlist_time AS SIGNED), \
+     LEFT(t.processlist_info, 80) FROM performance_schema.threads AS me \
+     JOIN performance_schema.data_lock_waits AS w ON w.requesting_thread_id = me.thread_id \
+     JOIN performance_schema.threads AS t ON t.thread_id = w.blocking_thread_id \
+     WHERE me.processlist_id = ?",
+    // Rows, in MariaDB.
+    "SELECT DISTINCT CAST(p.id AS SIGNED), CAST(1 AS SIGNED), p.user, p.host, p.command, \
+     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.innodb_trx AS me \
+     JOIN information_schema.innodb_lock_waits AS w ON w.requesting_trx_id = me.trx_id \
+     JOIN information_schema.innodb_trx AS h ON h.trx_id = w.blocking_trx_id \
+     JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
+     WHERE me.trx_mysql_thread_id = ?",
+    // A table, where nothing else tells: whoever has a transaction open.
+    "SELECT CAST(p.id AS SIGNED), CAST(0 AS SIGNED), p.user, p.host, p.command, \
+     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.processlist AS me \
+     JOIN information_schema.innodb_trx AS h ON h.trx_mysql_thread_id <> me.id \
+     JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
+     WHERE me.id = ? AND me.state LIKE 'Waiting for % metadata lock' ORDER BY h.trx_started LIMIT 3",
+];
 
 pub(super) async fn open(
     mut login: Login<MySqlConnectOptions>,
@@ -146,6 +192,27 @@ impl Dialect for MysqlDialect {
 
     fn schema_unlock(&self) -> Option<&'static str> {
         Some(UNLOCK)
+    }
+
+    fn lock_wait(&self, wait: Duration) -> Option<String> {
+        // Whole seconds, and not none.
+        Some(format!("SET SESSION lock_wait_timeout = {}", wait.as_secs().max(1)))
+    }
+
+    fn holders_queries(&self) -> &'static [&'static str] {
+        &HOLDERS
+    }
+
+    fn how_to_find_holders(&self) -> &'static str {
+        "which session holds the lock could not be seen: a user with the privilege PROCESS finds \
+         it with `SHOW FULL PROCESSLIST` and `SELECT * FROM information_schema.innodb_trx`, in \
+         MySQL also with `SELECT * FROM sys.schema_table_lock_waits` while a run waits; granted \
+         to the user of the runs, it is named here. Wait until it has ended, or end it, and run \
+         again"
+    }
+
+    fn end_session(&self, session: i64) -> String {
+        format!("KILL {session}")
     }
 
     fn columns_query(&self) -> &'static str {
@@ -364,23 +431,19 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
+    fn id(&self) -> Option<i64> {
+        self.connection.session()
+    }
+
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
         let connection = self.connection.get()?;
-        // The migrator's own lock asks to wait for ever, which MariaDB answers with NULL at once.
-        let locked: Option<i64> = sqlx::query_scalar(LOCK).fetch_one(&mut *connection).await?;
-        if locked != Some(1) {
-            let reason = "another host has been migrating this database for a minute";
-            return Err(sqlx::Error::InvalidArgument(reason.into()).into());
-        }
         connection.ensure_migrations_table("_sqlx_migrations").await?;
         // DDL commits by itself here, so a host killed half-way leaves its migration marked
         // as begun. The migrations create only what is missing: they can run again.
         sqlx::raw_sql("DELETE FROM _sqlx_migrations WHERE success = false")
             .execute(&mut *connection)
             .await?;
-        let applied = migrations::run(&MIGRATIONS, &mut *connection).await?;
-        sqlx::raw_sql(UNLOCK).execute(connection).await?;
-        Ok(applied)
+        migrations::run(&MIGRATIONS, connection).await
     }
 
     async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {

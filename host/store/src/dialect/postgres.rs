@@ -4,7 +4,8 @@
 //! PostgreSQL.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
@@ -20,14 +21,22 @@ use crate::merge::Merge;
 use crate::migrations;
 use crate::pool::{Lease, Pool};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+static MIGRATIONS: LazyLock<Migrator> =
+    LazyLock::new(|| migrations::without_lock(sqlx::migrate!("../../migrations/postgres")));
+
+/// An arbitrary number of this project's own; the lock is the database's.
+const LOCK: &str = "SELECT CAST(1 AS bigint) FROM pg_advisory_xact_lock(7313874212050491777)";
+/// The same lock for longer than a transaction.
+const SESSION_LOCK: &str = "SELECT CAST(1 AS bigint) FROM pg_advisory_lock(7313874212050491777)";
+const SESSION_UNLOCK: &str =
+    "SELECT CAST(1 AS bigint) FROM pg_advisory_unlock(7313874212050491777)";
 
 /// Bytes of COPY text that are gathered before they are sent.
 const COPY_BYTES: usize = 1 << 20;
 
 /// The driver itself asks for UTC, UTF8 and ISO dates when it connects. Whoever holds a table
 /// longer than the timeout is not waited for: the commit fails as busy and is tried again.
-pub(crate) const SESSION: &str = "SET lock_timeout = '60s'; SET client_min_messages = 'warning'";
+pub(crate) const SESSION: &str = "SET lock_timeout = '10s'; SET client_min_messages = 'warning'";
 
 pub(super) async fn open(
     mut login: Login<PgConnectOptions>,
@@ -98,12 +107,38 @@ impl Dialect for PostgresDialect {
     }
 
     fn schema_lock(&self) -> Option<&'static str> {
-        // An arbitrary number of this project's own; the lock is the database's.
-        Some("SELECT CAST(1 AS bigint) FROM pg_advisory_xact_lock(7313874212050491777)")
+        Some(LOCK)
     }
 
     fn schema_unlock(&self) -> Option<&'static str> {
         None
+    }
+
+    fn migration_lock(&self) -> Option<(&'static str, &'static str)> {
+        Some((SESSION_LOCK, SESSION_UNLOCK))
+    }
+
+    fn lock_wait(&self, wait: Duration) -> Option<String> {
+        Some(format!("SET lock_timeout = {}", wait.as_millis()))
+    }
+
+    fn holders_queries(&self) -> &'static [&'static str] {
+        // Of other users' sessions, most is only shown to members of pg_read_all_stats.
+        &["SELECT DISTINCT CAST(a.pid AS bigint), CAST(1 AS bigint), CAST(a.usename AS text), \
+           a.application_name, a.state, CAST(extract(epoch FROM clock_timestamp() - \
+           COALESCE(a.xact_start, a.query_start)) AS bigint), left(a.query, 80) \
+           FROM unnest(pg_blocking_pids(CAST(? AS integer))) AS b (pid) \
+           JOIN pg_stat_activity AS a ON a.pid = b.pid"]
+    }
+
+    fn how_to_find_holders(&self) -> &'static str {
+        "which session holds the lock could not be seen; while a run waits, `SELECT pid, \
+         pg_blocking_pids(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'` shows it. \
+         Wait until it has ended, or end it, and run again"
+    }
+
+    fn end_session(&self, session: i64) -> String {
+        format!("SELECT pg_terminate_backend({session})")
     }
 
     fn columns_query(&self) -> &'static str {
@@ -341,6 +376,10 @@ impl Connection for Lease<PgConnectOptions> {
         copy.send(text.as_bytes()).await?;
         copy.finish().await?;
         Ok(())
+    }
+
+    fn id(&self) -> Option<i64> {
+        self.session()
     }
 
     async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {

@@ -130,6 +130,11 @@ impl Dialect for SqliteDialect {
         None
     }
 
+    fn how_to_find_holders(&self) -> &'static str {
+        "another program writes to the file, or has begun to and not ended; `fuser` or `lsof` on \
+         the file tells which. Wait until it has ended, or end it, and run again"
+    }
+
     fn columns_query(&self) -> &'static str {
         // In lower case, as all that is declared is: to the database they are the same.
         "SELECT lower(name) FROM pragma_table_info(?)"
