@@ -5,8 +5,8 @@
 //! documentation gives them. A code that is in none is an error that nothing is done about.
 
 use Trouble::{
-    AtLimit, Busy, Cancelled, DiskFull, Duplicate, Login, Lost, NoDatabase, NoTable, ReadOnly,
-    Right,
+    AtLimit, Busy, Cancelled, DiskFull, Duplicate, Login, Lost, NoDatabase, NoTable, Pooler,
+    ReadOnly, Right,
 };
 
 /// Errors by what is done about them.
@@ -29,6 +29,10 @@ pub(crate) enum Trouble {
     Cancelled,
     Duplicate,
     NoTable,
+    /// A pooler has lost what a session has prepared.
+    Pooler,
+    /// A pooler does not take what a session is begun with.
+    PoolerStartup,
     Other,
 }
 
@@ -39,6 +43,9 @@ const POSTGRES: &[(&str, &str, Trouble)] = &[
     ("25006", "read_only_sql_transaction", ReadOnly),
     ("25P03", "idle_in_transaction_session_timeout", Lost),
     ("25P04", "transaction_timeout", Lost),
+    // There is no such prepared statement, or (42P05) there is one: the host gives them no names
+    // that meet.
+    ("26000", "invalid_sql_statement_name", Pooler),
     ("28000", "invalid_authorization_specification", Login),
     ("28P01", "invalid_password", Login),
     ("3D000", "invalid_catalog_name", NoDatabase),
@@ -49,6 +56,7 @@ const POSTGRES: &[(&str, &str, Trouble)] = &[
     ("40P01", "deadlock_detected", Busy),
     ("42501", "insufficient_privilege", Right),
     ("42P01", "undefined_table", NoTable),
+    ("42P05", "duplicate_prepared_statement", Pooler),
     ("53100", "disk_full", DiskFull),
     ("53200", "out_of_memory", AtLimit),
     ("53300", "too_many_connections", AtLimit),

@@ -246,6 +246,11 @@ impl Session {
         result.map_err(|error| self.failed(doing, error))
     }
 
+    /// How the server called this session when it was opened; none where there is no server.
+    pub(crate) fn id(&self) -> Option<i64> {
+        self.connection.id()
+    }
+
     /// `error` in this database's context.
     pub(crate) fn failed(&self, doing: &str, error: sqlx::Error) -> StoreError {
         match StoreError::classify(&self.database, doing, error) {

@@ -9,6 +9,7 @@ use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 use crate::codes::{self, Trouble};
+use crate::fitness;
 use crate::login::ConnectError;
 
 /// Why the database did not do what was asked. No message holds a password.
@@ -196,6 +197,14 @@ pub enum StoreError {
         /// Who holds the lock, where that is known, and what to do.
         advice: String,
     },
+    /// The server, or what stands before it, is not fit for a run.
+    #[error("{database} cannot be used: {reason}")]
+    Unfit {
+        /// Which database.
+        database: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A table that this project did not make stands where one of the host's own should be.
     #[error(
         "{database} has a table or view {table}{schema} that test-dashboard did not create: {reason}. test-dashboard keeps its own records under that name. Give it another database, or in PostgreSQL a schema of its own, or rename yours: {remedy}"
@@ -365,6 +374,15 @@ impl StoreError {
                 );
                 StoreError::Migration { database, reason }
             }
+            Trouble::Pooler => {
+                StoreError::Unfit { database, reason: format!("{}: {reason}", fitness::POOLER) }
+            }
+            Trouble::PoolerStartup => {
+                let reason = format!(
+                    "a pooler refuses what every session is begun with: {reason}; in PgBouncer set ignore_startup_parameters to it, and pool_mode to session"
+                );
+                StoreError::Unfit { database, reason }
+            }
             Trouble::Duplicate | Trouble::Other => {
                 StoreError::Other { database, doing, error: Box::new(error) }
             }
@@ -432,6 +450,10 @@ pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
 
 fn database_trouble(error: &dyn DatabaseError) -> Trouble {
     if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+        // PgBouncer has one code for all that it says itself.
+        if error.message().starts_with("unsupported startup parameter") {
+            return Trouble::PoolerStartup;
+        }
         codes::postgres(error.code())
     } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         codes::mysql(error.number())

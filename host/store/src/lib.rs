@@ -27,6 +27,7 @@ mod dialect;
 mod digest;
 mod drift;
 mod error;
+mod fitness;
 mod full;
 mod history;
 mod locks;

@@ -66,6 +66,7 @@ impl Store {
     }
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {
+        self.refuse_unfit().await?;
         let mut session = self.session().await?;
         let schema = schema::columns(&mut session, LOOKING).await?;
         // First: where tables are only made if they are missing, the migrator would take

@@ -8,13 +8,16 @@ use crate::privileges::{self, Privilege};
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Tries each privilege that a run needs, on tables and a view that are gone afterwards.
+    /// Tries each privilege that a run needs, on tables and a view that are gone afterwards; then
+    /// whether what a run writes is what is read.
     ///
     /// # Errors
     ///
     /// [`StoreError::MissingRight`] that names everything that was refused, and the GRANT that
-    /// helps.
+    /// helps; [`StoreError::Unfit`] for a server, or a pooler before it, on which a run would fail
+    /// whatever the user may do.
     pub async fn check_rights(&self) -> Result<(), StoreError> {
+        self.refuse_unfit().await?;
         let mut session = self.session().await?;
         // The temporary table goes with the connection.
         session.hold();
@@ -40,7 +43,11 @@ impl Store {
             }
         }
         if refused.is_empty() {
-            return failed.map_or(Ok(()), Err);
+            drop(session);
+            return match failed {
+                Some(error) => Err(error),
+                None => self.rehearse().await,
+            };
         }
         Err(StoreError::MissingRight {
             database: self.name(),

@@ -72,6 +72,12 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// A query of which of the server's processes answers, and of the database's encoding; none
+    /// where every session has its own, and every table its encoding.
+    fn process_query(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Queries of who keeps a session waiting: the first that works and finds somebody counts.
     /// Takes how the server calls the session that waits. The session, 1 when it is sure, user,
     /// program, state, seconds, the beginning of its statement.

@@ -122,6 +122,10 @@ impl Dialect for PostgresDialect {
         Some(format!("SET lock_timeout = {}", wait.as_millis()))
     }
 
+    fn process_query(&self) -> Option<&'static str> {
+        Some("SELECT CAST(pg_backend_pid() AS bigint), current_setting('server_encoding')")
+    }
+
     fn holders_queries(&self) -> &'static [&'static str] {
         // Of other users' sessions, most is only shown to members of pg_read_all_stats.
         &["SELECT DISTINCT CAST(a.pid AS bigint), CAST(1 AS bigint), CAST(a.usename AS text), \

@@ -247,6 +247,14 @@ impl Database {
         self.extra("TLS", "TLS and client certificates")
     }
 
+    /// The same database through a pooler in transaction mode.
+    pub fn pooler(&self) -> Option<String> {
+        let port = self.extra("POOLER", "a pooler")?;
+        let mut url = url::Url::parse(&self.url).unwrap();
+        url.set_port(port.to_str().and_then(|port| port.parse().ok())).unwrap();
+        Some(url.into())
+    }
+
     /// What only a server has that scripts/test-databases has started.
     fn extra(&self, name: &str, what: &str) -> Option<PathBuf> {
         let variable = self.at.variable(name);

@@ -1,0 +1,182 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Whether a server is fit for a run, which no privilege tells: what a run does is done with the
+//! statements of a run, on a table that is gone afterwards.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use test_dashboard_model::validate::Validator;
+use test_dashboard_model::{Column, ColumnType, Table, TableMode, Value};
+
+use crate::catalogue::{lock, unlock};
+use crate::connection::{Arg, Fields, Session};
+use crate::dialect::quote;
+use crate::merge::{Merge, create_table};
+use crate::patience::again_after;
+use crate::{Store, StoreError};
+
+const LOOKING: &str = "looking whether the server is fit for a run";
+const TRYING: &str = "trying what a run does";
+
+/// Why transaction pooling cannot be supported.
+pub(crate) const POOLER: &str = "its connections go through a pooler in transaction mode (in PgBouncer pool_mode = transaction): what a session has sent reaches several server processes, so its temporary tables, locks, settings and prepared statements are lost. Use the server's own port, or a pool in session mode (pool_mode = session)";
+
+impl Store {
+    /// Refuses a server that a run would fail on, or lose something on, whatever the user may do.
+    pub(crate) async fn refuse_unfit(&self) -> Result<(), StoreError> {
+        let Some(query) = self.dialect.process_query() else { return Ok(()) };
+        let unfit = |reason: String| StoreError::Unfit { database: self.name(), reason };
+        let mut sessions = [self.session().await?, self.session().await?];
+        // Together they need two processes, which a pool that has only one waits for.
+        let mut is_shared = sessions[0].id() == sessions[1].id();
+        for within_transaction in [true, false] {
+            if is_shared {
+                return Err(unfit(POOLER.into()));
+            }
+            if within_transaction {
+                for session in &mut sessions {
+                    session.begin(LOOKING).await?;
+                }
+            }
+            for session in &mut sessions {
+                let rows = session.fetch(LOOKING, query, vec![]).await?;
+                let read = |row: &Fields| Ok((row.int(0)?, row.text(1)?));
+                let read = rows.first().map(read).transpose();
+                let read = read.map_err(|error: sqlx::Error| session.failed(LOOKING, error))?;
+                let Some((process, encoding)) = read else { continue };
+                if encoding != "UTF8" {
+                    return Err(unfit(format!(
+                        "its encoding is {encoding}, which does not hold every text; make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+                    )));
+                }
+                is_shared |= session.id() != Some(process);
+            }
+            if within_transaction {
+                for session in &mut sessions {
+                    session.commit(LOOKING).await?;
+                }
+            }
+        }
+        if is_shared { Err(unfit(POOLER.into())) } else { Ok(()) }
+    }
+
+    /// Does what a run does: makes a table, stages rows, merges them twice, and reads what came
+    /// of them.
+    pub(crate) async fn rehearse(&self) -> Result<(), StoreError> {
+        again_after(self.waits, || self.rehearse_once()).await
+    }
+
+    async fn rehearse_once(&self) -> Result<(), StoreError> {
+        let table = probe();
+        let mut session = self.session().await?;
+        lock(&mut session).await?;
+        let written = make_and_write(&mut session, &table).await;
+        // Where it is all one transaction, that leaves nothing.
+        let unlocked = unlock(&mut session, false).await;
+        written.map_err(|error| self.with_grant(error))?;
+        unlocked
+    }
+}
+
+/// A column of each type that a database may not take as it is.
+fn probe() -> Arc<Table> {
+    let column = |name: &str, kind, max_length: Option<u32>| Column {
+        name: name.into(),
+        kind,
+        nullable: max_length.is_none(),
+        max_length,
+        description: String::new(),
+    };
+    Arc::new(Table {
+        name: "test_dashboard_probe".into(),
+        description: String::new(),
+        mode: TableMode::Snapshot,
+        columns: vec![
+            column("name", ColumnType::Text, Some(50)),
+            column("label", ColumnType::Text, None),
+            column("moment", ColumnType::Timestamp, None),
+            column("document", ColumnType::Json, None),
+        ],
+        key: vec!["name".into()],
+    })
+}
+
+/// What is written at first, and over it.
+const LABELS: [&str; 2] = ["🦊 'é' \"\\", "🐞"];
+
+async fn make_and_write(session: &mut Session, table: &Arc<Table>) -> Result<(), StoreError> {
+    let dialect = session.dialect.clone();
+    let drop = format!("DROP TABLE IF EXISTS {}", quote(&table.name));
+    // One that was killed may have left it.
+    session.execute(TRYING, &drop, vec![]).await?;
+    let written = async {
+        for sql in create_table(dialect.as_ref(), table) {
+            session.execute(TRYING, &sql, vec![]).await?;
+        }
+        for label in LABELS {
+            write(session, table, label).await?;
+        }
+        Ok(())
+    };
+    let written = written.await;
+    if dialect.has_transactional_ddl() {
+        return written;
+    }
+    let mut dropped = Ok(());
+    for sql in [dialect.drop_stage(&table.name), drop] {
+        dropped = dropped.and(session.execute(TRYING, &sql, vec![]).await.map(|_| ()));
+    }
+    written.and(dropped)
+}
+
+/// Stages a row and merges it, as [`PartitionWriter`](crate::PartitionWriter) does, and reads it.
+async fn write(session: &mut Session, table: &Arc<Table>, label: &str) -> Result<(), StoreError> {
+    let dialect = session.dialect.clone();
+    let merge = Merge { table, dialect: dialect.as_ref() };
+    let document = format!("{{\"{}\":1.50}}", LABELS[1]);
+    let moment = "2026-01-31T12:34:56.789012Z";
+    let row = vec![
+        Value::Text(LABELS[1].into()),
+        Value::Text(label.into()),
+        Value::Timestamp(moment.parse::<Timestamp>().map_or(0, Timestamp::as_microsecond)),
+        Value::Json(document.clone()),
+    ];
+    let row = Validator::new(table.clone()).check(row);
+    let row = row.map_err(|rejected| StoreError::Misuse(rejected.reason))?;
+    for sql in dialect.create_stage(table) {
+        session.execute(TRYING, &sql, vec![]).await?;
+    }
+    session.stage(table, vec![row], 0).await?;
+    for sql in dialect.settle_stage(table) {
+        session.execute(TRYING, &sql, vec![]).await?;
+    }
+    let (project, owner): (Arg, Arg) = (LABELS[0].into(), LABELS[1].into());
+    let (run, now): (Arg, Arg) = (0.into(), Arg::Time(Timestamp::now()));
+    let args = vec![owner.clone(), run.clone(), now.clone(), project.clone()];
+    session.execute(TRYING, &dialect.update(&merge), args).await?;
+    let args = vec![owner.clone(), project.clone(), owner.clone()];
+    session.execute(TRYING, &dialect.own(&merge), args).await?;
+    let args = vec![project.clone(), owner.clone(), run, now, project.clone()];
+    session.execute(TRYING, &merge.insert(), args).await?;
+    session.execute(TRYING, &dialect.remove(&merge, true), vec![project, owner]).await?;
+    let look = format!(
+        "SELECT \"label\", {}, CAST(\"document\" AS {}) FROM {}",
+        dialect.time_as_text("\"moment\""),
+        dialect.text_cast(),
+        merge.target()
+    );
+    let rows = session.fetch(TRYING, &look, vec![]).await?;
+    let read = |row: &Fields| Ok([row.text(0)?, row.text(1)?, row.text(2)?]);
+    let read = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
+    let read = read.map_err(|error| session.failed(TRYING, error))?;
+    let written = [label, moment, &document].map(String::from);
+    match read == [written.clone()] {
+        true => Ok(()),
+        false => Err(StoreError::Unfit {
+            database: session.database.to_string(),
+            reason: format!("what is written is not what is read: {written:?} became {read:?}"),
+        }),
+    }
+}
