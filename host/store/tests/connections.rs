@@ -310,14 +310,16 @@ async fn a_program_makes_a_password_for_every_connection(db: Arc<Database>) {
     assert_eq!(token.asked(), 1);
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
-    assert_eq!(token.asked(), 2, "the second time its connection was there");
+    // Two of PostgreSQL's, to see whether a pooler mixes them up.
+    let opened = if db.engine == Engine::Postgres { 2 } else { 1 };
+    assert_eq!(token.asked(), 1 + opened, "the second time they were there");
     let run = start(&store).await;
     let mut writers = vec![];
     for partition in ["a", "b", "c"] {
         writers.push(store.open_partition(run, key(partition), &[], Reading::Onwards).await);
     }
     assert!(writers.iter().all(Result::is_ok));
-    assert_eq!(token.asked(), 4, "two more were opened");
+    assert_eq!(token.asked(), 4, "as many more as were missing");
     drop(writers);
     store.close().await;
 }
