@@ -53,7 +53,7 @@ fn says(error: &StoreError, reason: &str) {
 
 #[test]
 fn a_database_that_does_not_hold_every_text_is_refused() {
-    support::run(Engine::Postgres, async |db| {
+    support::run(support::At::Postgres, async |db| {
         for encoding in ["LATIN1", "SQL_ASCII"] {
             let name = format!("{}_{encoding}", db.name()).to_lowercase();
             let options = format!("ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
@@ -66,7 +66,7 @@ fn a_database_that_does_not_hold_every_text_is_refused() {
 
 #[test]
 fn a_pooler_in_transaction_mode_is_refused() {
-    support::run(Engine::Postgres, async |db| {
+    support::run(support::At::Postgres, async |db| {
         let Some(url) = db.pooler() else { return };
         is_refused(&url, "pool_mode = session").await;
     });

@@ -92,10 +92,10 @@ fn migrations_of_mysql_can_run_again() {
 /// There the catalogue is written and committed apart from the table.
 #[test]
 fn a_column_that_mysql_refused_to_add_is_not_taken_for_dropped() {
-    support::run(Engine::Mysql, async |db| {
+    support::run(support::At::OracleMysql, async |db| {
         let first = plain(TableMode::Merge);
         prepare(&db.store().await, &first).await.unwrap();
-        let user = format!("pump_{}", db.name());
+        let user = format!("writer_{}", db.name());
         db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'p'")).await;
         let rights = format!("SELECT, INSERT, UPDATE, DELETE ON {}.* TO {user}", db.name());
         db.on_server(&format!("GRANT {rights}")).await;
