@@ -162,7 +162,7 @@ fn a_file_that_is_missing_or_too_large() {
     expect_not_inspected(repository(), "cannot read the plugin");
 
     let limits = "max-plugin-bytes = \"1KiB\"";
-    let says = ["bytes, 1024 are the most (limits.max-plugin-bytes)"];
+    let says = ["more than 1024 bytes, the most that it may have (limits.max-plugin-bytes)"];
     expect_refused(&guest("well_behaved"), limits, &says);
     expect_not_added(&guest("well_behaved"), limits, says[0]);
 }

@@ -135,7 +135,8 @@ pub(crate) fn certificates(files: &[PathBuf]) -> Result<Vec<Certificate>, String
 }
 
 fn read_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
-    let pem = std::fs::read(file).map_err(|error| error.to_string())?;
+    let pem = test_dashboard_files::read(file, test_dashboard_files::WRITTEN_BY_HAND)
+        .map_err(|error| error.to_string())?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| chain(&error))?;
     if certificates.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(certificates) }
 }

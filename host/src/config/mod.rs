@@ -78,7 +78,7 @@ impl Config {
     /// line itself is not quoted: it may hold a secret.
     pub fn load(named: Option<&Path>) -> Result<Config, Misuse> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = test_dashboard_files::read_text(path, test_dashboard_files::WRITTEN_BY_HAND).map_err(|error| {
             let hint = match named {
                 None => " Name another file with --config, or write a first one with `test-dashboard init`.",
                 Some(_) => "",

@@ -76,13 +76,13 @@ pub fn text(value: &impl serde::Serialize) -> anyhow::Result<String> {
 /// When it cannot be read; or the line that is no row of the table, lacks a part of its key,
 /// or repeats another line's.
 pub fn read(path: &Path, table: &Table) -> anyhow::Result<Option<Vec<GoldenRow>>> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match test_dashboard_files::read_text(path, test_dashboard_files::RECORDED) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(format!("cannot read {}", path.display())),
     };
     let mut rows: Vec<(usize, GoldenRow)> = Vec::new();
-    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+    for (number, line) in (1..).zip(text.lines()) {
         let object = serde_json::from_str(line)
             .with_context(|| format!("{}:{number} is no JSON object", path.display()))?;
         let row = GoldenRow::of_object(table, object).map_err(|column| {
@@ -116,7 +116,9 @@ pub fn write(path: &Path, rows: &[GoldenRow]) -> anyhow::Result<bool> {
         content.push_str(&text(row)?);
         content.push('\n');
     }
-    if std::fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
+    if test_dashboard_files::read(path, test_dashboard_files::RECORDED)
+        .is_ok_and(|present| present == content.as_bytes())
+    {
         return Ok(false);
     }
     Prepared::new(path, content.as_bytes())?.commit()?;

@@ -104,15 +104,16 @@ impl Lock {
     ///
     /// As [`Lock::of`].
     pub fn read(path: &Path) -> Result<Lock, Misuse> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Lock::default());
-            }
-            Err(error) => {
-                return Err(Misuse::new(format!("cannot read {}: {error}", path.display())));
-            }
-        };
+        let text =
+            match test_dashboard_files::read_text(path, test_dashboard_files::WRITTEN_BY_HAND) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Ok(Lock::default());
+                }
+                Err(error) => {
+                    return Err(Misuse::new(format!("cannot read {}: {error}", path.display())));
+                }
+            };
         Lock::parse(&text).map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))
     }
 

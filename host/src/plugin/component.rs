@@ -4,7 +4,7 @@
 //! A plugin's file: what it must be before anything in it runs.
 
 use std::fmt;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -206,19 +206,10 @@ async fn describe(
 /// [`PluginError::Unreadable`], also for what is no regular file: a pipe may never end, or
 /// never begin. [`PluginError::TooLarge`].
 pub fn read(path: &Path, allowed: u64) -> Result<Vec<u8>, PluginError> {
-    let unreadable = |error| PluginError::Unreadable { path: path.into(), error };
-    let metadata = path.metadata().map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a regular file")));
-    }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(allowed + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > allowed {
-        let size = path.metadata().map_or(bytes.len() as u64, |metadata| metadata.len());
-        return Err(PluginError::TooLarge { path: path.into(), size, allowed });
-    }
-    Ok(bytes)
+    test_dashboard_files::read(path, allowed).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => PluginError::TooLarge { path: path.into(), allowed },
+        _ => PluginError::Unreadable { path: path.into(), error },
+    })
 }
 
 /// Compiles on a thread of its own: it may take seconds, and is given up after its budget.

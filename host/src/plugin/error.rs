@@ -27,12 +27,12 @@ pub enum PluginError {
         error: std::io::Error,
     },
     /// The file is larger than the budget.
-    #[error("the plugin {path} has {size} bytes, {allowed} are the most (limits.max-plugin-bytes)")]
+    #[error(
+        "the plugin {path} has more than {allowed} bytes, the most that it may have (limits.max-plugin-bytes)"
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// Its size in bytes.
-        size: u64,
         /// The budget in bytes.
         allowed: u64,
     },

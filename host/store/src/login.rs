@@ -156,8 +156,9 @@ impl<O: Options> Login<O> {
     async fn connect_by_the_driver(&self, options: O) -> Result<O::Connection, ConnectError> {
         let options = match &self.files.identity {
             None => options,
-            Some((certificate, key)) => options
-                .with_identity(&read("tls-cert", certificate).await?, &read("tls-key", key).await?),
+            Some((certificate, key)) => {
+                options.with_identity(&read("tls-cert", certificate)?, &read("tls-key", key)?)
+            }
         };
         Ok(options.connect().await?)
     }
@@ -167,11 +168,11 @@ impl<O: Options> Login<O> {
         options: O,
         authority: &Authority,
     ) -> Result<O::Connection, ConnectError> {
-        let ca = read("tls-ca", &authority.file).await?;
+        let ca = read("tls-ca", &authority.file)?;
         let identity = match &self.files.identity {
             None => None,
             Some((certificate, key)) => {
-                Some((read("tls-cert", certificate).await?, read("tls-key", key).await?))
+                Some((read("tls-cert", certificate)?, read("tls-key", key)?))
             }
         };
         let verified = Verified::new(&ca, identity, authority.full)?;
@@ -188,10 +189,12 @@ impl<O: Options> Login<O> {
     }
 }
 
-async fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ConnectError> {
-    tokio::fs::read(path).await.map_err(|error| ConnectError::Tls {
-        reason: format!("{setting} {} cannot be read: {error}", path.display()),
-        advice: String::from("paths are taken from the configuration's folder"),
+fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ConnectError> {
+    test_dashboard_files::read(path, test_dashboard_files::WRITTEN_BY_HAND).map_err(|error| {
+        ConnectError::Tls {
+            reason: format!("{setting} {} cannot be read: {error}", path.display()),
+            advice: String::from("paths are taken from the configuration's folder"),
+        }
     })
 }
 

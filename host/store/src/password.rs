@@ -81,8 +81,8 @@ impl Password {
 
 async fn read_file(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let text = tokio::fs::read(path)
-        .await
+    // Small and local: not worth a thread.
+    let text = test_dashboard_files::read(path, test_dashboard_files::WRITTEN_BY_HAND)
         .map_err(|error| format!("password-file {shown} cannot be read: {error}"))?;
     warn_if_open_to_others(path).await;
     one_line(text).map_err(|problem| format!("password-file {shown} {problem}"))

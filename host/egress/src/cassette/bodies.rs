@@ -10,18 +10,15 @@
 //! and recordings in one folder share them.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::file::{folder_of, write_whole};
 use crate::without_byte_order_mark;
 
-/// The greatest file that is read as a body, in bytes.
-const LARGEST: u64 = 256 << 20;
 /// How many digits of its SHA-256 a body's file is named after: enough to tell the bodies of
 /// one folder apart.
 const DIGITS: usize = 16;
@@ -61,7 +58,9 @@ pub(super) fn write(folder: &Path, bodies: &[Attached]) -> std::io::Result<Vec<P
     };
     for Attached { name, body } in std::iter::once(&attributes).chain(bodies) {
         let path = folder.join(name);
-        if std::fs::read(&path).is_ok_and(|present| present == *body) {
+        if test_dashboard_files::read(&path, test_dashboard_files::RECORDED)
+            .is_ok_and(|present| present == *body)
+        {
             continue;
         }
         let is_new = !path.exists();
@@ -109,33 +108,52 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Bytes, String> {
     if !path.starts_with(folder.canonicalize().map_err(cannot)?) {
         return Err(format!("its body is in {name}, which leads out of the recording's folder"));
     }
-    let mut body = Vec::new();
-    let file = std::fs::File::open(path).map_err(cannot)?;
-    if !file.metadata().map_err(cannot)?.is_file() {
-        return Err(format!("its body is in {name}, which is no file"));
-    }
-    file.take(LARGEST + 1).read_to_end(&mut body).map_err(cannot)?;
-    if body.len() as u64 > LARGEST {
-        return Err(format!(
-            "its body is in {name}, which is larger than {} MiB, the most that is read",
-            LARGEST >> 20
-        ));
-    }
-    Ok(body.into())
+    test_dashboard_files::read(&path, test_dashboard_files::RECORDED)
+        .map(Bytes::from)
+        .map_err(cannot)
+}
+
+/// A recording, as far as it is about files of bodies: HAR's own structures do not know them.
+#[derive(Deserialize)]
+struct Naming {
+    log: NamingLog,
+}
+
+#[derive(Deserialize)]
+struct NamingLog {
+    entries: Vec<NamingEntry>,
+}
+
+#[derive(Deserialize)]
+struct NamingEntry {
+    response: Option<NamingResponse>,
+}
+
+#[derive(Deserialize)]
+struct NamingResponse {
+    content: Option<NamingContent>,
+}
+
+#[derive(Deserialize)]
+struct NamingContent {
+    _file: Option<String>,
 }
 
 /// The names of bodies that a recording has, entry by entry.
-pub(super) fn names(recording: &Value) -> impl Iterator<Item = Option<&str>> {
-    let entries = recording.pointer("/log/entries").and_then(Value::as_array);
-    entries.into_iter().flatten().map(|entry| entry.pointer("/response/content/_file")?.as_str())
+///
+/// # Errors
+///
+/// It is no recording.
+pub(super) fn names(recording: &[u8]) -> Result<Vec<Option<String>>, serde_json::Error> {
+    let recording: Naming = serde_json::from_slice(recording)?;
+    let name = |entry: NamingEntry| entry.response?.content?._file;
+    Ok(recording.log.entries.into_iter().map(name).collect())
 }
 
 /// The names of bodies that the file of a recording has; none when it is no recording.
 pub(super) fn names_of(path: &Path) -> Option<BTreeSet<String>> {
-    let bytes = std::fs::read(path).ok()?;
-    let recording: Value = serde_json::from_slice(without_byte_order_mark(&bytes)).ok()?;
-    recording.pointer("/log/entries")?.as_array()?;
-    Some(names(&recording).flatten().map(str::to_owned).collect())
+    let bytes = test_dashboard_files::read(path, test_dashboard_files::RECORDED).ok()?;
+    Some(names(without_byte_order_mark(&bytes)).ok()?.into_iter().flatten().collect())
 }
 
 /// Removes those of the `former` bodies of a recording that no recording in its folder names
@@ -186,7 +204,7 @@ fn is_own(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -216,7 +234,7 @@ mod tests {
             ("", "no path below"),
             (absolute.as_str(), "no path below"),
             ("bodies/link.body", "leads out"),
-            ("bodies", "no file"),
+            ("bodies", "not a regular file"),
             ("bodies/b.body", "commit both"),
         ] {
             let error = read(&inner, name).unwrap_err();
@@ -231,8 +249,8 @@ mod tests {
     fn a_file_that_is_larger_than_any_body_is_not_read_into_memory() {
         let folder = tempfile::tempdir().unwrap();
         let file = std::fs::File::create(folder.path().join("large")).unwrap();
-        file.set_len(LARGEST + 1).unwrap();
-        assert!(read(folder.path(), "large").unwrap_err().contains("larger than 256 MiB"));
+        file.set_len(test_dashboard_files::RECORDED + 1).unwrap();
+        assert!(read(folder.path(), "large").unwrap_err().contains("more than 256 MiB"));
     }
 
     #[test]

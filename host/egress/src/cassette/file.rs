@@ -3,6 +3,7 @@
 
 //! The files of recordings: HAR 1.2, and large bodies beside it.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,27 +19,44 @@ use crate::{GateError, without_byte_order_mark};
 /// The greatest body, in bytes, that is written into the recording itself.
 pub(super) const LARGEST_INLINE: usize = 32 << 10;
 
-/// Reads a recording, bodies from files of their own included.
-pub(super) fn read(path: &Path) -> Result<Log, GateError> {
-    let bytes = std::fs::read(path).map_err(|error| cannot("read", path, error))?;
+/// The most bytes of all files of bodies that a recording names.
+const BODIES: usize = 1 << 30;
+
+/// Reads a recording, and for each of its entries the body that is in a file of its own. Entries
+/// that name the same file share it.
+pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> {
+    let bytes = test_dashboard_files::read(path, test_dashboard_files::RECORDED)
+        .map_err(|error| cannot("read", path, error))?;
     // HAR 1.2 asks readers to ignore one.
     let bytes = without_byte_order_mark(&bytes);
     let har = har::from_slice(bytes).map_err(|error| cannot("read", path, with_source(&error)))?;
-    let har::Spec::V1_2(mut log) = har.log else {
+    let har::Spec::V1_2(log) = har.log else {
         return Err(cannot("read", path, "it is not HAR version 1.2"));
     };
-    let document: Value =
-        serde_json::from_slice(bytes).map_err(|error| cannot("read", path, error))?;
-    for (index, (entry, name)) in log.entries.iter_mut().zip(bodies::names(&document)).enumerate() {
-        let Some(name) = name else { continue };
-        let body = bodies::read(folder_of(path), name).map_err(|reason| {
+    let names = bodies::names(bytes).map_err(|error| cannot("read", path, error))?;
+    let mut read: HashMap<&str, Bytes> = HashMap::new();
+    let mut total = 0;
+    let mut attached = Vec::new();
+    for (index, (entry, name)) in log.entries.iter().zip(&names).enumerate() {
+        let cannot = |reason: String| {
             cannot("read", path, format!("entry {index} ({}): {reason}", entry.request.url))
-        })?;
-        let (text, encoding) = as_text(&body);
-        entry.response.content.text = Some(text);
-        entry.response.content.encoding = encoding;
+        };
+        let Some(name) = name else {
+            attached.push(None);
+            continue;
+        };
+        if !read.contains_key(name.as_str()) {
+            let body = bodies::read(folder_of(path), name).map_err(cannot)?;
+            total += body.len();
+            if total > BODIES {
+                let reason = format!("with its body in {name} all bodies are more than 1 GiB");
+                return Err(cannot(reason));
+            }
+            read.insert(name, body);
+        }
+        attached.push(read.get(name.as_str()).cloned());
     }
-    Ok(log)
+    Ok((log, attached))
 }
 
 /// The files that a recording is in.

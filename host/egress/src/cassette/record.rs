@@ -95,7 +95,7 @@ impl Recorder {
     /// When an entry is no request and answer.
     pub fn unmasked(&self) -> Result<Cassette, GateError> {
         let entries = lock(&self.0.entries).clone();
-        Cassette::from_log(self.log(entries))
+        Cassette::from_log(&self.log(entries), &[])
             .map_err(|reason| file::cannot("play", Path::new(&self.0.title), reason))
     }
 

@@ -71,19 +71,21 @@ impl Cassette {
     /// It or such a body cannot be read, it is not HAR 1.2, or it holds an entry that is no
     /// request and answer.
     pub fn load(path: &Path) -> Result<Cassette, GateError> {
-        let log = file::read(path)?;
-        Self::from_log(log).map_err(|reason| cannot("read", path, reason))
+        let (log, bodies) = file::read(path)?;
+        Self::from_log(&log, &bodies).map_err(|reason| cannot("read", path, reason))
     }
 
-    pub(super) fn from_log(log: Log) -> Result<Cassette, String> {
+    /// `bodies` are those of entries that have theirs in files.
+    pub(super) fn from_log(log: &Log, bodies: &[Option<Bytes>]) -> Result<Cassette, String> {
         let page = log.pages.as_ref().and_then(|pages| pages.first());
         let now = page.map(|page| parse_time(&page.started_date_time)).transpose()?;
         let comment = page.and_then(|page| page.comment.as_deref());
         let window = comment.map(Window::from_comment).unwrap_or_default();
         let mut inner = CassetteInner { now, window, requests: Vec::new(), by_key: HashMap::new() };
         for (index, entry) in log.entries.iter().enumerate() {
+            let body = bodies.get(index).cloned().flatten();
             inner
-                .add(entry)
+                .add(entry, body)
                 .map_err(|reason| format!("entry {index} ({}): {reason}", entry.request.url))?;
         }
         Ok(Cassette(Arc::new(inner)))
@@ -165,7 +167,7 @@ impl Cassette {
 }
 
 impl CassetteInner {
-    fn add(&mut self, entry: &Entries) -> Result<(), String> {
+    fn add(&mut self, entry: &Entries, attached: Option<Bytes>) -> Result<(), String> {
         let request = &entry.request;
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -174,7 +176,7 @@ impl CassetteInner {
             None => Bytes::new(),
             Some(data) => from_text(data.text.as_deref(), data.comment.as_deref())?,
         };
-        let taped = Taped { answer: taped_answer(&entry.response)?, at: ended(entry)? };
+        let taped = Taped { answer: taped_answer(&entry.response, attached)?, at: ended(entry)? };
         let next = self.requests.len();
         let index = *self.by_key.entry(Key::new(&method, &url, &body)).or_insert(next);
         match self.requests.get_mut(index) {
@@ -189,7 +191,10 @@ impl CassetteInner {
     }
 }
 
-fn taped_answer(recorded: &har::v1_2::Response) -> Result<Recorded, String> {
+fn taped_answer(
+    recorded: &har::v1_2::Response,
+    attached: Option<Bytes>,
+) -> Result<Recorded, String> {
     if recorded.status == 0 {
         let reason = recorded.comment.as_deref().unwrap_or("no answer was recorded");
         return Ok(Err(reason.to_owned()));
@@ -199,8 +204,10 @@ fn taped_answer(recorded: &har::v1_2::Response) -> Result<Recorded, String> {
         .and_then(|status| StatusCode::from_u16(status).ok())
         .ok_or_else(|| format!("{} is not a status", recorded.status))?;
     let content = &recorded.content;
-    let mut response =
-        Response::new(from_text(content.text.as_deref(), content.encoding.as_deref())?);
+    let mut response = Response::new(match attached {
+        Some(body) => body,
+        None => from_text(content.text.as_deref(), content.encoding.as_deref())?,
+    });
     *response.status_mut() = status;
     *response.version_mut() = Version::HTTP_11;
     for header in &recorded.headers {

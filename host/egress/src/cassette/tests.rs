@@ -259,6 +259,32 @@ async fn repeats_get_their_answers_in_order_and_no_more() {
     assert_eq!(session.violation(), Some(error));
 }
 
+#[test]
+fn entries_that_name_one_body_share_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("bodies")).unwrap();
+    std::fs::write(folder.path().join("bodies/a.body"), "[]").unwrap();
+    let entries: Vec<Value> = (0..3)
+        .map(|page| {
+            let mut entry = entry("GET", &format!("{API}/?page={page}"), 200, json!([]), "");
+            entry["response"]["content"] = json!({"size": 2, "mimeType": "text/plain", "_file": "bodies/a.body"});
+            entry
+        })
+        .collect();
+    let path = folder.path().join("run.har");
+    let creator = json!({"name": "by hand", "version": "1"});
+    let har = json!({"log": {"version": "1.2", "creator": creator, "entries": entries}});
+    std::fs::write(&path, har.to_string()).unwrap();
+    let cassette = Cassette::load(&path).unwrap();
+    let bodies: Vec<Bytes> = cassette
+        .recorded()
+        .flat_map(|(_, _, answers)| answers)
+        .map(|taped| taped.answer.as_ref().unwrap().body().clone())
+        .collect();
+    assert_eq!(bodies, [&b"[]"[..]; 3]);
+    assert!(bodies.iter().all(|body| body.as_ptr() == bodies[0].as_ptr()));
+}
+
 #[tokio::test]
 async fn answers_that_put_a_request_off_use_up_none_of_its_attempts() {
     let url = format!("{API}/issues");

@@ -36,7 +36,7 @@ pub fn site(config: &ConfigOption) -> anyhow::Result<(Site, Guard)> {
 ///
 /// When it cannot be read.
 pub fn read_or_empty(path: &Path) -> anyhow::Result<String> {
-    match std::fs::read_to_string(path) {
+    match test_dashboard_files::read_text(path, test_dashboard_files::WRITTEN_BY_HAND) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         read => read.with_context(|| format!("cannot read {}", path.display())),
     }
