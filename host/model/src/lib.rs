@@ -11,6 +11,7 @@
 pub mod declaration;
 mod plugin;
 mod table;
+pub mod text;
 pub mod validate;
 mod value;
 

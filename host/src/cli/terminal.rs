@@ -16,10 +16,9 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
 use serde_json::json;
+use test_dashboard_model::text::is_visible;
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
-
-use crate::plugin::is_printable;
 
 /// Whether everything on standard error is a line of JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -131,8 +130,10 @@ pub fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         let is_command = c == '[' && text.ends_with("##");
-        if is_command || (c != '\n' && !is_printable(c)) {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        if is_command || (c != '\n' && !is_visible(c)) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
         } else {
             text.push(c);
         }
@@ -169,12 +170,12 @@ mod tests {
     #[test]
     fn json_cannot_steer_the_terminal_or_the_runner_and_means_the_same() {
         let value = json!({
-            "a\u{9b}": "x\u{202e}y\u{1b}[2J\nz\u{7f} 🐞 ###[error]x",
+            "a\u{9b}": "x\u{202e}y\u{1b}[2J\nz\u{7f}\u{e0041} 🐞 ###[error]x",
             "::error::": [["#[", "##["]],
         });
         for text in [serde_json::to_string_pretty(&value).unwrap(), value.to_string()] {
             let text = escaped(&text);
-            assert!(!text.chars().any(|c| c != '\n' && !is_printable(c)), "{text:?}");
+            assert!(!text.chars().any(|c| c != '\n' && !is_visible(c)), "{text:?}");
             assert!(!text.contains("##["), "{text}");
             assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);

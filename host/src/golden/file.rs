@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::ser::Formatter;
 use test_dashboard_model::Table;
+use test_dashboard_model::text::is_visible;
 
 use super::GoldenRow;
 use crate::fixtures::entries;
-use crate::plugin::is_printable;
 use crate::prepared::Prepared;
 
 /// One line of JSON with room to breathe, in which every character shows: what steers a
@@ -47,11 +47,12 @@ impl Formatter for Readable {
         fragment: &str,
     ) -> io::Result<()> {
         for character in fragment.chars() {
-            if is_printable(character) {
+            if is_visible(character) {
                 write!(to, "{character}")?;
             } else {
-                // All of them are in the basic plane: one escape of four digits.
-                write!(to, "\\u{:04x}", u32::from(character))?;
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(to, "\\u{unit:04x}")?;
+                }
             }
         }
         Ok(())

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use test_dashboard_model::{Column, Description, Table};
 
+use crate::plugin::address;
+
 /// How much a change weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,11 +36,14 @@ pub fn compare(old: &Description, new: &Description) -> Vec<Change> {
     let mut changes = Changes::default();
     changes.differs("the version", &old.version, &new.version, Weight::Plain);
     let url = |description: &Description| match &description.default_base_url {
-        Some(url) => url.clone(),
+        Some(url) => address(url),
         None => "to be configured".into(),
     };
     changes.differs("the base URL", &url(old), &url(new), Weight::AsksMore);
-    changes.set("the host", &old.hosts, &new.hosts);
+    let hosts = |description: &Description| -> Vec<String> {
+        description.hosts.iter().map(|host| address(host)).collect()
+    };
+    changes.set("the host", &hosts(old), &hosts(new));
     let kinds = |description: &Description| -> Vec<String> {
         description.credentials.iter().map(ToString::to_string).collect()
     };

@@ -111,7 +111,7 @@ mod tests {
         complaints.add(&[b'x'; 3 * KEPT]);
         complaints.add(b"\nValueError: no such \x1b[31mcolour\n");
         let words = complaints.last_words().unwrap();
-        assert!(words.ends_with("⏎ValueError: no such \u{FFFD}[31mcolour"), "{words}");
+        assert!(words.ends_with("⏎ValueError: no such \\u{1b}[31mcolour"), "{words}");
         assert!(words.len() <= KEPT + 16, "{}", words.len());
     }
 }

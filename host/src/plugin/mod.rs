@@ -25,4 +25,4 @@ pub use component::{ContractVersion, Plugin, read};
 pub use error::PluginError;
 pub use instance::{Batch, Instance, InstanceOptions, ProjectContext, Reader, Request};
 pub use runtime::Runtime;
-pub use state::{is_printable, printable};
+pub use state::{address, printable};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use test_dashboard_egress::{Gate, Session};
+use test_dashboard_model::text::is_visible;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, ResourceLimiter};
 use wasmtime_wasi::clocks::HostWallClock;
@@ -169,34 +170,24 @@ impl State {
     }
 }
 
-/// A plugin's text as one line that a terminal can show: cut, and without control characters,
-/// so that it can neither forge another line nor steer the terminal. Nor can it turn the rest
-/// of the line around: marks of direction and of separation are replaced as well.
+/// A plugin's text as one line that a terminal can show: cut, and with what a person does not see
+/// escaped, so that it can neither forge another line, nor steer the terminal, nor hide anything.
 pub fn printable(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {
-        if line.len() + c.len_utf8() > MAX_LOG_LINE {
+        let shown = match c {
+            '\n' => "⏎".to_string(),
+            '\t' => " ".to_string(),
+            c if is_visible(c) => c.to_string(),
+            c => c.escape_unicode().to_string(),
+        };
+        if line.len() + shown.len() > MAX_LOG_LINE {
             line.push('…');
             break;
         }
-        match c {
-            '\n' => line.push('⏎'),
-            '\t' => line.push(' '),
-            c if is_printable(c) => line.push(c),
-            _ => line.push('\u{FFFD}'),
-        }
+        line.push_str(&shown);
     }
     line
-}
-
-/// Whether a character shows as itself and steers neither a terminal nor the text around it.
-pub fn is_printable(c: char) -> bool {
-    !c.is_control() && !steers_text(c)
-}
-
-/// Line and paragraph separators, and what overrides the direction of text.
-fn steers_text(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 impl ResourceLimiter for State {
@@ -272,14 +263,27 @@ impl HostWallClock for StoppedClock {
     }
 }
 
+/// An address as it is asked: with a host beyond ASCII in punycode, so that it does not look like
+/// another one.
+pub fn address(text: &str) -> String {
+    match url::Url::parse(text) {
+        Ok(url) => url.as_str().trim_end_matches('/').to_string(),
+        Err(_) => text.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_log_line_can_neither_forge_a_line_nor_steer_the_terminal() {
-        assert_eq!(printable("a\nb\u{1b}[2Jc\td"), "a⏎b\u{FFFD}[2Jc d");
-        assert_eq!(printable("a\u{9b}b\u{202e}c\u{2028}d"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d");
+        assert_eq!(printable("a\nb\u{1b}[2Jc\td"), r"a⏎b\u{1b}[2Jc d");
+        assert_eq!(
+            printable("a\u{9b}b\u{202e}c\u{200b}d❤\u{fe0f}"),
+            "a\\u{9b}b\\u{202e}c\\u{200b}d❤\u{fe0f}"
+        );
+        assert_eq!(address("https://аpi.github.com"), "https://xn--pi-6kc.github.com");
         let long = printable(&"é".repeat(5000));
         assert!(long.len() <= MAX_LOG_LINE + '…'.len_utf8() && long.ends_with('…'));
     }

@@ -267,7 +267,8 @@ fn entries_that_name_one_body_share_it() {
     let entries: Vec<Value> = (0..3)
         .map(|page| {
             let mut entry = entry("GET", &format!("{API}/?page={page}"), 200, json!([]), "");
-            entry["response"]["content"] = json!({"size": 2, "mimeType": "text/plain", "_file": "bodies/a.body"});
+            entry["response"]["content"] =
+                json!({"size": 2, "mimeType": "text/plain", "_file": "bodies/a.body"});
             entry
         })
         .collect();

@@ -10,7 +10,7 @@ use serde_json::json;
 use test_dashboard_model::{Column, Table};
 
 use crate::cli::output::{self, say};
-use crate::plugin::{Plugin, printable};
+use crate::plugin::{Plugin, address, printable};
 
 /// How much of each list a person is shown; what our own plugins have is below all of them.
 const MOST_IMPORTS: usize = 40;
@@ -70,9 +70,9 @@ pub fn show(plugin: &Plugin, pinned: &str) -> std::io::Result<()> {
     say!("sha-256      {}", plugin.digest)?;
     say!("lock file    {pinned}")?;
     say!("contract     testops:datasource@{}", plugin.version)?;
-    let base_url = description.default_base_url.as_deref().map(sentence);
+    let base_url = description.default_base_url.as_deref().map(|url| sentence(&address(url)));
     say!("base URL     {}", base_url.as_deref().unwrap_or("to be configured"))?;
-    let hosts = some(&description.hosts, MOST_HOSTS, |host| sentence(host));
+    let hosts = some(&description.hosts, MOST_HOSTS, |host| sentence(&address(host)));
     say!("other hosts  {}", lines(hosts))?;
     say!("methods      GET and HEAD, nothing that changes anything there")?;
     let credentials = some(&description.credentials, 4, ToString::to_string);

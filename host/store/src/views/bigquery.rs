@@ -39,6 +39,7 @@
 mod freshness;
 mod names;
 
+use test_dashboard_model::text::is_visible;
 use test_dashboard_model::{Column, ColumnType, Table};
 
 pub use names::{Connection, Dataset};
@@ -285,7 +286,7 @@ fn literal(text: &str, most: usize) -> String {
         match c {
             '\\' | '"' => literal.extend(['\\', c]),
             '\n' => literal.push_str("\\n"),
-            c if c.is_control() || steers_text(c) => {
+            c if !is_visible(c) => {
                 literal.push_str(&format!("\\U{:08X}", u32::from(c)));
             }
             c => literal.push(c),
@@ -293,11 +294,6 @@ fn literal(text: &str, most: usize) -> String {
     }
     literal.push('"');
     literal
-}
-
-/// Line and paragraph separators, and what overrides the direction of text.
-fn steers_text(c: char) -> bool {
-    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
