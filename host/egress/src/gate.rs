@@ -256,7 +256,8 @@ impl Inner {
     ) -> Result<Attempted, GateError> {
         let client = self.client(request)?;
         let patience = self.patience.max_wait.saturating_sub(*waited);
-        let admission = self.limiter.admit(patience).await.map_err(|paused| {
+        let admitted = self.limiter.admit(patience, || session.wait_for_turn()).await;
+        let admission = admitted.map_err(|paused| {
             self.rate_limited("asked for a pause".to_owned(), paused.0, request)
         })?;
         *waited += admission.paused;

@@ -55,12 +55,17 @@ impl Limiter {
     }
 
     /// Waits until a request may go out. Only a pause of the service counts against
-    /// `patience`; the operator's own pace is waited for as long as it takes.
+    /// `patience`; the operator's own pace is waited for as long as it takes, and what `turn`
+    /// gives is kept meanwhile.
     ///
     /// # Errors
     ///
     /// A pause lasts longer than `patience`; it is not waited for at all then.
-    pub async fn admit(&self, patience: Duration) -> Result<Admission<'_>, PausedFor> {
+    pub async fn admit<T>(
+        &self,
+        patience: Duration,
+        turn: impl Fn() -> T,
+    ) -> Result<Admission<'_>, PausedFor> {
         let mut paused = Duration::ZERO;
         loop {
             while let Some(left) = self.pause_left() {
@@ -70,9 +75,11 @@ impl Limiter {
                 tokio::time::sleep(left).await;
                 paused += left;
             }
+            let turn = turn();
             // It fails only when the semaphore was closed, which nobody does.
             let permit = self.concurrent.acquire().await.ok();
             self.keep_pace().await;
+            drop(turn);
             // Another request may have been told to pause in the meantime.
             if self.pause_left().is_none() {
                 return Ok(Admission { _permit: permit, paused });
@@ -149,7 +156,7 @@ mod tests {
             let limiter = Limiter::new(NonZeroU32::new(per_minute), 4);
             let mut sent = Vec::new();
             for _ in 0..per_minute * 3 {
-                limiter.admit(Duration::ZERO).await.unwrap();
+                limiter.admit(Duration::ZERO, || ()).await.unwrap();
                 sent.push(Instant::now());
             }
             let busiest = sent
@@ -169,12 +176,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_than_max_concurrent_are_out_at_once() {
         let limiter = Limiter::new(None, 2);
-        let first = limiter.admit(FOR_EVER).await.unwrap();
-        let _second = limiter.admit(FOR_EVER).await.unwrap();
-        let third = tokio::time::timeout(Duration::from_secs(9), limiter.admit(FOR_EVER)).await;
+        let first = limiter.admit(FOR_EVER, || ()).await.unwrap();
+        let _second = limiter.admit(FOR_EVER, || ()).await.unwrap();
+        let third =
+            tokio::time::timeout(Duration::from_secs(9), limiter.admit(FOR_EVER, || ())).await;
         assert!(third.is_err());
         drop(first);
-        assert_eq!(limiter.admit(FOR_EVER).await.unwrap().paused, Duration::ZERO);
+        assert_eq!(limiter.admit(FOR_EVER, || ()).await.unwrap().paused, Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
@@ -187,7 +195,7 @@ mod tests {
         assert!(until > Timestamp::now() + Duration::from_secs(20), "{until}");
 
         let start = Instant::now();
-        let admission = limiter.admit(Duration::from_secs(30)).await.unwrap();
+        let admission = limiter.admit(Duration::from_secs(30), || ()).await.unwrap();
         assert_eq!(admission.paused, Duration::from_secs(30));
         assert_eq!(start.elapsed(), Duration::from_secs(30));
         assert_eq!(limiter.waiting_until(), None);
@@ -196,9 +204,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_the_pace_holds_back_is_known_to_wait() {
         let limiter = Limiter::new(NonZeroU32::new(1), 8);
-        limiter.admit(FOR_EVER).await.unwrap();
+        limiter.admit(FOR_EVER, || ()).await.unwrap();
         assert_eq!(limiter.waiting_until(), None);
-        let (_, until) = tokio::join!(limiter.admit(FOR_EVER), async {
+        let (_, until) = tokio::join!(limiter.admit(FOR_EVER, || ()), async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             limiter.waiting_until().unwrap()
         });
@@ -211,7 +219,7 @@ mod tests {
         let limiter = Limiter::new(None, 8);
         limiter.pause(Duration::from_secs(3600));
         let start = Instant::now();
-        let refused = limiter.admit(Duration::from_secs(60)).await.unwrap_err();
+        let refused = limiter.admit(Duration::from_secs(60), || ()).await.unwrap_err();
         assert_eq!(refused, PausedFor(Duration::from_secs(3600)));
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
@@ -219,9 +227,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_begins_while_one_waits_for_its_turn_is_kept() {
         let limiter = Limiter::new(NonZeroU32::new(1), 8);
-        limiter.admit(FOR_EVER).await.unwrap();
+        limiter.admit(FOR_EVER, || ()).await.unwrap();
         let start = Instant::now();
-        let (admission, ()) = tokio::join!(limiter.admit(FOR_EVER), async {
+        let (admission, ()) = tokio::join!(limiter.admit(FOR_EVER, || ()), async {
             tokio::time::sleep(Duration::from_secs(59)).await;
             limiter.pause(Duration::from_secs(100));
         });

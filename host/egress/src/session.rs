@@ -5,7 +5,10 @@
 //! first rule it broke.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{GateError, Tape};
 
@@ -33,7 +36,37 @@ struct Inner {
     sent: AtomicU64,
     meter: Arc<AtomicU64>,
     response_bytes: AtomicU64,
+    turn: Mutex<Turn>,
     violation: OnceLock<GateError>,
+}
+
+/// How long requests waited for their turn. Several that wait at once wait no longer than one.
+#[derive(Debug, Default)]
+struct Turn {
+    waiting: u32,
+    since: Option<Instant>,
+    before: Duration,
+}
+
+/// A request waits for its turn until this is dropped.
+pub(crate) struct Waiting<'a>(&'a Inner);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut turn = self.0.turn();
+        turn.waiting = turn.waiting.saturating_sub(1);
+        if turn.waiting == 0
+            && let Some(since) = turn.since.take()
+        {
+            turn.before += since.elapsed();
+        }
+    }
+}
+
+impl Inner {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A budget is used up: its name, its size and its setting.
@@ -65,6 +98,7 @@ impl Session {
             sent: AtomicU64::new(0),
             meter,
             response_bytes: AtomicU64::new(0),
+            turn: Mutex::default(),
             violation: OnceLock::new(),
         }))
     }
@@ -77,6 +111,21 @@ impl Session {
     /// Bytes of bodies received, after decompression, those of retried answers included.
     pub fn response_bytes(&self) -> u64 {
         self.0.response_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long its requests have waited for their turn, as the operator's pace and the other
+    /// partitions have it. What the service asks to wait for is not part of it.
+    pub fn waited_for_turn(&self) -> Duration {
+        let turn = self.0.turn();
+        turn.before + turn.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// A request waits for its turn.
+    pub(crate) fn wait_for_turn(&self) -> Waiting<'_> {
+        let mut turn = self.0.turn();
+        turn.waiting += 1;
+        turn.since.get_or_insert_with(Instant::now);
+        Waiting(&self.0)
     }
 
     /// The first rule that the plugin broke. The host fails the partition with it, whatever
@@ -126,5 +175,31 @@ impl Session {
             return Err(UsedUp { budget: "response bytes", limit, setting: "max-response-bytes" });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_wait_for_their_turn_together_wait_once() {
+        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1 };
+        let session = Session::new("fenix".into(), Tape::Live, budget);
+        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        pass(7).await;
+        let first = session.wait_for_turn();
+        pass(1).await;
+        let second = session.wait_for_turn();
+        pass(1).await;
+        drop(first);
+        pass(1).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(3));
+        drop(second);
+        pass(7).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(3));
+        let _third = session.wait_for_turn();
+        pass(2).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(5));
     }
 }

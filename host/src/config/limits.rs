@@ -40,7 +40,8 @@ pub struct Limits {
     pub memory: u64,
     /// Time in which the plugin's own code runs.
     pub cpu_time: Duration,
-    /// Time from the first call on, waiting for answers included.
+    /// Time from the first call on, by the clock on the wall: waiting for answers, and checking and
+    /// writing its rows, included. Waiting for one's turn in the gate is not.
     pub wall_time: Duration,
     /// Requests that the plugin makes.
     pub max_requests: u64,

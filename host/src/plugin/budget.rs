@@ -13,7 +13,7 @@ pub enum Budget {
     Memory(u64),
     /// Time in which the plugin's code ran.
     Cpu(Duration),
-    /// Time from the first call on.
+    /// Time from the first call on, the host's own work on its rows included.
     Wall(Duration),
     /// Time to say what it is.
     Describe(Duration),

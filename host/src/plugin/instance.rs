@@ -5,16 +5,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use test_dashboard_egress::{Gate, Session};
 use test_dashboard_model::{CheckpointText, Description, Failure, FailureKind, Partition, Row};
+use tokio::time::Instant;
 use wasmtime::component::{ResourceAny, ResourceTableError};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::component::one_line;
 use super::runtime::EpochClock;
-use super::state::{MAX_RESOURCES, State};
+use super::state::{MAX_RESOURCES, State, TICK};
 use super::wit::v0_1_0::{self, guest};
 use super::{Budget, PluginError};
 use crate::config::Limits;
@@ -91,7 +92,7 @@ pub struct Instance {
     store: Store<State>,
     plugin: v0_1_0::Plugin,
     limits: Arc<Limits>,
-    wall_used: Duration,
+    wall: Wall,
     /// Whether the plugin says that its service takes one.
     pub(super) takes_credential: bool,
     _clock: Arc<EpochClock>,
@@ -106,12 +107,44 @@ pub struct Reader {
 /// Runs one call of the contract, and finds out why it failed when it does.
 macro_rules! call {
     ($self:ident, $name:literal, $call:expr) => {{
-        let remaining = $self.wall_time_left($name)?;
-        let started = Instant::now();
-        let outcome = tokio::time::timeout(remaining, $call).await;
-        $self.wall_used += started.elapsed();
+        let outcome = $self.wall.bound($call).await;
         $self.judge($name, outcome)
     }};
+}
+
+/// What is left of the wall clock's budget. It runs from the beginning of the instance, whoever is
+/// at work: the plugin, the service, the host that checks and writes rows. Only while a request
+/// waits for its turn does it stand still, since that is others' doing.
+struct Wall {
+    begun: Instant,
+    allowed: Duration,
+    session: Option<Session>,
+}
+
+/// The wall clock's budget is used up.
+struct Late;
+
+impl Wall {
+    fn left(&self) -> Duration {
+        let waited = self.session.as_ref().map(Session::waited_for_turn).unwrap_or_default();
+        self.allowed.saturating_sub(self.begun.elapsed().saturating_sub(waited))
+    }
+
+    /// Gives a call what is left. A call that never waits comes to its end before a timeout is
+    /// looked at, so calls without number are stopped before the next one.
+    async fn bound<T>(&self, call: impl Future<Output = T>) -> Result<T, Late> {
+        let mut call = std::pin::pin!(call);
+        loop {
+            let left = self.left();
+            if left.is_zero() {
+                return Err(Late);
+            }
+            // What is left does not shrink while a request waits for its turn.
+            if let Ok(answer) = tokio::time::timeout(left.max(TICK), &mut call).await {
+                return Ok(answer);
+            }
+        }
+    }
 }
 
 impl Instance {
@@ -121,6 +154,8 @@ impl Instance {
         limits: Arc<Limits>,
         options: InstanceOptions,
     ) -> Result<Self, PluginError> {
+        let session = options.gate.as_ref().map(|(_, session)| session.clone());
+        let wall = Wall { begun: Instant::now(), allowed: limits.wall_time, session };
         let state = State::new(options.label, Arc::clone(&limits), options.gate, options.now);
         let mut store = Store::new(linked.engine(), state);
         store.limiter(|state| state);
@@ -132,30 +167,16 @@ impl Instance {
         });
         store.call_hook(|mut store, hook| store.data_mut().cross(hook));
         // A component may run code of its own when it is set up: it counts like any call.
-        let started = Instant::now();
-        let outcome =
-            tokio::time::timeout(limits.wall_time, linked.instantiate_async(&mut store)).await;
+        let outcome = wall.bound(linked.instantiate_async(&mut store)).await;
         let plugin = judge(&store, &limits, "its start", outcome)?;
-        let wall_used = started.elapsed();
         let clock = Arc::clone(clock);
-        Ok(Instance { store, plugin, limits, wall_used, takes_credential: false, _clock: clock })
-    }
-
-    /// What is left of the wall clock's budget. A call that never waits comes to its end
-    /// before a timeout is looked at, so calls without number are stopped here.
-    fn wall_time_left(&self, during: &'static str) -> Result<Duration, PluginError> {
-        let allowed = self.limits.wall_time;
-        let left = allowed.saturating_sub(self.wall_used);
-        if left.is_zero() {
-            return Err(PluginError::Budget { during, budget: Budget::Wall(allowed) });
-        }
-        Ok(left)
+        Ok(Instance { store, plugin, limits, wall, takes_credential: false, _clock: clock })
     }
 
     fn judge<T>(
         &self,
         during: &'static str,
-        outcome: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+        outcome: Result<wasmtime::Result<T>, Late>,
     ) -> Result<T, PluginError> {
         judge(&self.store, &self.limits, during, outcome)
     }
@@ -342,7 +363,7 @@ fn judge<T>(
     store: &Store<State>,
     limits: &Limits,
     during: &'static str,
-    outcome: Result<wasmtime::Result<T>, tokio::time::error::Elapsed>,
+    outcome: Result<wasmtime::Result<T>, Late>,
 ) -> Result<T, PluginError> {
     let state = store.data();
     if let Some(error) = state.hooks().violation() {
@@ -353,7 +374,7 @@ fn judge<T>(
     }
     let error = match outcome {
         Ok(Ok(answer)) => return Ok(answer),
-        Err(_) => {
+        Err(Late) => {
             return Err(PluginError::Budget { during, budget: Budget::Wall(limits.wall_time) });
         }
         Ok(Err(error)) => error,
@@ -403,4 +424,23 @@ fn check_partition(partition: &guest::Partition) -> Result<(), PluginError> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_on_the_wall_runs_between_two_calls_as_well() {
+        let pass = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+        let allowed = Duration::from_secs(10);
+        let wall = Wall { begun: Instant::now(), allowed, session: None };
+        assert!(wall.bound(pass(4)).await.is_ok());
+        // The host writes rows.
+        pass(4).await;
+        assert!(wall.bound(async {}).await.is_ok());
+        assert!(wall.bound(pass(4)).await.is_err());
+        assert_eq!(wall.begun.elapsed(), allowed);
+        assert!(wall.bound(async {}).await.is_err());
+    }
 }
