@@ -9,6 +9,7 @@
 //! means the same to all three databases.
 
 pub mod declaration;
+mod json;
 mod plugin;
 mod table;
 pub mod text;

@@ -14,8 +14,10 @@
 //! | date, timestamp | the years 1000 to 9999, which is what MySQL promises to hold; others are rejected |
 //! | date, timestamp that may be null | the year 1, which stands for "no time" where a service has no word for it, becomes null |
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::json;
 use crate::value::date_from_days;
 use crate::{Column, ColumnType, Row, Table, Value};
 
@@ -123,19 +125,17 @@ impl Validator {
     }
 
     fn describe(&self, row: &Row) -> String {
+        let values = row.iter().map(Value::to_json_text);
         let json = if row.len() == self.table.columns.len() {
-            self.table
-                .columns
-                .iter()
-                .zip(row)
-                .map(|(column, value)| (column.name.clone(), value.to_json()))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
+            let columns = self.table.columns.iter().map(|column| &column.name);
+            let members: BTreeMap<&String, String> = columns.zip(values).collect();
+            let member = |(name, value): (&&String, &String)| format!("\"{name}\":{value}");
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
         } else {
-            serde_json::Value::from(row.iter().map(Value::to_json).collect::<Vec<_>>())
+            format!("[{}]", values.collect::<Vec<_>>().join(","))
         };
         // U+0000 is one of the reasons for which a row cannot be stored as it is.
-        json.to_string().replace("\\u0000", "\\ufffd")
+        json.replace("\\u0000", "\\ufffd")
     }
 }
 
@@ -180,7 +180,8 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
             }
         }
         (ColumnType::Json, Value::Json(text)) => {
-            let (canonical, nuls) = fit_json(text)?;
+            let (canonical, nuls) = json::canonical(text)
+                .map_err(|error| format!("is not a JSON document: {error}"))?;
             *text = canonical;
             replaced = nuls;
         }
@@ -206,7 +207,7 @@ fn stands_for_no_time(value: &Value) -> bool {
 fn shown(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.clone(),
-        other => other.to_json().to_string(),
+        other => other.to_json_text(),
     };
     let is_address = |word: &str| word.split_once('@').is_some_and(|(_, host)| host.contains('.'));
     if text.starts_with(['{', '[']) || text.split_whitespace().any(is_address) {
@@ -268,34 +269,6 @@ fn fit_decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
     } else {
         format!("{sign}{whole}.{fraction:0<width$}", width = usize::from(scale))
     })
-}
-
-/// The document without insignificant white space and with its keys sorted, so that the same
-/// document is the same text whatever order a server prints it in.
-fn fit_json(text: &str) -> Result<(String, u64), String> {
-    let mut document: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("is not a JSON document: {error}"))?;
-    let nuls = if text.contains("\\u0000") { replace_json_nuls(&mut document) } else { 0 };
-    Ok((document.to_string(), nuls))
-}
-
-fn replace_json_nuls(document: &mut serde_json::Value) -> u64 {
-    match document {
-        serde_json::Value::String(text) => replace_nuls(text),
-        serde_json::Value::Array(items) => items.iter_mut().map(replace_json_nuls).sum(),
-        serde_json::Value::Object(members) => {
-            let mut replaced = 0;
-            *members = std::mem::take(members)
-                .into_iter()
-                .map(|(mut key, mut value)| {
-                    replaced += replace_nuls(&mut key) + replace_json_nuls(&mut value);
-                    (key, value)
-                })
-                .collect();
-            replaced
-        }
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,17 @@ impl Value {
             }
         }
     }
+
+    /// The same as text, and without a tree of a JSON document.
+    pub fn to_json_text(&self) -> String {
+        match self {
+            Value::Json(text) => match crate::json::canonical(text) {
+                Ok((text, _)) => text,
+                Err(_) => serde_json::Value::from(text.as_str()).to_string(),
+            },
+            other => other.to_json().to_string(),
+        }
+    }
 }
 
 /// The calendar day that is `days` after 1970-01-01, if the calendar (years -9999 to 9999)

@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: The test-dashboard authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! JSON of a plugin's, checked and brought into one form without a tree of it: sixty megabytes of
+//! `[[],[],…` are six gigabytes as one.
+
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use serde_json::Number;
+
+/// The most arrays and objects within each other: what serde_json reads into a tree.
+const MOST_NESTED: u32 = 128;
+
+/// The document without insignificant white space and with its keys sorted, so that the same
+/// document is the same text whatever order a server prints it in; and the number of characters
+/// U+0000 that were replaced by U+FFFD. Of a key that comes twice the last one counts.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub(crate) fn canonical(text: &str) -> Result<(String, u64), serde_json::Error> {
+    // From here on it is known to be JSON, but for escapes that are no characters.
+    serde_json::from_str::<IgnoredAny>(text)?;
+    let mut document = Document { rest: text, nested: 0, nuls: 0 };
+    let mut canonical = String::with_capacity(text.len());
+    document.value(&mut canonical)?;
+    Ok((canonical, document.nuls))
+}
+
+/// What is left of a document that is JSON.
+struct Document<'a> {
+    rest: &'a str,
+    nested: u32,
+    nuls: u64,
+}
+
+impl<'a> Document<'a> {
+    fn value(&mut self, out: &mut String) -> Result<(), serde_json::Error> {
+        match self.next() {
+            '"' => out.push_str(&self.string()?),
+            '[' | '{' if self.nested == MOST_NESTED => {
+                let reason =
+                    format!("more than {MOST_NESTED} arrays and objects within each other");
+                return Err(serde::de::Error::custom(reason));
+            }
+            '[' => {
+                self.nested += 1;
+                self.array(out)?;
+                self.nested -= 1;
+            }
+            '{' => {
+                self.nested += 1;
+                self.object(out)?;
+                self.nested -= 1;
+            }
+            _ => {
+                let is_over = |c: char| matches!(c, ',' | ']' | '}') || c.is_ascii_whitespace();
+                let end = self.rest.find(is_over).unwrap_or(self.rest.len());
+                match self.take(end) {
+                    word @ ("null" | "true" | "false") => out.push_str(word),
+                    number => out.push_str(&serde_json::from_str::<Number>(number)?.to_string()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, out: &mut String) -> Result<(), serde_json::Error> {
+        self.take(1);
+        out.push('[');
+        while self.next() != ']' {
+            if self.next() == ',' {
+                out.push_str(self.take(1));
+            }
+            self.value(out)?;
+        }
+        out.push_str(self.take(1));
+        Ok(())
+    }
+
+    fn object(&mut self, out: &mut String) -> Result<(), serde_json::Error> {
+        self.take(1);
+        // By what the keys are, and not by how they are written.
+        let mut members: BTreeMap<String, String> = BTreeMap::new();
+        while self.next() != '}' {
+            if self.next() == ',' {
+                self.take(1);
+                self.next();
+            }
+            let key = self.text()?;
+            if self.next() == ':' {
+                self.take(1);
+            }
+            let mut value = String::new();
+            self.value(&mut value)?;
+            members.insert(key, value);
+        }
+        self.take(1);
+        out.push('{');
+        for (index, (key, value)) in members.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            out.push_str(&serde_json::to_string(key)?);
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push('}');
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&self.text()?)
+    }
+
+    /// The text of the string that begins here.
+    fn text(&mut self) -> Result<String, serde_json::Error> {
+        let mut is_escaped = false;
+        let end = self.rest.bytes().skip(1).position(|byte| {
+            let is_end = byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            is_end
+        });
+        let literal = self.take(end.map_or(self.rest.len(), |end| end + 2));
+        let mut text: String = serde_json::from_str(literal)?;
+        let nuls = text.matches('\0').count();
+        if nuls > 0 {
+            text = text.replace('\0', "\u{FFFD}");
+            self.nuls += nuls as u64;
+        }
+        Ok(text)
+    }
+
+    /// The first character that is no white space, and begins something. There always is one.
+    fn next(&mut self) -> char {
+        self.rest = self.rest.trim_ascii_start();
+        self.rest.chars().next().unwrap_or(']')
+    }
+
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at(bytes.min(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a tree of it gives, which is what is stored in the tables that are there.
+    fn by_tree(text: &str) -> String {
+        serde_json::from_str::<serde_json::Value>(text).unwrap().to_string()
+    }
+
+    #[test]
+    fn it_is_what_a_tree_of_it_gives() {
+        for text in [
+            "null",
+            " true ",
+            "-0",
+            "1E5",
+            "1e+5",
+            "1.50",
+            "123456789012345678901234567890",
+            "\"\"",
+            r#""a\"b\\""#,
+            r#""\u00e9\ud83d\udc1e\/\n\u001f é🐞""#,
+            "[]",
+            " [ ] ",
+            "[1 , 2,[ 3,{}]]",
+            "{}",
+            "{ }",
+            r#"{"b": 1, "a": [ {"d": null, "c": "x , ] }"} ]}"#,
+            r#"{"a": 1, "\u0061": 2, "Z": 3, "é": 4, "z": {"a": {}, "a": []}}"#,
+            "\t[\r\n\"\\\\\" , \"\\\\\\\"\" ]\n",
+        ] {
+            assert_eq!(canonical(text).unwrap(), (by_tree(text), 0), "{text}");
+        }
+        let deep = "[".repeat(127) + &"]".repeat(127);
+        assert_eq!(canonical(&deep).unwrap(), (by_tree(&deep), 0));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_as_a_tree_refuses_it() {
+        let too_deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        for text in [
+            "",
+            " ",
+            "{",
+            "[1,]",
+            "[1 2]",
+            "{\"a\"}",
+            "{1: 2}",
+            "nul",
+            "01",
+            "+1",
+            "1.",
+            "\"",
+            "\"\t\"",
+            r#""\ud83d""#,
+            r#""\x""#,
+            "[] []",
+            "[1]x",
+            too_deep.as_str(),
+        ] {
+            assert!(canonical(text).is_err(), "{text:.20}");
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn characters_that_postgres_cannot_hold_are_replaced_and_counted() {
+        let (text, nuls) = canonical(r#"{"\u0000": ["\u0000x", "\\u0000"]}"#).unwrap();
+        assert_eq!((text.as_str(), nuls), ("{\"\u{FFFD}\":[\"\u{FFFD}x\",\"\\\\u0000\"]}", 2));
+    }
+}
