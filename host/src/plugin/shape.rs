@@ -17,8 +17,8 @@
 
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentInstance,
-    ComponentOuterAliasKind, ComponentTypeRef, Encoding, Instance, Parser, Payload,
-    TableSectionReader,
+    ComponentOuterAliasKind, ComponentTypeRef, Encoding, FunctionBody, Instance, Operator, Parser,
+    Payload, TableSectionReader,
 };
 
 /// How deep modules and components stand in components.
@@ -38,6 +38,12 @@ const MAX_TABLE_ELEMENTS: u64 = 2_000_000;
 const MAX_TYPES_IN_TYPES: usize = 200;
 /// Bytes of one function: the compiler's memory and time grow faster than a function does.
 const MAX_FUNCTION_BYTES: usize = 1 << 20;
+/// Variables of a function times its blocks and branches: to find out which value a variable has in
+/// which block is the compiler's work, and twelve kilobytes of nothing else are minutes of it. In
+/// one function (150,000 is the most in CPython, 400,000 in SpiderMonkey), and in all together (7
+/// million).
+const MAX_FUNCTION_FLOW: u64 = 10_000_000;
+const MAX_FLOW: u64 = 100_000_000;
 /// Bytes of what components declare: types, imports, exports, aliases, instances. One byte of
 /// it costs the engine up to a hundred.
 const MAX_COMPONENT_BYTES: usize = 4 << 20;
@@ -113,6 +119,7 @@ struct Walk {
     memories: u32,
     tables: u32,
     table_elements: u64,
+    flow: u64,
     component_bytes: usize,
     module_bytes: usize,
 }
@@ -151,7 +158,8 @@ impl Walk {
                     size > MAX_FUNCTION_BYTES,
                     "one huge function",
                     format!("{MAX_FUNCTION_BYTES} bytes"),
-                )
+                )?;
+                self.flow(&body)
             }
             Payload::InstanceSection(section) => {
                 for instance in section {
@@ -212,6 +220,36 @@ impl Walk {
         let bytes = |most: usize| format!("{most} bytes");
         bound(self.component_bytes > MAX_COMPONENT_BYTES, too_much, bytes(MAX_COMPONENT_BYTES))?;
         bound(self.module_bytes > MAX_MODULE_BYTES, too_much, bytes(MAX_MODULE_BYTES))
+    }
+
+    /// Multiplies a function's variables with its blocks and branches.
+    fn flow(&mut self, body: &FunctionBody<'_>) -> Result<(), ShapeError> {
+        let mut variables: u64 = 0;
+        for group in body.get_locals_reader()? {
+            variables = variables.saturating_add(u64::from(group?.0));
+        }
+        let mut branches: u64 = 1;
+        for operator in body.get_operators_reader()? {
+            branches += match operator? {
+                Operator::Block { .. }
+                | Operator::Loop { .. }
+                | Operator::If { .. }
+                | Operator::Else
+                | Operator::TryTable { .. }
+                | Operator::BrIf { .. }
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. }
+                | Operator::BrOnCast { .. }
+                | Operator::BrOnCastFail { .. } => 1,
+                Operator::BrTable { targets } => u64::from(targets.len()),
+                _ => 0,
+            };
+        }
+        let flow = variables.saturating_mul(branches);
+        self.flow = self.flow.saturating_add(flow);
+        let what = "variables times branches of one function";
+        bound(flow > MAX_FUNCTION_FLOW, what, MAX_FUNCTION_FLOW)?;
+        bound(self.flow > MAX_FLOW, "variables times branches of all functions", MAX_FLOW)
     }
 
     fn tables(&mut self, section: TableSectionReader<'_>) -> Result<(), ShapeError> {
@@ -275,10 +313,10 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{
-        Alias, CodeSection, Component, ComponentAliasSection, ComponentInstanceSection,
+        Alias, BlockType, CodeSection, Component, ComponentAliasSection, ComponentInstanceSection,
         ComponentOuterAliasKind, CustomSection, Function, FunctionSection, Instruction,
         MemorySection, MemoryType, Module, ModuleSection, NestedComponentSection, RefType,
-        TableSection, TableType, TypeSection,
+        TableSection, TableType, TypeSection, ValType,
     };
 
     use super::*;
@@ -319,6 +357,36 @@ mod tests {
         assert!(check(holding(&functions(10, 10)).as_slice()).is_ok());
         refused(&holding(&functions(MAX_FUNCTIONS + 1, 0)), "functions without number");
         refused(&holding(&functions(1, MAX_FUNCTION_BYTES)), "one huge function");
+    }
+
+    /// A module with this many functions, each of so many variables and blocks.
+    fn flowing(count: u32, variables: u32, blocks: usize) -> Component {
+        let (mut types, mut declared) = (TypeSection::new(), FunctionSection::new());
+        types.ty().function([], []);
+        let mut body = Function::new([(variables, ValType::I32)]);
+        for _ in 0..blocks {
+            body.instruction(&Instruction::Block(BlockType::Empty));
+            body.instruction(&Instruction::End);
+        }
+        body.instruction(&Instruction::End);
+        let mut code = CodeSection::new();
+        for _ in 0..count {
+            declared.function(0);
+            code.function(&body);
+        }
+        let mut module = Module::new();
+        module.section(&types).section(&declared).section(&code);
+        holding(&module)
+    }
+
+    #[test]
+    fn variables_times_branches_are_bounded() {
+        assert!(check(flowing(1, 50_000, 150).as_slice()).is_ok());
+        let small = flowing(1, 50_000, 250);
+        assert!(small.as_slice().len() < 1_000);
+        refused(&small, "variables times branches of one function");
+        assert!(check(flowing(10, 50_000, 150).as_slice()).is_ok());
+        refused(&flowing(20, 50_000, 150), "variables times branches of all functions");
     }
 
     #[test]

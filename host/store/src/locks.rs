@@ -132,12 +132,19 @@ impl Holder {
             given(&self.application),
             given(&self.state),
             self.seconds.map(|seconds| format!("for {seconds} s")),
-            given(&self.statement).map(|statement| {
-                format!("`{}`", statement.split_whitespace().collect::<Vec<_>>().join(" "))
-            }),
+            given(&self.statement).map(|statement| format!("`{}`", beginning(&statement))),
         ];
         format!("session {} ({})", self.id, list(parts.into_iter().flatten(), ", ", |part| part))
     }
+}
+
+/// Enough of a statement to know it by. What it compares with or writes is not for a log.
+fn beginning(statement: &str) -> String {
+    const MOST: usize = 80;
+    let words = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String =
+        words.chars().take_while(|c| !"'\"0123456789".contains(*c)).take(MOST).collect();
+    if shown.len() < words.len() { shown + "…" } else { shown }
 }
 
 /// Who holds the lock, and what to do about it.
@@ -168,6 +175,8 @@ mod tests {
             holder(7, true).describe(),
             "session 7 (user bob, for 240 s, `SELECT * FROM items`)"
         );
+        let secret = "UPDATE users SET password =\n 'hush' WHERE id = 7";
+        assert_eq!(beginning(secret), "UPDATE users SET password = …");
         assert!(tell(&[holder(7, true)], &SqliteDialect).starts_with("the lock is held by"));
         let guessed = tell(&[holder(7, true), holder(8, false)], &SqliteDialect);
         assert!(guessed.starts_with("the lock may be held by session 7"), "{guessed}");
