@@ -148,7 +148,7 @@ mod tests {
     fn long_texts_and_long_lists_have_an_end() {
         let long = sentence(&"é".repeat(10_000));
         assert_eq!(long.chars().count(), LONGEST_SENTENCE + 1);
-        assert_eq!(sentence("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb⏎c");
+        assert_eq!(sentence("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb⏎c");
         let items: Vec<u32> = (0..5).collect();
         let shown = some(&items, 3, ToString::to_string);
         assert_eq!(shown, ["0", "1", "2", "… and 2 more (--format json shows all)"]);
