@@ -160,7 +160,7 @@ fn a_batch_of_millions_is_stopped_before_the_host_holds_it() {
         (
             "rows = 100000",
             "max-batch-bytes = \"1MiB\"",
-            "more than 1.0 MiB at once (limits.max-batch-bytes)",
+            "more than 1.0 MiB in one batch (limits.max-batch-bytes)",
         ),
         ("rows = 1001", "", "a batch of 1001 rows, 1000 are the most (limits.max-batch-rows)"),
     ] {
@@ -173,10 +173,88 @@ fn a_batch_of_millions_is_stopped_before_the_host_holds_it() {
 #[test]
 fn a_plan_of_millions_is_refused() {
     let limits = "memory = \"1GiB\"\nmax-batch-bytes = \"1GiB\"\nmax-partitions = 500";
-    let given = Given { guest: "plans_millions", limits, ..Given::default() };
-    let says =
-        ["hostile rows (plan)", "1000000 partitions, 500 are the most (limits.max-partitions)"];
-    given.run(Kind::Sqlite).expect_stopped("budget", &says);
+    for (settings, says) in [
+        ("", "more than 16.0 MiB in one answer"),
+        ("rows = 1000", "1000 partitions, 500 are the most (limits.max-partitions)"),
+    ] {
+        let given = Given { guest: "plans_millions", settings, limits, ..Given::default() };
+        given.run(Kind::Sqlite).expect_stopped("budget", &["hostile rows (plan)", says]);
+    }
+}
+
+#[test]
+fn answers_that_are_not_read_are_memory() {
+    let server = Server::start(|_| Server::answer(200, &[], vec![b'x'; 3 << 20]));
+    let given = Given {
+        guest: "hoards_answers",
+        settings: &format!("url = {:?}", server.url),
+        limits: "memory = \"32MiB\"",
+        access: &granted(&server),
+    };
+    given
+        .run(Kind::Sqlite)
+        .expect_stopped("policy", &["budget of 33554432 bytes of memory", "`memory`"]);
+    assert!(server.asked().len() < 15, "{}", server.asked().len());
+}
+
+#[test]
+fn requests_that_are_not_sent_are_memory() {
+    let limits = "memory = \"64MiB\"\nwall-time = \"60s\"";
+    let given = Given { guest: "hoards_requests", limits, ..Given::default() };
+    given.run(Kind::Sqlite).expect_stopped("budget", &["budget of 64.0 MiB (limits.memory)"]);
+}
+
+#[test]
+fn what_the_host_does_in_a_plugins_calls_is_the_plugins_time() {
+    let limits = "cpu-time = \"300ms\"\nwall-time = \"60s\"";
+    let given = Given { guest: "works_in_host_calls", limits, ..Given::default() };
+    given.run(Kind::Sqlite).expect_stopped("budget", &["budget of 300ms (limits.cpu-time)"]);
+}
+
+#[test]
+fn rows_and_their_bytes_are_budgets_of_a_partition_and_of_a_run() {
+    for (limits, settings, says, written) in [
+        (
+            "max-partition-rows = 2500",
+            "",
+            "more than 2500 rows in one partition (limits.max-partition-rows)",
+            2000,
+        ),
+        (
+            "max-partition-bytes = \"3MiB\"",
+            "bytes = 1000",
+            "more than 3.0 MiB of rows in one partition (limits.max-partition-bytes)",
+            2000,
+        ),
+        (
+            "max-run-rows = 1500",
+            "",
+            "more than 1500 rows in one run of the report (limits.max-run-rows)",
+            1000,
+        ),
+        (
+            "max-run-bytes = \"1MiB\"",
+            "bytes = 1000",
+            "more than 1.0 MiB of rows in one run of the report (limits.max-run-bytes)",
+            0,
+        ),
+    ] {
+        let given = Given { guest: "returns_without_end", settings, limits, ..Given::default() };
+        let ran = given.run(Kind::Sqlite).expect_failure("budget", &[says]);
+        // What was committed stays.
+        assert_eq!(ran.rows("hostile").len(), written, "{says}");
+    }
+}
+
+#[test]
+fn a_dry_run_keeps_no_more_than_it_can_show() {
+    let limits = "max-partition-rows = 100000000";
+    let settings = "bytes = 10000";
+    let place =
+        Given { guest: "returns_without_end", settings, limits, ..Given::default() }.workplace();
+    let args = ["--project", "ALL", "--report-type", "rows", "--dry-run"];
+    let ended = place.run(&args).expect_code(3);
+    assert!(ended.out.contains("a dry run keeps no more than 256.0 MiB"), "{}", ended.said());
 }
 
 #[test]

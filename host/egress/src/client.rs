@@ -19,6 +19,7 @@ use reqwest::Certificate;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::AddressRefused;
+use crate::intake::{Intake, size_of};
 use crate::request::Permitted;
 use crate::retry::FailureKind;
 use crate::session::UsedUp;
@@ -27,6 +28,9 @@ use crate::{AddressPolicy, Credential};
 /// How long one connection may take to be made. Below any sensible `request-timeout`, so that
 /// a host which does not answer is told apart from one that answers slowly.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The most bytes of an answer's headers: several times what servers send.
+const MAX_HEADERS: u64 = 64 << 10;
 
 /// A pooled client for one datasource.
 #[derive(Debug)]
@@ -85,13 +89,13 @@ impl Client {
     }
 
     /// Sends a request, with its credential if it is for the request's origin, and reads the
-    /// answer whole. `receive` is told of each piece of the body, decompressed, and may
+    /// answer whole. `intake` is told of each piece of the body, decompressed, and may
     /// refuse it.
     pub(crate) async fn send(
         &self,
         request: &Permitted,
         credential: Option<&Credential>,
-        mut receive: impl FnMut(usize) -> Result<(), UsedUp>,
+        intake: &mut Intake<'_>,
     ) -> Result<Response<Bytes>, SendError> {
         let mut headers = request.headers().clone();
         if let Some(credential) = credential {
@@ -106,9 +110,15 @@ impl Client {
             .await
             .map_err(failed)?;
 
+        let headers = size_of(answer.headers());
+        if headers > MAX_HEADERS {
+            let reason = format!("its headers have {headers} bytes, {MAX_HEADERS} are the most");
+            return Err(SendError::Failed(Failure { kind: FailureKind::Broken, reason }));
+        }
+        intake.headers(answer.headers()).await.map_err(SendError::UsedUp)?;
         let mut body = BytesMut::new();
         while let Some(piece) = answer.chunk().await.map_err(failed)? {
-            receive(piece.len()).map_err(SendError::UsedUp)?;
+            intake.piece(piece.len()).await.map_err(SendError::UsedUp)?;
             body.extend_from_slice(&piece);
         }
         let mut response = Response::new(body.freeze());

@@ -17,6 +17,7 @@ use reqwest::Certificate;
 use crate::cassette::{Recorded, describe};
 use crate::client::{Client, Failure, SendError, certificates};
 use crate::error::shown;
+use crate::intake::Intake;
 use crate::limit::Limiter;
 use crate::rehearsal::Line;
 use crate::request::{Permitted, RequestPolicy};
@@ -237,10 +238,10 @@ impl Inner {
         waited: &mut Duration,
     ) -> Result<Attempted, GateError> {
         match session.tape() {
-            Tape::Replay(cassette) => self.replay(request, cassette, session),
-            Tape::Rehearse(scene) => self.rehearse(request, scene, session),
+            Tape::Replay(cassette) => self.replay(request, cassette, session).await,
+            Tape::Rehearse(scene) => self.rehearse(request, scene, session).await,
             Tape::Extend(extension) => match extension.play(request) {
-                Some(line) => self.speak(line, request, session),
+                Some(line) => self.speak(line, request, session).await,
                 None => self.send(request, session, waited).await,
             },
             Tape::Live | Tape::Record(_) => self.send(request, session, waited).await,
@@ -263,10 +264,10 @@ impl Inner {
         *waited += admission.paused;
         session.count_sent();
         let started = Timestamp::now();
-        let mut received = 0;
-        let receive = |piece| self.receive(piece, &mut received, session);
-        let sending = client.send(request, self.credential.as_ref(), receive);
-        let outcome = match tokio::time::timeout(self.request_timeout, sending).await {
+        let mut intake = Intake::new(session, self.max_response_bytes);
+        let sending = client.send(request, self.credential.as_ref(), &mut intake);
+        let answered = tokio::time::timeout(self.request_timeout, sending).await;
+        let outcome = match answered {
             Ok(Ok(response)) => Ok(self.redact(response)),
             Ok(Err(SendError::Failed(failure))) => Err(Failure {
                 reason: self.refusal_redactor.redact(&failure.reason).into_owned(),
@@ -294,11 +295,12 @@ impl Inner {
             }
             Tape::Live | Tape::Replay(_) | Tape::Rehearse(_) => {}
         }
-        Ok(Attempted { outcome, at })
+        // A recording's copy is the operator's, and not part of what the plugin holds.
+        Ok(Attempted { outcome: outcome.map(|response| intake.owned(response)), at })
     }
 
     /// One attempt from a recording: the same budgets, and nothing is waited for.
-    fn replay(
+    async fn replay(
         &self,
         request: &Permitted,
         cassette: &Cassette,
@@ -310,19 +312,15 @@ impl Inner {
             hint,
         })?;
         session.count_sent();
-        if let Ok(response) = &taped.answer {
-            self.receive(response.body().len(), &mut 0, session)
-                .map_err(|used_up| self.used_up(used_up, request, session))?;
-        }
-        let outcome = taped
-            .answer
-            .map(|response| self.redact(response))
-            .map_err(|reason| Failure { kind: FailureKind::Connect, reason });
+        let outcome = match taped.answer {
+            Ok(response) => Ok(self.take_in(self.redact(response), request, session).await?),
+            Err(reason) => Err(Failure { kind: FailureKind::Connect, reason }),
+        };
         Ok(Attempted { outcome, at: taped.at })
     }
 
     /// One attempt at a rehearsal.
-    fn rehearse(
+    async fn rehearse(
         &self,
         request: &Permitted,
         scene: &Scene,
@@ -333,22 +331,22 @@ impl Inner {
             request: describe(request.method(), request.url()),
             hint,
         })?;
-        self.speak(line, request, session)
+        self.speak(line, request, session).await
     }
 
     /// An answer of a rehearsal: the same budgets, and nothing is waited for.
-    fn speak(
+    async fn speak(
         &self,
         line: Line,
         request: &Permitted,
         session: &Session,
     ) -> Result<Attempted, GateError> {
         session.count_sent();
-        if let Ok(response) = &line.outcome {
-            self.receive(response.body().len(), &mut 0, session)
-                .map_err(|used_up| self.used_up(used_up, request, session))?;
-        }
-        Ok(Attempted { outcome: line.outcome, at: line.at })
+        let outcome = match line.outcome {
+            Ok(response) => Ok(self.take_in(response, request, session).await?),
+            Err(failure) => Err(failure),
+        };
+        Ok(Attempted { outcome, at: line.at })
     }
 
     /// An answer as it may be seen: the plugin makes a message of one that is a refusal.
@@ -358,16 +356,17 @@ impl Inner {
         redactor.redact_response(response)
     }
 
-    /// A piece of a body arrived: counts it against the body's and the session's budget.
-    fn receive(&self, piece: usize, received: &mut u64, session: &Session) -> Result<(), UsedUp> {
-        let piece = u64::try_from(piece).unwrap_or(u64::MAX);
-        *received = received.saturating_add(piece);
-        session.receive(piece)?;
-        if *received > self.max_response_bytes {
-            let limit = self.max_response_bytes;
-            return Err(UsedUp { budget: "bytes of one body", limit, setting: "max-body-bytes" });
-        }
-        Ok(())
+    /// An answer that is there as a whole: the same budgets.
+    async fn take_in(
+        &self,
+        response: Response<Bytes>,
+        request: &Permitted,
+        session: &Session,
+    ) -> Result<Response<Bytes>, GateError> {
+        let mut intake = Intake::new(session, self.max_response_bytes);
+        let counted = intake.piece(response.body().len()).await;
+        counted.map_err(|used_up| self.used_up(used_up, request, session))?;
+        Ok(intake.owned(response))
     }
 
     fn client(&self, request: &Permitted) -> Result<&Client, GateError> {

@@ -22,6 +22,7 @@
 //! Policy is apart from mechanism. [`allow`], [`address`], [`retry`] and [`request`] decide
 //! and do nothing else; [`gate`] and [`client`] do what was decided.
 
+pub mod account;
 pub mod address;
 pub mod allow;
 pub mod cassette;
@@ -31,6 +32,7 @@ pub mod download;
 pub mod error;
 pub mod extension;
 pub mod gate;
+mod intake;
 pub mod limit;
 pub mod redact;
 pub mod rehearsal;
@@ -40,6 +42,7 @@ pub mod session;
 #[cfg(test)]
 mod testing;
 
+pub use account::{Account, Held, OverMemory};
 pub use address::{AddressPolicy, AddressPolicyError};
 pub use allow::{AllowList, AllowListError};
 pub use cassette::{Cassette, MaskError, MaskUse, Masks, Recorder, Tape, Window, Written};

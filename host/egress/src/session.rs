@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{GateError, Tape};
+use crate::{Account, GateError, Tape};
 
 /// What one session may use of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct RequestBudget {
     /// Bytes of all bodies received, after decompression, those of retried answers included
     /// (`max-response-bytes`).
     pub max_response_bytes: u64,
+    /// Bytes of memory that the host holds for the instance (`memory`).
+    pub memory: u64,
 }
 
 /// One partition's side of the gate. Clones share their counts.
@@ -38,6 +40,7 @@ struct Inner {
     response_bytes: AtomicU64,
     turn: Mutex<Turn>,
     violation: OnceLock<GateError>,
+    account: Account,
 }
 
 /// How long requests waited for their turn. Several that wait at once wait no longer than one.
@@ -100,6 +103,7 @@ impl Session {
             response_bytes: AtomicU64::new(0),
             turn: Mutex::default(),
             violation: OnceLock::new(),
+            account: Account::new(budget.memory),
         }))
     }
 
@@ -132,6 +136,11 @@ impl Session {
     /// the plugin says afterwards.
     pub fn violation(&self) -> Option<GateError> {
         self.0.violation.get().cloned()
+    }
+
+    /// The memory of the instance that makes these requests.
+    pub fn account(&self) -> &Account {
+        &self.0.account
     }
 
     pub(crate) fn label(&self) -> &str {
@@ -184,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn requests_that_wait_for_their_turn_together_wait_once() {
-        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1 };
+        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
         let session = Session::new("fenix".into(), Tape::Live, budget);
         let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
         pass(7).await;

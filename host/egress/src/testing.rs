@@ -161,7 +161,8 @@ pub(crate) fn options(origins: &[&str]) -> GateOptions {
 
 /// A session with room for everything.
 pub(crate) fn session(tape: Tape) -> Session {
-    let budget = RequestBudget { max_requests: 100, max_response_bytes: 100_000_000 };
+    let budget =
+        RequestBudget { max_requests: 100, max_response_bytes: 100_000_000, memory: 100_000_000 };
     Session::new("fenix/issues".into(), tape, budget)
 }
 

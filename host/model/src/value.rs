@@ -48,6 +48,21 @@ impl Value {
         }
     }
 
+    /// The bytes that it takes in memory.
+    pub fn size(&self) -> u64 {
+        let apart = match self {
+            Value::Decimal(text) | Value::Text(text) | Value::Json(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Null
+            | Value::Boolean(_)
+            | Value::Int64(_)
+            | Value::Float64(_)
+            | Value::Date(_)
+            | Value::Timestamp(_) => 0,
+        };
+        (size_of::<Self>() + apart) as u64
+    }
+
     /// This value as JSON, for a person: a rejected row, a dry run.
     ///
     /// Dates and times that no calendar holds, and numbers that JSON cannot hold, become the

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::json;
-use test_dashboard_egress::{Gate, GateOptions, RequestBudget, Session, Tape};
+use test_dashboard_egress::{Gate, GateOptions, Session, Tape};
 
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
@@ -117,12 +117,8 @@ async fn one_project(
 ) -> Result<String, String> {
     let settings = settings_of(config, environment, name, plugin, project)
         .map_err(|error| error.to_string())?;
-    let limits = plugin.limits();
     let label = format!("{project} check");
-    let budget = RequestBudget {
-        max_requests: limits.max_requests,
-        max_response_bytes: limits.max_response_bytes,
-    };
+    let budget = plugin.limits().requests();
     let session = Session::new(label.clone(), Tape::Live, budget);
     let context = ProjectContext {
         project: project.to_string(),

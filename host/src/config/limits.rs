@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 use serde::Deserialize;
+use test_dashboard_egress::RequestBudget;
 
 /// Budgets as the file gives them: `[limits]` for all, `[datasources.NAME.limits]` for one.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -24,6 +25,10 @@ pub struct LimitsConfig {
     max_wait: Option<SignedDuration>,
     max_batch_rows: Option<u32>,
     max_batch_bytes: Option<ByteSize>,
+    max_partition_rows: Option<u64>,
+    max_partition_bytes: Option<ByteSize>,
+    max_run_rows: Option<u64>,
+    max_run_bytes: Option<ByteSize>,
     max_log_lines: Option<u64>,
     max_partitions: Option<usize>,
     max_plugin_bytes: Option<ByteSize>,
@@ -36,9 +41,10 @@ pub struct LimitsConfig {
 /// Budgets in force for one plugin. Times, requests, bytes and lines count per partition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
-    /// All linear memories and tables of an instance together, in bytes.
+    /// All that the process holds for an instance, in bytes: its memories and tables, answers that
+    /// it has not read, waiting requests, and rows on their way into the database.
     pub memory: u64,
-    /// Time in which the plugin's own code runs.
+    /// The processor's time for the plugin's calls: its own code, and what the host does in them.
     pub cpu_time: Duration,
     /// Time from the first call on, by the clock on the wall: waiting for answers, and checking and
     /// writing its rows, included. Waiting for one's turn in the gate is not.
@@ -59,6 +65,14 @@ pub struct Limits {
     pub max_batch_rows: u32,
     /// Bytes of one batch as the host holds it.
     pub max_batch_bytes: u64,
+    /// Rows of one partition.
+    pub max_partition_rows: u64,
+    /// Bytes of one partition's rows.
+    pub max_partition_bytes: u64,
+    /// Rows of one report and project in one run, those that are read again included.
+    pub max_run_rows: u64,
+    /// Bytes of these rows.
+    pub max_run_bytes: u64,
     /// Lines that the plugin logs.
     pub max_log_lines: u64,
     /// Partitions of one report and project.
@@ -90,6 +104,10 @@ impl Default for Limits {
             max_wait: Duration::from_secs(15 * 60),
             max_batch_rows: 1_000,
             max_batch_bytes: 64 * MIB,
+            max_partition_rows: 2_000_000,
+            max_partition_bytes: 2 * 1024 * MIB,
+            max_run_rows: 20_000_000,
+            max_run_bytes: 16 * 1024 * MIB,
             max_log_lines: 1_000,
             max_partitions: 10_000,
             // A component of Python's carries the interpreter: 18 MB.
@@ -98,6 +116,17 @@ impl Default for Limits {
             describe_time: Duration::from_secs(10),
             max_rejected_share: 0.01,
             max_rejected_rows: 10,
+        }
+    }
+}
+
+impl Limits {
+    /// What one instance may use of the network, and its memory.
+    pub fn requests(&self) -> RequestBudget {
+        RequestBudget {
+            max_requests: self.max_requests,
+            max_response_bytes: self.max_response_bytes,
+            memory: self.memory,
         }
     }
 }
@@ -165,6 +194,20 @@ impl LimitsConfig {
                 general.max_batch_bytes,
                 default.max_batch_bytes,
             ),
+            max_partition_rows: self
+                .max_partition_rows
+                .or(general.max_partition_rows)
+                .unwrap_or(default.max_partition_rows),
+            max_partition_bytes: bytes(
+                self.max_partition_bytes,
+                general.max_partition_bytes,
+                default.max_partition_bytes,
+            ),
+            max_run_rows: self
+                .max_run_rows
+                .or(general.max_run_rows)
+                .unwrap_or(default.max_run_rows),
+            max_run_bytes: bytes(self.max_run_bytes, general.max_run_bytes, default.max_run_bytes),
             max_log_lines: self
                 .max_log_lines
                 .or(general.max_log_lines)

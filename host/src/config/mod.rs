@@ -18,6 +18,7 @@ mod variables;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 pub use database::DatabaseConfig;
@@ -40,6 +41,8 @@ pub struct Config {
     pub database: Option<DatabaseConfig>,
     /// How many partitions are read at the same time, where that is said.
     pub jobs: Option<usize>,
+    /// The memory of all plugins that run at the same time, where that is said.
+    pub memory: Option<ByteSize>,
     /// Where `plugin add` puts files. Default `plugins`.
     pub plugin_folder: Option<PathBuf>,
     /// For how many days the history of runs is kept, where that is said; 0 for ever.
@@ -67,6 +70,14 @@ pub fn wrong_project_name(text: &str) -> Option<String> {
         "all" => Some("means every project, and can name none".into()),
         _ => declaration::wrong_name(text),
     }
+}
+
+/// The memory that this process may have at the most, in bytes.
+fn machine_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
+    // A container's limit; no more than the machine's memory where it has none.
+    system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory)
 }
 
 impl Config {
@@ -138,6 +149,12 @@ impl Config {
     /// How many partitions are read at the same time.
     pub fn jobs(&self) -> usize {
         self.jobs.unwrap_or(4)
+    }
+
+    /// The memory of all plugins that run at the same time, in bytes: by default half of the
+    /// machine's, or of what a container has.
+    pub fn memory(&self) -> u64 {
+        self.memory.map_or_else(|| machine_memory() / 2, |size| size.as_u64())
     }
 
     /// For how many days the history of runs is kept; 0 for ever.

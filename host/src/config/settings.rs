@@ -81,6 +81,7 @@ const fn late(name: &'static str, kind: Kind) -> Setting {
 /// All of them.
 pub const SETTINGS: &[Setting] = &[
     now("jobs", Kind::Whole(1..=256)),
+    now("memory", Kind::Size),
     now("history-days", Kind::Whole(0..=MOST_DAYS)),
     now("plugin-folder", Kind::Text),
     late("database.url", Kind::Url),
@@ -108,6 +109,10 @@ pub const SETTINGS: &[Setting] = &[
     now("limits.max-wait", Kind::Time),
     now("limits.max-batch-rows", Kind::Whole(1..=1_000_000)),
     now("limits.max-batch-bytes", Kind::Size),
+    now("limits.max-partition-rows", Kind::Whole(1..=1_000_000_000)),
+    now("limits.max-partition-bytes", Kind::Size),
+    now("limits.max-run-rows", Kind::Whole(1..=1_000_000_000_000)),
+    now("limits.max-run-bytes", Kind::Size),
     now("limits.max-log-lines", Kind::Whole(0..=1_000_000)),
     now("limits.max-partitions", Kind::Whole(1..=1_000_000)),
     now("limits.max-plugin-bytes", Kind::Size),

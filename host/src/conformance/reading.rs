@@ -8,8 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use test_dashboard_egress::{
-    Bookmark, Breakage, Exchange, Gaps, Gate, GateError, Rehearsal, RequestBudget, Scene, Session,
-    Tape,
+    Bookmark, Breakage, Exchange, Gaps, Gate, GateError, Rehearsal, Scene, Session, Tape,
 };
 use test_dashboard_model::validate::{RejectedRow, Validator};
 use test_dashboard_model::{CheckpointText, Failure, Partition, Table};
@@ -225,10 +224,8 @@ impl Stage {
         let mut limits = self.limits.clone();
         limits.max_batch_rows = vary.max_rows.unwrap_or(limits.max_batch_rows);
         let most = vary.max_requests.unwrap_or(u64::MAX);
-        let budget = RequestBudget {
-            max_requests: limits.max_requests.min(most),
-            max_response_bytes: limits.max_response_bytes,
-        };
+        limits.max_requests = limits.max_requests.min(most);
+        let budget = limits.requests();
         let context = &self.request.context;
         let label = format!("{} {}", context.project, self.request.report);
         let tape = match &self.gaps {

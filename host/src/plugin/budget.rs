@@ -9,9 +9,9 @@ use std::time::Duration;
 /// A budget that was used up. Its text names the budget, its value and its setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
-    /// Linear memories and tables, in bytes.
+    /// All that the process holds for the instance, in bytes.
     Memory(u64),
-    /// Time in which the plugin's code ran.
+    /// The processor's time for its calls.
     Cpu(Duration),
     /// Time from the first call on, the host's own work on its rows included.
     Wall(Duration),
@@ -19,8 +19,18 @@ pub enum Budget {
     Describe(Duration),
     /// Rows of one batch: how many came, how many are allowed.
     BatchRows(usize, u32),
-    /// Bytes of one batch.
-    BatchBytes(u64),
+    /// Bytes of one batch, and of one call of the host.
+    BatchBytes(u64, u64),
+    /// Bytes of an answer that is no batch, and of one call of the host.
+    Answer(u64, u64),
+    /// Rows of one partition.
+    PartitionRows(u64),
+    /// Bytes of one partition's rows.
+    PartitionBytes(u64),
+    /// Rows of one report and project in one run.
+    RunRows(u64),
+    /// Bytes of these rows.
+    RunBytes(u64),
     /// Lines logged.
     LogLines(u64),
     /// Partitions planned: how many came, how many are allowed.
@@ -51,9 +61,34 @@ impl fmt::Display for Budget {
                 f,
                 "it returned a batch of {rows} rows, {allowed} are the most (limits.max-batch-rows)"
             ),
-            Budget::BatchBytes(bytes) => write!(
+            Budget::BatchBytes(bytes, call) => write!(
                 f,
-                "it handed over more than {} at once (limits.max-batch-bytes)",
+                "it handed over more than {} in one batch (limits.max-batch-bytes) or {} in one call of the host",
+                mebibytes(*bytes),
+                mebibytes(*call)
+            ),
+            Budget::Answer(bytes, call) => write!(
+                f,
+                "it handed over more than {} in one answer or {} in one call of the host",
+                mebibytes(*bytes),
+                mebibytes(*call)
+            ),
+            Budget::PartitionRows(rows) => write!(
+                f,
+                "it returned more than {rows} rows in one partition (limits.max-partition-rows)"
+            ),
+            Budget::PartitionBytes(bytes) => write!(
+                f,
+                "it returned more than {} of rows in one partition (limits.max-partition-bytes)",
+                mebibytes(*bytes)
+            ),
+            Budget::RunRows(rows) => write!(
+                f,
+                "it returned more than {rows} rows in one run of the report (limits.max-run-rows)"
+            ),
+            Budget::RunBytes(bytes) => write!(
+                f,
+                "it returned more than {} of rows in one run of the report (limits.max-run-bytes)",
                 mebibytes(*bytes)
             ),
             Budget::LogLines(lines) => {

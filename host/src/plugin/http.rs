@@ -6,15 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use test_dashboard_egress::{Gate, GateError, Session};
+use bytes::{Bytes, BytesMut};
+use futures::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use test_dashboard_egress::{Gate, GateError, Held, Session};
 use wasmtime_wasi_http::{
     Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
+use super::objects::BODY_PIECE;
+
 /// The most bytes of a request's body.
 const MAX_REQUEST_BODY: usize = 4 << 20;
+/// The most bytes of an answer's body that a plugin reads at once: they are copied.
+const PIECE: usize = 1 << 20;
 /// How many failed requests are remembered: more than a plugin has under way at once.
 const REMEMBERED: usize = 64;
 
@@ -100,6 +106,10 @@ impl WasiHttpHooks for GateHooks {
         None
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PIECE
+    }
+
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
@@ -112,26 +122,45 @@ impl WasiHttpHooks for GateHooks {
         };
         let failures = Arc::clone(&self.failures);
         Box::new(async move {
-            let request = collect(request).await?;
+            // Held until it was sent.
+            let mut held = session.account().nothing();
+            let request = collect(request, &mut held).await?;
             let outcome = gate.send(request, &session).await;
             lock(&failures, |failures| failures.note(outcome.as_ref().err()));
             let response = outcome.map_err(|error| to_wasi(&error))?;
-            let response =
-                response.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync());
+            let response = response.map(in_pieces);
             let nothing_left = Box::new(async { Ok(()) });
             Ok((response, nothing_left as Box<dyn Future<Output = _> + Send>))
         })
     }
 }
 
-async fn collect(request: http::Request<WasiBody>) -> Result<http::Request<Bytes>, HttpError> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, MAX_REQUEST_BODY)
-        .collect()
-        .await
-        .map_err(|_| HttpError::HttpRequestBodySize(Some(MAX_REQUEST_BODY as u64)))?
-        .to_bytes();
-    Ok(http::Request::from_parts(parts, body))
+async fn collect(
+    request: http::Request<WasiBody>,
+    held: &mut Held,
+) -> Result<http::Request<Bytes>, HttpError> {
+    let (parts, mut body) = request.into_parts();
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else { continue };
+        let too_large = HttpError::HttpRequestBodySize(Some(MAX_REQUEST_BODY as u64));
+        if collected.len() + piece.len() > MAX_REQUEST_BODY
+            || held.grow(piece.len() as u64).await.is_err()
+        {
+            return Err(too_large);
+        }
+        collected.extend_from_slice(&piece);
+    }
+    Ok(http::Request::from_parts(parts, collected.freeze()))
+}
+
+/// The body, of which every piece keeps the whole: what it holds comes back with the last one.
+fn in_pieces(body: Bytes) -> WasiBody {
+    let pieces = (0..body.len()).step_by(PIECE).map(move |start| {
+        let end = body.len().min(start + PIECE);
+        Ok(Frame::data(body.slice(start..end)))
+    });
+    StreamBody::new(stream::iter(pieces)).boxed_unsync()
 }
 
 fn to_wasi(error: &GateError) -> HttpError {

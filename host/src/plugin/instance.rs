@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use test_dashboard_egress::{Gate, Session};
+use test_dashboard_egress::{Gate, Held, Session};
 use test_dashboard_model::{CheckpointText, Description, Failure, FailureKind, Partition, Row};
 use tokio::time::Instant;
 use wasmtime::component::{ResourceAny, ResourceTableError};
@@ -15,7 +15,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::component::one_line;
 use super::runtime::EpochClock;
-use super::state::{MAX_RESOURCES, State, TICK};
+use super::state::{HOST_CALL_BYTES, MAX_RESOURCES, State, TICK};
 use super::wit::v0_1_0::{self, guest};
 use super::{Budget, PluginError};
 use crate::config::Limits;
@@ -26,6 +26,10 @@ const MAX_PARTITION_ID: usize = 200;
 const MAX_PARTITION_DATA: usize = 64 << 10;
 /// The most bytes of a checkpoint.
 const MAX_CHECKPOINT: usize = 256 << 10;
+/// The most bytes of a call's answer that is no batch, such as all partitions.
+const MAX_ANSWER: u64 = 16 << 20;
+/// A batch is in memory twice while it is written: its rows, and the statement with them.
+const COPIES: u64 = 2;
 
 /// What every call about a project is given.
 #[derive(Debug, Clone)]
@@ -55,7 +59,7 @@ pub struct Request {
     pub full: bool,
 }
 
-/// Some rows of one table, not yet checked.
+/// Some rows of one table, not yet checked. Their memory is the plugin's until this is dropped.
 #[derive(Debug)]
 pub struct Batch {
     /// The table's name, as the plugin gives it.
@@ -64,6 +68,9 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// With one, this batch is a commit point.
     pub checkpoint: Option<CheckpointText>,
+    /// Bytes of the rows.
+    pub bytes: u64,
+    pub(super) held: Option<Held>,
 }
 
 /// How an instance is set up.
@@ -107,7 +114,8 @@ pub struct Reader {
 /// Runs one call of the contract, and finds out why it failed when it does.
 macro_rules! call {
     ($self:ident, $name:literal, $call:expr) => {{
-        let outcome = $self.wall.bound($call).await;
+        let meter = $self.store.data().meter().clone();
+        let outcome = $self.wall.bound(meter.run($call)).await;
         $self.judge($name, outcome)
     }};
 }
@@ -158,16 +166,17 @@ impl Instance {
         let wall = Wall { begun: Instant::now(), allowed: limits.wall_time, session };
         let state = State::new(options.label, Arc::clone(&limits), options.gate, options.now);
         let mut store = Store::new(linked.engine(), state);
-        store.limiter(|state| state);
-        store.set_hostcall_fuel(usize::try_from(limits.max_batch_bytes).unwrap_or(usize::MAX));
+        store.limiter_async(|state| state);
+        store.data_mut().answer_bytes = MAX_ANSWER;
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             store.data_mut().tick()?;
             Ok(UpdateDeadline::Yield(1))
         });
-        store.call_hook(|mut store, hook| store.data_mut().cross(hook));
+        store.call_hook(State::cross);
         // A component may run code of its own when it is set up: it counts like any call.
-        let outcome = wall.bound(linked.instantiate_async(&mut store)).await;
+        let meter = store.data().meter().clone();
+        let outcome = wall.bound(meter.run(linked.instantiate_async(&mut store))).await;
         let plugin = judge(&store, &limits, "its start", outcome)?;
         let clock = Arc::clone(clock);
         Ok(Instance { store, plugin, limits, wall, takes_credential: false, _clock: clock })
@@ -280,6 +289,11 @@ impl Instance {
         const DURING: &str = "next-batch";
         let datasource = self.plugin.testops_datasource_datasource();
         let allowed = self.limits.max_batch_rows;
+        let account = self.store.data().account().clone();
+        // The rows of before are written meanwhile, and give their memory back.
+        let room = self.wall.bound(account.room_for(self.limits.max_batch_bytes)).await;
+        let room = self.judge(DURING, room.map(Ok))?;
+        self.store.data_mut().answer_bytes = self.limits.max_batch_bytes.min(room);
         let answer = call!(
             self,
             "next-batch",
@@ -292,7 +306,15 @@ impl Instance {
             let budget = Budget::BatchRows(batch.rows.len(), allowed);
             return Err(PluginError::Budget { during: DURING, budget });
         }
-        let batch = Batch::from(batch);
+        let mut batch = Batch::from(batch);
+        let held = self.wall.bound(account.hold_leaving(COPIES * batch.bytes)).await;
+        batch.held = match self.judge(DURING, held.map(Ok))? {
+            Ok(held) => Some(held),
+            Err(over) => {
+                let budget = Budget::Memory(over.limit);
+                return Err(PluginError::Budget { during: DURING, budget });
+            }
+        };
         if let Some(checkpoint) = &batch.checkpoint {
             if checkpoint.0.len() > MAX_CHECKPOINT {
                 return Err(broken(
@@ -314,9 +336,9 @@ impl Instance {
         Ok(Some(batch))
     }
 
-    /// How long the plugin's own code ran so far.
+    /// The processor's time for its calls so far.
     pub fn cpu_used(&self) -> Duration {
-        self.store.data().cpu_used()
+        self.store.data().meter().used()
     }
 
     /// A plugin does not know whether a credential was sent, and takes none for a wrong one.
@@ -380,7 +402,12 @@ fn judge<T>(
         Ok(Err(error)) => error,
     };
     if error.chain().any(|cause| cause.to_string().contains("too much data is being copied")) {
-        let budget = Budget::BatchBytes(limits.max_batch_bytes);
+        let (allowed, batch) = (state.answer_bytes, limits.max_batch_bytes);
+        let budget = match allowed {
+            MAX_ANSWER => Budget::Answer(MAX_ANSWER, HOST_CALL_BYTES as u64),
+            _ if allowed < batch => Budget::Memory(state.account().limit()),
+            _ => Budget::BatchBytes(batch, HOST_CALL_BYTES as u64),
+        };
         return Err(PluginError::Budget { during, budget });
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {

@@ -15,6 +15,8 @@ mod component;
 mod error;
 mod http;
 mod instance;
+mod meter;
+mod objects;
 mod runtime;
 mod shape;
 mod state;

@@ -5,12 +5,12 @@
 //! that are linked to it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use test_dashboard_egress::{Gate, Session};
+use test_dashboard_egress::{Account, Gate, Held, OverMemory, Session};
 use test_dashboard_model::text::is_visible;
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, ResourceLimiter};
+use wasmtime::{CallHook, ResourceLimiterAsync, StoreContextMut};
 use wasmtime_wasi::clocks::HostWallClock;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -18,6 +18,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::Budget;
 use super::complaints::Complaints;
 use super::http::GateHooks;
+use super::meter::Meter;
+use super::objects;
 use crate::config::Limits;
 
 /// How often the engine's epoch advances while plugins run.
@@ -25,8 +27,14 @@ pub const TICK: Duration = Duration::from_millis(10);
 
 /// The most host objects that a plugin holds at the same time.
 pub const MAX_RESOURCES: usize = 20_000;
-/// The most elements of one table of functions or references.
-const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+/// What one element of a table of functions or references takes, in bytes.
+const TABLE_ELEMENT: usize = 16;
+/// The most bytes that a plugin hands over in one call of the host.
+pub const HOST_CALL_BYTES: usize = 1 << 20;
+/// The most random bytes at once.
+const MAX_RANDOM: u64 = 1 << 20;
+/// Its objects are counted once in so many calls of the host.
+const CALLS_BETWEEN_COUNTS: u32 = 32;
 /// Where a log line is cut, in bytes.
 const MAX_LOG_LINE: usize = 4 * 1024;
 
@@ -38,9 +46,13 @@ pub struct State {
     table: ResourceTable,
     label: String,
     limits: Arc<Limits>,
-    memory_used: usize,
-    cpu_used: Duration,
-    running_since: Instant,
+    account: Account,
+    memory: Held,
+    objects: Held,
+    meter: Meter,
+    host_calls: u32,
+    /// The most bytes that a call's answer may have.
+    pub answer_bytes: u64,
     log_lines: u64,
     last_line: Option<String>,
     complaints: Complaints,
@@ -60,6 +72,12 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let complaints = Complaints::default();
+        let account = match &gate {
+            Some((_, session)) => session.account().clone(),
+            None => Account::new(limits.memory),
+        };
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(objects::MAX_HEADERS);
         State {
             // Nothing is granted: no files, environment, arguments, sockets or input; what goes
             // to the standard error is heard when the plugin crashes.
@@ -68,15 +86,19 @@ impl State {
                 .wall_clock(StoppedClock::at(now))
                 .allow_tcp(false)
                 .allow_udp(false)
+                .max_random_size(MAX_RANDOM)
                 .build(),
-            http: WasiHttpCtx::new(),
+            http,
             hooks: GateHooks::new(gate),
             table,
             label,
             limits,
-            memory_used: 0,
-            cpu_used: Duration::ZERO,
-            running_since: Instant::now(),
+            memory: account.nothing(),
+            objects: account.nothing(),
+            account,
+            meter: Meter::default(),
+            host_calls: 0,
+            answer_bytes: 0,
             log_lines: 0,
             last_line: None,
             complaints,
@@ -100,45 +122,63 @@ impl State {
     /// # Errors
     ///
     /// When a request has broken the operator's policy: the plugin does not get back to its
-    /// code, where it could ask again and again.
-    pub fn cross(&mut self, hook: CallHook) -> wasmtime::Result<()> {
-        if !hook.exiting_host() {
-            self.charge_cpu();
-            return Ok(());
+    /// code, where it could ask again and again. When its objects take more memory than there is.
+    pub fn cross(mut store: StoreContextMut<'_, Self>, hook: CallHook) -> wasmtime::Result<()> {
+        match hook {
+            CallHook::CallingHost => store.set_hostcall_fuel(HOST_CALL_BYTES),
+            CallHook::ReturningFromWasm => {
+                let bytes = store.data().answer_bytes;
+                store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX));
+            }
+            CallHook::CallingWasm => {}
+            CallHook::ReturningFromHost => return store.data_mut().back_from_host(),
         }
-        self.running_since = Instant::now();
-        match self.hooks.violation() {
-            Some(error) => Err(wasmtime::Error::msg(error.to_string())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Charges the time since the plugin's code was entered or last charged.
-    ///
-    /// The epoch interrupts running code every [`TICK`], so an interval that is much longer
-    /// was not spent running: the task had given way to others. It is charged as two ticks.
-    fn charge_cpu(&mut self) {
-        let now = Instant::now();
-        self.cpu_used += now.duration_since(self.running_since).min(2 * TICK);
-        self.running_since = now;
+    fn back_from_host(&mut self) -> wasmtime::Result<()> {
+        if let Some(error) = self.hooks.violation() {
+            return Err(wasmtime::Error::msg(error.to_string()));
+        }
+        self.host_calls = self.host_calls.wrapping_add(1);
+        if self.host_calls.is_multiple_of(CALLS_BETWEEN_COUNTS) {
+            let size = objects::size(&mut self.table);
+            self.objects.set(size).or_else(|over| self.exceed_memory(over))?;
+        }
+        Ok(())
     }
 
-    /// Called at every tick while the plugin's code runs.
+    async fn grow(&mut self, bytes: usize) -> wasmtime::Result<bool> {
+        let grown = self.memory.grow(bytes as u64).await;
+        grown.or_else(|over| self.exceed_memory(over))?;
+        Ok(true)
+    }
+
+    fn exceed_memory(&mut self, over: OverMemory) -> wasmtime::Result<()> {
+        self.exceed(Budget::Memory(over.limit))
+    }
+
+    /// Called at every tick while the plugin's code runs: a tick comes even if it does little more
+    /// than call the host.
     ///
     /// # Errors
     ///
     /// When the time is used up; the plugin is stopped with it.
     pub fn tick(&mut self) -> wasmtime::Result<()> {
-        self.charge_cpu();
-        if self.cpu_used > self.limits.cpu_time {
+        if self.meter.charge() > self.limits.cpu_time {
             return self.exceed(Budget::Cpu(self.limits.cpu_time));
         }
         Ok(())
     }
 
-    /// How long the plugin's own code ran.
-    pub fn cpu_used(&self) -> Duration {
-        self.cpu_used
+    /// The processor's time for its calls.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The memory that the host holds for it.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     fn exceed<T>(&mut self, budget: Budget) -> wasmtime::Result<T> {
@@ -190,32 +230,25 @@ pub fn printable(text: &str) -> String {
     line
 }
 
-impl ResourceLimiter for State {
-    fn memory_growing(
+#[async_trait::async_trait]
+impl ResourceLimiterAsync for State {
+    async fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.memory_used + desired.saturating_sub(current);
-        if used as u64 > self.limits.memory {
-            // A trap, and not a failed `memory.grow`: the operator is told which budget it was.
-            return self.exceed(Budget::Memory(self.limits.memory));
-        }
-        self.memory_used = used;
-        Ok(true)
+        // A trap, and not a failed `memory.grow`: the operator is told which budget it was.
+        self.grow(desired.saturating_sub(current)).await
     }
 
-    fn table_growing(
+    async fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > MAX_TABLE_ELEMENTS {
-            return self.exceed(Budget::Memory(self.limits.memory));
-        }
-        Ok(true)
+        self.grow(desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT)).await
     }
 
     fn instances(&self) -> usize {

@@ -157,10 +157,10 @@ pub async fn load_one(
 }
 
 fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Result<Limits, Misuse> {
-    datasource
-        .limits
-        .resolve(&config.limits)
-        .map_err(|problem| Misuse::new(format!("datasources.{name}: {problem}")))
+    let limits = datasource.limits.resolve(&config.limits);
+    let limits = limits.map_err(|problem| Misuse::new(format!("datasources.{name}: {problem}")))?;
+    // What all may have is the most that one may have.
+    Ok(Limits { memory: limits.memory.min(config.memory()), ..limits })
 }
 
 /// The base URL that a datasource's plugin is given.

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::{
-    Cassette, Gate, GateError, Masks, Recorder, RequestBudget, Session, Tape, Window,
-};
+use test_dashboard_egress::{Cassette, Gate, GateError, Masks, Recorder, Session, Tape, Window};
 use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
 use super::Progress;
+use super::output::Output;
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
 
 /// Where a run's requests are recorded to or replayed from.
@@ -109,6 +108,8 @@ pub struct Job {
     pub tape: Tape,
     /// How far it has come.
     pub progress: Progress,
+    /// What its partitions have returned.
+    pub output: Output,
 }
 
 impl Job {
@@ -150,11 +151,7 @@ impl Job {
 
     /// A session for the requests of one instance, with a budget of its own.
     pub fn session(&self, label: String) -> Session {
-        let limits = self.plugin.limits();
-        let budget = RequestBudget {
-            max_requests: limits.max_requests,
-            max_response_bytes: limits.max_response_bytes,
-        };
+        let budget = self.plugin.limits().requests();
         Session::metered(label, self.tape.clone(), budget, self.progress.requests())
     }
 

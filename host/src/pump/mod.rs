@@ -11,6 +11,8 @@
 mod full;
 mod installed;
 mod job;
+mod memory;
+mod output;
 mod partition;
 mod progress;
 mod report;
@@ -21,6 +23,7 @@ mod source;
 pub use full::{finish as finish_full, make_full_if_due, may_finish as may_finish_full};
 pub use installed::{Installed, base_url_of, gate_options, load_one, owner, settings_of};
 pub use job::{Job, Tapes, recording_file, run_window};
+pub use memory::Memory;
 pub use progress::{Progress, Seen};
 pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
 pub use run::{Options, PLAN, RECORDING, Selection, run, views_failed};

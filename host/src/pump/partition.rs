@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytesize::ByteSize;
 use test_dashboard_egress::{Session, Tape};
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{CheckpointText, Partition, Table};
@@ -18,10 +19,11 @@ use test_dashboard_store::{CommitPoint, Counts, Reading, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::output::{self, Output};
 use super::report::{PartitionFailure, PartitionReport, RejectedRows};
 use super::sink::PartitionSink;
-use super::{Job, Sink, Tally};
-use crate::plugin::{Batch, PluginError, printable};
+use super::{DryRows, Job, Sink, Tally};
+use crate::plugin::{Batch, Budget, PluginError, printable};
 
 /// How many batches may lie between the plugin and the database.
 const BATCHES_BETWEEN: usize = 2;
@@ -57,6 +59,13 @@ enum PartitionError {
         reason: String,
         row: String,
     },
+    #[error("the plugin was stopped: {0}; nothing since the last commit was written")]
+    Output(Budget),
+    #[error(
+        "a dry run keeps no more than {} of rows to show them; ask for less with --project, --since or --until",
+        ByteSize(DryRows::MAX_BYTES).display().iec()
+    )]
+    DryRun,
     #[error("the task that ran the plugin ended without an answer: {0}")]
     Task(String),
 }
@@ -69,6 +78,7 @@ impl PartitionError {
             PartitionError::Store(_) => "database",
             PartitionError::OtherTable { .. } => "contract",
             PartitionError::TooManyRejected { .. } => "rejected",
+            PartitionError::Output(_) | PartitionError::DryRun => "budget",
             PartitionError::Task(_) => "internal",
         }
     }
@@ -266,6 +276,7 @@ struct Writing<'a> {
     done: &'a mut Done,
     validators: HashMap<String, Validator>,
     first_reject: Option<(String, String, String)>,
+    output: Output,
     /// What this attempt saw; the tally counts all attempts.
     read: u64,
     rejected: u64,
@@ -278,7 +289,8 @@ impl<'a> Writing<'a> {
             .iter()
             .map(|table| (table.name.clone(), Validator::new(Arc::clone(table))))
             .collect();
-        Writing { job, writer, done, validators, first_reject: None, read: 0, rejected: 0 }
+        let (first_reject, output) = (None, Output::default());
+        Writing { job, writer, done, validators, first_reject, output, read: 0, rejected: 0 }
     }
 
     async fn write_all(
@@ -304,6 +316,12 @@ impl<'a> Writing<'a> {
         let table: Arc<Table> = Arc::clone(validator.table());
         let nuls_before = validator.replaced_nuls();
         let read = batch.rows.len() as u64;
+        let limits = self.job.plugin.limits();
+        output::count(&self.output, &self.job.output, limits, (read, batch.bytes))
+            .map_err(PartitionError::Output)?;
+        if !self.writer.has_room(batch.bytes) {
+            return Err(PartitionError::DryRun);
+        }
         let mut rows = Vec::with_capacity(batch.rows.len());
         let mut rejected = 0;
         for row in batch.rows {

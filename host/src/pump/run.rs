@@ -15,7 +15,7 @@ use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{PartitionFailure, PartitionReport};
-use super::{Job, RunReport, Sink, Tally, Tapes, full, partition};
+use super::{Job, Memory, RunReport, Sink, Tally, Tapes, full, partition};
 use crate::plugin::PluginError;
 
 /// What the history calls the part of a run that finds the partitions. No partition has
@@ -33,6 +33,8 @@ const VIEWS: &str = "(views)";
 pub struct Options {
     /// How many partitions are read at the same time; one at least.
     pub jobs: usize,
+    /// What all that is read at the same time may take.
+    pub memory: Memory,
     /// Where requests are recorded to or replayed from.
     pub tapes: Tapes,
     /// Which of the planned partitions are read.
@@ -97,7 +99,8 @@ pub async fn run(
 ) -> RunReport {
     let mut report = RunReport::default();
     let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
-    let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan()));
+    let memory = &options.memory;
+    let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan(), memory));
     let mut planning = stream::iter(planning).buffered(options.jobs.max(1));
     while let Some((job, partitions, plan_report)) = planning.next().await {
         let taken = partitions.iter().filter(|partition| options.selection.takes(&job, partition));
@@ -111,7 +114,7 @@ pub async fn run(
         .iter()
         .flat_map(|(job, partitions)| partitions.iter().map(move |partition| (job, partition)))
         .filter(|(job, partition)| options.selection.takes(job, partition))
-        .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone()));
+        .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone(), memory));
     let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs.max(1));
     while let Some(partition) = pumping.next().await {
         ended(&partition).await;
@@ -138,7 +141,8 @@ pub async fn run(
 
 /// Pumps a partition in a task of its own, so that partitions use all cores. The task stops
 /// with the future: a cancelled run leaves nothing running.
-async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
+async fn pump(job: Arc<Job>, partition: Partition, sink: Sink, memory: &Memory) -> PartitionReport {
+    let _reserved = memory.reserve(job.plugin.limits().memory).await;
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
     let _active = job.progress.begin();
@@ -152,7 +156,12 @@ async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionRepor
     report
 }
 
-async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
+async fn plan(
+    job: Arc<Job>,
+    step: String,
+    memory: &Memory,
+) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
+    let reserved = memory.reserve(job.plugin.limits().memory).await;
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let session = job.session(format!("{} {step}", job.label()));
@@ -166,6 +175,7 @@ async fn plan(job: Arc<Job>, step: String) -> (Arc<Job>, Vec<Partition>, Partiti
     }
     .await;
     drop(active);
+    drop(reserved);
     let (partitions, error) = match outcome {
         Ok(partitions) => (partitions, None),
         Err(error) => (Vec::new(), Some(failure(&error))),

@@ -4,6 +4,7 @@
 //! Where checked rows go: into the database, or, in a dry run, before a person's eyes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
@@ -23,7 +24,10 @@ pub enum Sink {
 
 /// The rows that a dry run would have written, by table.
 #[derive(Clone, Default)]
-pub struct DryRows(Arc<Mutex<BTreeMap<String, DryTable>>>);
+pub struct DryRows {
+    tables: Arc<Mutex<BTreeMap<String, DryTable>>>,
+    bytes: Arc<AtomicU64>,
+}
 
 /// What a dry run has of one table.
 #[derive(Clone)]
@@ -37,13 +41,16 @@ pub struct DryTable {
 }
 
 impl DryRows {
+    /// The most bytes of rows that are kept.
+    pub const MAX_BYTES: u64 = 256 << 20;
+
     /// What was collected.
     pub fn take(&self) -> BTreeMap<String, DryTable> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(&mut *self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     fn with<R>(&self, table: &Arc<Table>, change: impl FnOnce(&mut DryTable) -> R) -> R {
-        let mut tables = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut tables = self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         change(tables.entry(table.name.clone()).or_insert_with(|| DryTable {
             table: Arc::clone(table),
             rows: Vec::new(),
@@ -99,6 +106,16 @@ impl PartitionSink {
         match self {
             PartitionSink::Store(writer) => writer.checkpoint(),
             PartitionSink::Dry { .. } => None,
+        }
+    }
+
+    /// Whether so many bytes of rows more can be taken. Only what a dry run keeps has a bound.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        match self {
+            PartitionSink::Store(_) => true,
+            PartitionSink::Dry { rows, .. } => {
+                rows.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= DryRows::MAX_BYTES
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_egress::{Gate, Masks, Tape, Window};
 
+use super::output::Output;
 use super::{Job, Progress, gate_options, settings_of};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
@@ -130,6 +131,7 @@ impl<'a> Source<'a> {
             tables: self.plugin.tables_of(declared),
             tape: reading.tape,
             progress: Progress::default(),
+            output: Output::default(),
         })
     }
 }

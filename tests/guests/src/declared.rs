@@ -73,6 +73,7 @@ pub fn settings() -> Vec<Setting> {
     [
         ("behave", "true: the reader behaves, whichever guest this is"),
         ("rows", "how many rows there are, 3 unless told"),
+        ("bytes", "how long a label is, for returns_without_end"),
         ("url", "what to ask, for the guests that make requests"),
         ("swallow", "true: a request that failed becomes a row, and the guest goes on"),
         ("kind", "the failure's kind, such as rate-limited, for fails_every_kind"),

@@ -25,6 +25,15 @@ pub struct Response {
 ///
 /// What the host answered in the place of a response, as text.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> Result<Response, String> {
+    read(&send(url, headers)?)
+}
+
+/// GETs a URL with these headers, and leaves the answer unread.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn send(url: &str, headers: &[(&str, &str)]) -> Result<IncomingResponse, String> {
     let (scheme, rest) = url.split_once("://").ok_or(format!("{url:?} has no scheme"))?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let scheme = match scheme {
@@ -48,7 +57,7 @@ pub fn get(url: &str, headers: &[(&str, &str)]) -> Result<Response, String> {
     let promise = outgoing_handler::handle(request, None).map_err(failed)?;
     promise.subscribe().block();
     match promise.get() {
-        Some(Ok(Ok(response))) => read(&response),
+        Some(Ok(Ok(response))) => Ok(response),
         Some(Ok(Err(error))) => Err(failed(error)),
         Some(Err(())) | None => Err(format!("GET {url} gave no answer")),
     }

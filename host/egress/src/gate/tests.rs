@@ -242,7 +242,7 @@ async fn a_body_that_unpacks_to_more_than_allowed_is_stopped_on_the_way() {
 async fn response_bytes_are_one_budget_over_all_requests() {
     let server = Server::with(vec![Reply::new(200, &[], &[b'x'; 60])]).await;
     let gate = gate(&server);
-    let budget = RequestBudget { max_requests: 9, max_response_bytes: 100 };
+    let budget = RequestBudget { max_requests: 9, max_response_bytes: 100, memory: 1_000 };
     let session = Session::new("fenix/issues".into(), Tape::Live, budget);
     gate.send(get(&server.url("/1")), &session).await.unwrap();
     let error = gate.send(get(&server.url("/2")), &session).await.unwrap_err();
@@ -251,10 +251,42 @@ async fn response_bytes_are_one_budget_over_all_requests() {
 }
 
 #[tokio::test]
+async fn memory_is_held_for_an_answer_until_it_is_dropped() {
+    let server = Server::with(vec![Reply::new(200, &[], &[b'x'; 600])]).await;
+    let gate = gate(&server);
+    let budget = RequestBudget { max_requests: 9, max_response_bytes: 10_000, memory: 1_500 };
+    let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+    for n in 0..3 {
+        let read = gate.send(get(&server.url(&format!("/{n}"))), &session).await.unwrap();
+        assert!(session.account().left() < 900, "{:?}", session.account());
+        drop(read);
+        assert_eq!(session.account().left(), 1_500);
+    }
+    let first = gate.send(get(&server.url("/first")), &session).await.unwrap();
+    // A part of it is enough.
+    let part = first.body().slice(..1);
+    drop(first);
+    let _second = gate.send(get(&server.url("/second")), &session).await.unwrap();
+    let error = gate.send(get(&server.url("/third")), &session).await.unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("1500 bytes of memory") && message.contains("`memory`"), "{message}");
+    assert!(error.is_violation());
+    drop(part);
+}
+
+#[tokio::test]
+async fn headers_without_measure_are_no_answer() {
+    let long = "x".repeat(70 << 10);
+    let server = Server::with(vec![Reply::new(200, &[("x-long", long.as_str())], b"{}")]).await;
+    let error = gate(&server).send(get(&server.url("/")), &session(Tape::Live)).await.unwrap_err();
+    assert!(error.to_string().contains("65536 are the most"), "{error}");
+}
+
+#[tokio::test]
 async fn requests_are_a_budget_that_the_hosts_retries_do_not_use_up() {
     let server = Server::new(|n, _| if n == 0 { Reply::new(500, &[], b"") } else { ok("") }).await;
     let gate = gate(&server);
-    let budget = RequestBudget { max_requests: 2, max_response_bytes: 100 };
+    let budget = RequestBudget { max_requests: 2, max_response_bytes: 100, memory: 1_000 };
     let session = Session::new("fenix/issues".into(), Tape::Live, budget);
     gate.send(get(&server.url("/1")), &session).await.unwrap();
     gate.send(get(&server.url("/2")), &session).await.unwrap();

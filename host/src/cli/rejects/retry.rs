@@ -23,7 +23,7 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    Installed, Job, Options, PLAN, ReadOptions, RunReport, Selection, Source, Tapes,
+    Installed, Job, Memory, Options, PLAN, ReadOptions, RunReport, Selection, Source, Tapes,
 };
 
 type Partitions = HashSet<PartitionKey>;
@@ -196,6 +196,7 @@ impl Reading<'_> {
     ) -> anyhow::Result<Exit> {
         let options = Options {
             jobs: self.jobs,
+            memory: Memory::new(self.config.memory()),
             tapes: Tapes::Live,
             selection: Selection::Only(partitions.clone()),
         };

@@ -27,8 +27,8 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    self, DryRows, Installed, Job, Options, PartitionReport, ReadOptions, Selection, Sink, Source,
-    Tapes,
+    self, DryRows, Installed, Job, Memory, Options, PartitionReport, ReadOptions, Selection, Sink,
+    Source, Tapes,
 };
 pub use account::Account;
 use shard::Part;
@@ -86,6 +86,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let command = format!("run --project {project} --report-type {report}{}", flags(args));
     let options = Options {
         jobs: args.jobs.map_or_else(|| config.jobs(), usize::from),
+        memory: Memory::new(config.memory()),
         tapes: tapes(args),
         selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };

@@ -210,6 +210,7 @@ impl Reading {
         account.pumped.done_before = done.clone();
         let options = Options {
             jobs: writing.options.jobs,
+            memory: writing.options.memory.clone(),
             tapes: Tapes::Live,
             selection: Selection::Shard(*shard, done.into_iter().collect()),
         };

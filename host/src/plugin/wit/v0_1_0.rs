@@ -183,14 +183,14 @@ impl From<&model::Partition> for guest::Partition {
 
 impl From<guest::Batch> for instance::Batch {
     fn from(from: guest::Batch) -> Self {
+        let rows: Vec<model::Row> =
+            from.rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
         instance::Batch {
             table: from.table,
-            rows: from
-                .rows
-                .into_iter()
-                .map(|row| row.into_iter().map(Into::into).collect())
-                .collect(),
+            bytes: rows.iter().flatten().map(model::Value::size).sum(),
+            rows,
             checkpoint: from.checkpoint.map(model::CheckpointText),
+            held: None,
         }
     }
 }
