@@ -72,7 +72,17 @@ impl Workplace {
 
     /// The program, to be run here, with none of this process's credentials or settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_test-dashboard"));
+        self.prepared(Command::new(PROGRAM), arguments)
+    }
+
+    /// The same, which ends with code 124 when it hangs.
+    fn bounded(&self, arguments: &[&str]) -> Command {
+        let mut timeout = Command::new("timeout");
+        timeout.args(["--foreground", "--kill-after=10s", HANGS_AFTER, PROGRAM]);
+        self.prepared(timeout, arguments)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.current_dir(self.folder.path()).args(arguments).env_clear();
         for kept in ["PATH", "HOME", "RUSTUP_HOME", "CARGO_HOME", "XDG_CACHE_HOME", "TMPDIR"] {
             if let Some(value) = std::env::var_os(kept) {
@@ -84,7 +94,7 @@ impl Workplace {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::new(self.command(arguments).output().unwrap())
+        Ended::new(self.bounded(arguments).output().unwrap())
     }
 
     /// Runs the program under limits as the shell sets them (`ulimit -d 1000000`). A file that
@@ -101,11 +111,15 @@ impl Workplace {
 
     /// Runs the program with these variables.
     pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let mut command = self.command(arguments);
+        let mut command = self.bounded(arguments);
         command.envs(variables.iter().copied());
         Ended::new(command.output().unwrap())
     }
 }
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_test-dashboard");
+/// No run of a test takes as long.
+const HANGS_AFTER: &str = "10m";
 
 /// How a run of the program ended, and what it said.
 #[derive(Debug)]
