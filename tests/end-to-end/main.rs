@@ -14,6 +14,7 @@ mod archive;
 mod authoring;
 mod bad_input;
 mod command_line;
+mod compiling;
 mod conformance;
 mod drift;
 mod faults;

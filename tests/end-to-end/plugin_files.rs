@@ -22,7 +22,7 @@ fn workplace(file: &Path, limits: &str) -> Workplace {
 /// That the file is refused with these words by everything that loads it, and that another
 /// datasource's report is read all the same.
 #[track_caller]
-fn expect_refused(file: &Path, limits: &str, says: &[&str]) {
+pub fn expect_refused(file: &Path, limits: &str, says: &[&str]) {
     let place = workplace(file, limits);
     let mut run = place
         .run(&["--project", "fenix", "--report-type", "rows"])
@@ -62,7 +62,7 @@ fn expect_not_inspected(file: &Path, says: &str) {
 
 /// That `plugin add` refuses the file with these words and leaves nothing behind.
 #[track_caller]
-fn expect_not_added(file: &Path, limits: &str, says: &str) {
+pub fn expect_not_added(file: &Path, limits: &str, says: &str) {
     let configuration = format!("[limits]\n{limits}\n");
     let place = Workplace::new(&configuration);
     let arguments = ["plugin", "add", file.to_str().unwrap(), "--yes"];
@@ -111,7 +111,7 @@ fn expect_defused(bytes: &[u8], says: &str) {
     run.expect_code(2).expect_said("the plugin of guest could not be loaded: ").expect_said(says);
 }
 
-fn guest(name: &str) -> PathBuf {
+pub fn guest(name: &str) -> PathBuf {
     built(&format!("guests/{name}.wasm"))
 }
 

@@ -43,7 +43,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         let near = did_you_mean(project, config.projects.keys());
         return Err(Misuse::new(format!("there is no project {project:?}{near}")).into());
     }
-    let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+    let installed = Installed::load(&config, &Runtime::new()?).await?;
     let mut findings = vec![Finding {
         what: "configuration".into(),
         outcome: Ok(format!(

@@ -57,7 +57,7 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
         false => Ok(Vec::new()),
     };
     let installed = match &config {
-        Some(config) => Some(Installed::load(config, &Runtime::new(None)?).await),
+        Some(config) => Some(Installed::load(config, &Runtime::new()?).await),
         None => None,
     };
     let loaded = installed.as_ref().and_then(|installed| installed.as_ref().ok());

@@ -37,8 +37,13 @@ use std::process::ExitCode;
 use args::{Cli, Command, DbCommand, ViewsCommand};
 use exit::Exit;
 
+use crate::plugin::compile_if_asked;
+
 /// Runs the program and tells how it ended.
 pub fn main() -> ExitCode {
+    if let Some(compiled) = compile_if_asked(std::env::args_os().skip(1)) {
+        return compiled;
+    }
     let cli = match line::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return unparsable(&error),
@@ -52,7 +57,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(dispatch(cli));
-    // Not waited for: a compilation that was given up would hold the program for minutes.
+    // Not waited for: whatever was given up may be in the middle of something long.
     runtime.shutdown_background();
     match outcome {
         Ok(exit) => exit.into(),

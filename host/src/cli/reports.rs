@@ -20,7 +20,7 @@ use crate::pump::Installed;
 /// and makes the command fail at its end.
 pub async fn reports(common: &Configured) -> anyhow::Result<Exit> {
     let config = Config::load(common.config.file())?;
-    let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+    let installed = Installed::load(&config, &Runtime::new()?).await?;
     let mut exit = Exit::Done;
     let mut table = output::table(["report", "plugin", "fills", "answers"]);
     let mut settings = output::table(["plugin", "setting", "needed", "what it is"]);

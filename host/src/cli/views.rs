@@ -32,7 +32,7 @@ pub async fn bigquery(args: &BigqueryArgs) -> anyhow::Result<Exit> {
     let config = Config::load(common.config.file())?;
     let source = source(common, args, &config)?;
 
-    let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+    let installed = Installed::load(&config, &Runtime::new()?).await?;
     let mut tables: Vec<&Table> = Vec::new();
     for (name, plugin) in installed.all() {
         let plugin = plugin.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;

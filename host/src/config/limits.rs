@@ -33,6 +33,7 @@ pub struct LimitsConfig {
     max_partitions: Option<usize>,
     max_plugin_bytes: Option<ByteSize>,
     compile_time: Option<SignedDuration>,
+    compile_memory: Option<ByteSize>,
     describe_time: Option<SignedDuration>,
     max_rejected_share: Option<f64>,
     max_rejected_rows: Option<u64>,
@@ -81,6 +82,8 @@ pub struct Limits {
     pub max_plugin_bytes: u64,
     /// How long compiling the plugin may take.
     pub compile_time: Duration,
+    /// Memory that compiling the plugin may take, in bytes.
+    pub compile_memory: u64,
     /// How long the plugin may take to say what it is.
     pub describe_time: Duration,
     /// The share of rows that may be rejected before the partition fails, from 0 to 1.
@@ -113,6 +116,7 @@ impl Default for Limits {
             // A component of Python's carries the interpreter: 18 MB.
             max_plugin_bytes: 64 * MIB,
             compile_time: Duration::from_secs(5 * 60),
+            compile_memory: 2 * 1024 * MIB,
             describe_time: Duration::from_secs(10),
             max_rejected_share: 0.01,
             max_rejected_rows: 10,
@@ -227,6 +231,11 @@ impl LimitsConfig {
                 general.compile_time,
                 default.compile_time,
             )?,
+            compile_memory: bytes(
+                self.compile_memory,
+                general.compile_memory,
+                default.compile_memory,
+            ),
             describe_time: time(
                 "describe-time",
                 self.describe_time,

@@ -117,6 +117,7 @@ pub const SETTINGS: &[Setting] = &[
     now("limits.max-partitions", Kind::Whole(1..=1_000_000)),
     now("limits.max-plugin-bytes", Kind::Size),
     now("limits.compile-time", Kind::Time),
+    now("limits.compile-memory", Kind::Size),
     now("limits.describe-time", Kind::Time),
     now("limits.max-rejected-share", Kind::Share),
     now("limits.max-rejected-rows", Kind::Whole(0..=1_000_000_000)),

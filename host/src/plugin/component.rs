@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use test_dashboard_model::declaration;
 use test_dashboard_model::{Description, Report, Table};
 use wasmtime::Engine;
@@ -17,7 +18,7 @@ use super::instance::{Instance, InstanceOptions};
 use super::runtime::{EpochClock, Runtime};
 use super::state::State;
 use super::wit::v0_1_0;
-use super::{Budget, PluginError, shape, wit};
+use super::{Budget, PluginError, wit};
 use crate::config::Limits;
 use crate::lock::{Digest, Pinned};
 
@@ -153,10 +154,10 @@ pub async fn load_bytes(
     bytes: Vec<u8>,
     limits: Arc<Limits>,
 ) -> Result<Plugin, PluginError> {
-    let Runtime { engine, linker, clock } = runtime;
+    let Runtime { engine, linker, clock, .. } = runtime;
     let size = bytes.len() as u64;
     let digest = Digest::of(&bytes).to_string();
-    let component = compile(engine, path, bytes, &limits).await?;
+    let component = compile(runtime, path, bytes.into(), &limits).await?;
     let version = find_version(engine, &component, path)?;
     let imports =
         component.component_type().imports(engine).map(|(name, _)| name.to_string()).collect();
@@ -212,12 +213,11 @@ pub fn read(path: &Path, allowed: u64) -> Result<Vec<u8>, PluginError> {
     })
 }
 
-/// Compiles on a thread of its own: it may take seconds, and is given up after its budget.
-/// The abandoned thread ends with the program.
+/// Takes the plugin out of the cache, after it was compiled into it where it was not there.
 async fn compile(
-    engine: &Engine,
+    runtime: &Runtime,
     path: &Path,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     limits: &Limits,
 ) -> Result<Component, PluginError> {
     let not_a_component = |reason| PluginError::NotAComponent { path: path.into(), reason };
@@ -232,16 +232,24 @@ async fn compile(
             return Err(not_a_component("it does not begin like WebAssembly".into()));
         }
     }
+    let failed = |reason| PluginError::Compiler { path: path.into(), reason };
+    if let Ok(known) = from_cache(&runtime.engine, bytes.clone()).await {
+        return Ok(known);
+    }
+    let cannot_keep = |error| failed(format!("what it makes of it cannot be kept: {error}"));
+    let work = runtime.compiled.work().map_err(cannot_keep)?;
+    runtime.compiler.compile(path, &bytes, limits, work.path()).await?;
+    runtime.compiled.take_over(work.path(), &runtime.engine, &bytes).map_err(cannot_keep)?;
+    from_cache(&runtime.engine, bytes).await.map_err(failed)
+}
+
+/// The component as it was compiled once. It takes a while, so on a thread of its own.
+async fn from_cache(engine: &Engine, bytes: Bytes) -> Result<Component, String> {
     let engine = engine.clone();
-    let compiling = tokio::task::spawn_blocking(move || {
-        shape::check(&bytes).map_err(|error| error.to_string())?;
-        Component::from_binary(&engine, &bytes).map_err(|error| one_line(&error))
-    });
-    match tokio::time::timeout(limits.compile_time, compiling).await {
-        Err(_) => Err(PluginError::CompileTime { path: path.into(), allowed: limits.compile_time }),
-        Ok(Err(panic)) => Err(not_a_component(format!("the compiler failed on it: {panic}"))),
-        Ok(Ok(Err(reason))) => Err(not_a_component(shorten(&reason))),
-        Ok(Ok(Ok(component))) => Ok(component),
+    let loading = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes));
+    match loading.await {
+        Ok(loaded) => loaded.map_err(|error| one_line(&error)),
+        Err(panic) => Err(panic.to_string()),
     }
 }
 
@@ -286,7 +294,8 @@ pub fn one_line(error: &wasmtime::Error) -> String {
     shorten(&format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-fn shorten(text: &str) -> String {
+/// A text of the engine's or the compiler's, cut, as a terminal can show it.
+pub fn shorten(text: &str) -> String {
     let mut short: String = text.chars().take(400).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -92,6 +92,25 @@ pub enum PluginError {
         /// The budget.
         allowed: Duration,
     },
+    /// Compiling wanted too much memory.
+    #[error(
+        "compiling the plugin {path} took more memory than {} (limits.compile-memory), or than this machine has. A plugin that carries a whole interpreter takes a third of the default: raise it only for a file whose origin you know",
+        bytesize::ByteSize(*allowed).display().iec()
+    )]
+    CompileMemory {
+        /// The file.
+        path: PathBuf,
+        /// The budget in bytes.
+        allowed: u64,
+    },
+    /// The compiler failed, by itself or at this file.
+    #[error("the compiler failed on the plugin {path}: {reason}")]
+    Compiler {
+        /// The file.
+        path: PathBuf,
+        /// How it ended.
+        reason: String,
+    },
     /// It exports another version of the contract, or none.
     #[error(
         "{path} does not export the contract: {found}; this host runs testops:datasource/datasource@{supported}"
@@ -168,6 +187,8 @@ impl PluginError {
             | PluginError::NotAdded { .. }
             | PluginError::PinnedElsewhere { .. }
             | PluginError::CompileTime { .. }
+            | PluginError::CompileMemory { .. }
+            | PluginError::Compiler { .. }
             | PluginError::WrongVersion { .. }
             | PluginError::CannotLink { .. }
             | PluginError::Declaration { .. } => "plugin",

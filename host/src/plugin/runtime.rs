@@ -7,42 +7,43 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use wasmtime::Engine;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, OptLevel};
 
+use super::cache::Compiled;
+use super::compiler::Compiler;
 use super::component::{self, Plugin};
+use super::engine::{self, Task};
 use super::state::{State, TICK};
-use super::{PluginError, cache, wit};
+use super::{PluginError, wit};
 use crate::config::Limits;
 use crate::lock::Pinned;
 
-/// The engine, the linker, and the clock that interrupts running plugins.
+/// The engine, the linker, the clock that interrupts running plugins, and the compiler with the
+/// folder of what it made.
 pub struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<State>,
     pub(super) clock: Arc<EpochClock>,
+    pub(super) compiled: Compiled,
+    pub(super) compiler: Compiler,
 }
 
 impl Runtime {
-    /// Sets up the engine. Compiled plugins are kept in `cache`, by default in the user's
-    /// cache folder.
+    /// Sets up the engine. Compiled plugins are kept in the user's cache folder. What is not there
+    /// is compiled by this program, started once more: its `main` begins with
+    /// [`compile_if_asked`](super::compile_if_asked).
     ///
     /// # Errors
     ///
     /// When this machine cannot run the engine at all.
-    pub fn new(cache: Option<&Path>) -> anyhow::Result<Self> {
-        let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .cranelift_opt_level(OptLevel::Speed)
-            .max_wasm_stack(1 << 20)
-            .async_stack_size(2 << 20)
-            .wasm_backtrace_max_frames(None)
-            .cache(cache::open(cache));
-        let engine = Engine::new(&config).map_err(|error| anyhow::anyhow!("{error:#}"))?;
-        let linker = link(&engine).map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    pub fn new() -> anyhow::Result<Self> {
+        let told = |error: wasmtime::Error| anyhow::anyhow!("{error:#}");
+        let compiled = Compiled::open(None)?;
+        let engine = engine::new(Task::Run, compiled.cache().map_err(told)?).map_err(told)?;
+        let linker = link(&engine).map_err(told)?;
         let clock = Arc::new(EpochClock::start(engine.clone())?);
-        Ok(Runtime { engine, linker, clock })
+        Ok(Runtime { engine, linker, clock, compiled, compiler: Compiler::default() })
     }
 
     /// Loads a plugin: reads and compiles the file, finds the contract's version, asks the

@@ -45,6 +45,23 @@ pub fn functions(count: u32, additions: usize) -> Module {
     module
 }
 
+/// A module of one function, which calls itself so many times.
+pub fn calls(count: usize) -> Module {
+    let (mut types, mut declared) = (TypeSection::new(), FunctionSection::new());
+    types.ty().function([], []);
+    declared.function(0);
+    let mut body = Function::new([]);
+    for _ in 0..count {
+        body.instruction(&Instruction::Call(0));
+    }
+    body.instruction(&Instruction::End);
+    let mut code = CodeSection::new();
+    code.function(&body);
+    let mut module = Module::new();
+    module.section(&types).section(&declared).section(&code);
+    module
+}
+
 /// A component with a section of this name beside everything that the engine reads.
 pub fn custom(name: &str, data: &[u8]) -> Component {
     let mut component = Component::new();

@@ -59,7 +59,7 @@ pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
     let (site, _guard) = site::site(&args.config)?;
     let empty = Config { folder: site.folder.clone(), ..Config::default() };
 
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let offered = offered::all(&empty, &runtime).await?;
     let wanted = match &args.project {
         Some(project) => answers::of_flags(args, project, offered)?,

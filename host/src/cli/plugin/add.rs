@@ -78,7 +78,7 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
 
 /// Loads the file, without a network, and finds out what installing it means.
 async fn plan(config: &Config, lock: &Lock, site: &Site, source: &Source) -> anyhow::Result<Plan> {
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let candidate = Candidate::load(config, &runtime, source).await?;
     let Candidate { plugin, pin, addition, .. } = &candidate;
     let installed = Installed::load(config, &runtime).await?;

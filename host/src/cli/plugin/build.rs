@@ -70,7 +70,7 @@ fn build_examples(args: &BuildArgs, language: Language, folder: &Path) -> anyhow
 }
 
 async fn load(file: &Path) -> anyhow::Result<Plugin> {
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let loaded = runtime.load(file, Arc::new(Limits::default())).await;
     loaded.context("it was built, but this host cannot use it")
 }

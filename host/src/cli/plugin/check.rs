@@ -31,7 +31,7 @@ const FIXTURES: &str = "fixtures";
 pub async fn check(args: &PluginCheckArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let config = Config::load(common.config.file())?;
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let findings = match load_one(&config, &runtime, &args.file).await {
         Ok(plugin) => try_all(&config, args, &plugin).await?,
         Err(error) => {

@@ -22,7 +22,7 @@ use crate::plugin::{Plugin, Runtime};
 /// What the file is instead of a plugin.
 pub async fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let plugin = runtime.load(&args.file, Arc::new(Limits::default())).await?;
     let lock = Lock::read(&Site::of(common.config.file()).lock);
     let known = lock.as_ref().ok().and_then(|lock| name_of(lock, &plugin));

@@ -30,7 +30,7 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let environment = Environment::of_process();
     let config = Config::load(common.config.file())?;
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let plugin = pump::load_one(&config, &runtime, &args.file).await?;
     let datasource = &plugin.description.name;
     let project = project(&config, &args.project, datasource)?;

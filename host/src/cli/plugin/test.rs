@@ -39,7 +39,7 @@ pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
     let folder = args.dir.join(FIXTURES);
     let fixtures = fixtures_in(&folder)?;
 
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let plugin = config.resolve_path(&datasource.plugin);
     let plugin = pump::load_one(&config, &runtime, &plugin).await?;
     if plugin.description.name != name {

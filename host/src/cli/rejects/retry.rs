@@ -47,7 +47,7 @@ pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
     let retried = match partitions.is_empty() {
         true => Vec::new(),
         false => {
-            let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+            let installed = Installed::load(&config, &Runtime::new()?).await?;
             let (config, environment, store) = (&config, &environment, &store);
             let reading = Reading { config, environment, installed, store, jobs };
             reading.all(common.output.format, &partitions).await?

@@ -91,7 +91,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };
     let prepared = async {
-        let installed = Installed::load(&config, &Runtime::new(None)?).await?;
+        let installed = Installed::load(&config, &Runtime::new()?).await?;
         jobs(&config, &installed, &environment, project, report, args, &options)
     };
     let jobs = match prepared.await {
