@@ -116,6 +116,7 @@ impl Default for Limits {
             // A component of Python's carries the interpreter: 18 MB.
             max_plugin_bytes: 64 * MIB,
             compile_time: Duration::from_secs(5 * 60),
+            // A component of Python's takes 400 MB.
             compile_memory: 2 * 1024 * MIB,
             describe_time: Duration::from_secs(10),
             max_rejected_share: 0.01,

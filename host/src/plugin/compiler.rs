@@ -148,12 +148,13 @@ fn judge(ended: &Ended, path: &Path, limits: &Limits) -> Result<(), PluginError>
         return Err(PluginError::CompileTime { path, allowed: limits.compile_time });
     }
     let how = match (code, signal) {
-        (_, Some(9)) => {
-            "it was killed (signal 9), as the system does when it has no memory left".into()
+        (_, Some(signal)) if signal == Signal::KILL.as_raw() => {
+            format!(
+                "it was killed (signal {signal}), as the system does when it has no memory left"
+            )
         }
         (_, Some(signal)) => format!("it crashed (signal {signal})"),
-        (Some(code), None) => format!("it ended with {code}"),
-        (None, None) => "it did not end".into(),
+        (code, None) => format!("it ended with {}", code.unwrap_or_default()),
     };
     let words = ended.complaint.split_whitespace().collect::<Vec<_>>().join(" ");
     let reason = if words.is_empty() { how } else { format!("{how}: {}", shorten(&words)) };

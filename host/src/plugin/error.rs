@@ -94,7 +94,7 @@ pub enum PluginError {
     },
     /// Compiling wanted too much memory.
     #[error(
-        "compiling the plugin {path} took more memory than {} (limits.compile-memory), or than this machine has. A plugin that carries a whole interpreter takes a third of the default: raise it only for a file whose origin you know",
+        "compiling the plugin {path} took more memory than {} (limits.compile-memory), or than this machine has. A plugin in Python, which carries its interpreter, takes 400 MiB: raise the budget only for a file whose origin you know",
         bytesize::ByteSize(*allowed).display().iec()
     )]
     CompileMemory {
