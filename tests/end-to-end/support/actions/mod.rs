@@ -341,8 +341,11 @@ impl<'a> Running<'a> {
         let text = step["run"].as_str().unwrap();
         assert!(!text.contains("${{"), "an expression is a part of the script: {text}");
         std::fs::write(&script, text).unwrap();
-        let mut shell = Command::new("bash");
-        shell.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(&script);
+        // A shell cannot trap what it was started to ignore, as the shell of these tests may have been.
+        let mut shell = Command::new("env");
+        shell
+            .args(["--default-signal=INT", "bash", "--noprofile", "--norc", "-eo", "pipefail"])
+            .arg(&script);
         shell.current_dir(self.runner.workspace()).env_clear().env("PATH", self.search_path());
         shell.envs([("CI", "true"), ("GITHUB_ACTIONS", "true")]);
         shell.envs([("RUNNER_OS", "Linux"), ("RUNNER_ARCH", "X64")]);
