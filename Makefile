@@ -9,12 +9,16 @@ SOURCE_PLUGINS := bitrise github taskcluster testrail
 # What a change is compared with.
 BASE := main
 
-.PHONY: help demo test check-plugins lint lint-workflows licences deny mutants plugins plugins-with \
-    guests host release dist image bench setup clean
+# How long the fuzzer makes inputs.
+SECONDS := 60
+
+.PHONY: help demo test fuzz check-plugins lint lint-workflows licences deny mutants plugins \
+    plugins-with guests host release dist image bench setup clean
 
 help:
 	@echo 'make demo     pump recorded fixtures into a SQLite file and show what was written'
 	@echo 'make test     all tests, against SQLite, PostgreSQL, MariaDB and MySQL'
+	@echo 'make fuzz     what comes from outside, mutated, for SECONDS (60)'
 	@echo 'make check-plugins  try the shipped plugins with all of their recordings'
 	@echo 'make lint     formatting, clippy and licence headers; warnings are errors'
 	@echo 'make lint-workflows  the workflows and the scripts'
@@ -71,6 +75,15 @@ test: export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 test: lint-workflows plugins guests check-plugins
 	@scripts/test-databases scripts/author-toolchains cargo test --workspace \
 	    --exclude test-dashboard-guests --features test-dashboard/as-tested
+	@$(run-fuzzer)
+
+# All targets side by side; the crate has the features of the tests, so that nothing is compiled twice.
+define run-fuzzer
+cargo run --package test-dashboard-fuzz -- run --seconds $(SECONDS)
+endef
+
+fuzz: plugins guests
+	@$(run-fuzzer)
 
 lint: setup licences
 	cargo fmt --all --check

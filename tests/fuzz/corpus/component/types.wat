@@ -1,0 +1,10 @@
+(component
+  (type $color (enum "red" "green"))
+  (type $flags (flags "a" "b"))
+  (type $record (record (field "name" string) (field "of" (list u8)) (field "c" (option f64))))
+  (type $variant (variant (case "none") (case "some" (tuple u8 s64 char)) (case "failed" (result bool (error string)))))
+  (type $resource (resource (rep i32)))
+  (type (instance (type (func (param "a" u32) (result string))) (export "f" (func (type 0)))))
+  (type (component (import "f" (func (result bool)))))
+  (core func (canon resource.new $resource))
+  (core func (canon resource.drop $resource)))
