@@ -4,6 +4,7 @@
 //! What came of an input.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What came of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +13,14 @@ pub enum Outcome {
     Fine(String),
     /// It is a find, and why.
     Find(String),
+    /// There was none in time, which is a find, too.
+    Late(Duration),
 }
 
 impl Outcome {
     /// Whether it is a find.
     pub fn is_find(&self) -> bool {
-        matches!(self, Outcome::Find(_))
+        !matches!(self, Outcome::Fine(_))
     }
 }
 
@@ -26,6 +29,7 @@ impl fmt::Display for Outcome {
         match self {
             Outcome::Fine(how) => write!(f, "fine: {how}"),
             Outcome::Find(why) => write!(f, "FOUND: {why}"),
+            Outcome::Late(allowed) => write!(f, "FOUND: it hangs: no answer within {allowed:?}"),
         }
     }
 }

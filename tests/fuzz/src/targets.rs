@@ -55,7 +55,7 @@ pub enum Subject {
     /// See [`Target::Component`].
     Component(component::Component),
     /// See [`Target::Har`].
-    Har(har::Har),
+    Har(Box<har::Har>),
     /// See [`Target::Configuration`].
     Configuration(configuration::Configuration),
     /// See [`Target::Answers`].
@@ -73,7 +73,7 @@ impl Subject {
     pub async fn new(target: Target, scratch: &Path) -> anyhow::Result<Subject> {
         Ok(match target {
             Target::Component => Subject::Component(component::Component::new(scratch)?),
-            Target::Har => Subject::Har(har::Har::new(scratch).await?),
+            Target::Har => Subject::Har(Box::new(har::Har::new(scratch).await?)),
             Target::Configuration => {
                 Subject::Configuration(configuration::Configuration::new(scratch).await?)
             }

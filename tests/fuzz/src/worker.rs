@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::outcome::{Outcome, shape_of};
+use crate::outcome::shape_of;
 use crate::targets::{Subject, Target};
 
 /// Tries inputs until there are no more.
@@ -44,21 +44,17 @@ pub fn work(
             }
             let mut input = vec![0; u32::from_le_bytes(length) as usize];
             inputs.read_exact(&mut input)?;
-            answer(&match subject.attempt(&input).await {
-                Ok(how) => Outcome::Fine(shape_of(&how)),
+            match subject.attempt(&input).await {
+                Ok(how) => answer("fine", &shape_of(&how))?,
                 Err(broken) => {
-                    Outcome::Find(format!("{broken:#}").replace(['\n', '\r', '\t'], " "))
+                    answer("find", &format!("{broken:#}").replace(['\n', '\r', '\t'], " "))?;
                 }
-            })?;
+            }
         }
     })
 }
 
-fn answer(outcome: &Outcome) -> std::io::Result<()> {
-    let (word, text) = match outcome {
-        Outcome::Fine(how) => ("fine", how),
-        Outcome::Find(why) => ("find", why),
-    };
+fn answer(word: &str, text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{word}\t{}\t{text}", most_memory().unwrap_or(0))?;
     out.flush()
@@ -67,7 +63,9 @@ fn answer(outcome: &Outcome) -> std::io::Result<()> {
 /// Panics in tasks and on other threads are caught by who waits for them; here they are finds, too.
 fn abort_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("{panic}\n{}", Backtrace::force_capture());
+        // The backtrace may take a while.
+        eprintln!("{panic}");
+        eprintln!("{}", Backtrace::force_capture());
         std::process::abort();
     }));
 }
