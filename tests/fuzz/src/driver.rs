@@ -207,6 +207,8 @@ impl Worker {
         // Those variables alone to which an input may refer.
         let kept = ["HOME", "XDG_CACHE_HOME", "PATH", "TMPDIR"];
         let kept = kept.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        // What is made up would fill the user's cache.
+        let cache = (target == Target::Component).then(|| ("XDG_CACHE_HOME", scratch.path()));
         let mut child = tokio::process::Command::new(std::env::current_exe()?)
             .arg("work")
             .arg(target.to_string())
@@ -214,6 +216,7 @@ impl Worker {
             .arg((limits.memory << 20).to_string())
             .env_clear()
             .envs(kept)
+            .envs(cache)
             .env("NUMBER", "7")
             // To read the system's certificates anew for each gate takes most of the time.
             .env("SSL_CERT_FILE", "/dev/null")

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use test_dashboard::plugin::compile_if_asked;
 
 use crate::driver::{Driver, Limits};
 use crate::targets::Target;
@@ -67,6 +68,9 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
+    if let Some(compiled) = compile_if_asked(std::env::args_os().skip(1)) {
+        return Ok(compiled);
+    }
     let threads = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match Command::parse() {
         Command::Work { target, scratch, memory } => {

@@ -72,7 +72,7 @@ impl Subject {
     /// When what it takes is not there.
     pub async fn new(target: Target, scratch: &Path) -> anyhow::Result<Subject> {
         Ok(match target {
-            Target::Component => Subject::Component(component::Component::new(scratch)?),
+            Target::Component => Subject::Component(component::Component::new()?),
             Target::Har => Subject::Har(Box::new(har::Har::new(scratch).await?)),
             Target::Configuration => {
                 Subject::Configuration(configuration::Configuration::new(scratch).await?)

@@ -3,8 +3,9 @@
 
 //! A plugin's file: what every command does with it before it is trusted, and then its calls.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use test_dashboard::config::Limits;
 use test_dashboard::plugin::{
@@ -25,10 +26,10 @@ pub struct Component {
 }
 
 impl Component {
-    /// With a cache of its own: what is tried would fill the user's.
-    pub fn new(scratch: &Path) -> anyhow::Result<Component> {
-        let runtime = Runtime::new(Some(&scratch.join("cache")))?;
-        let limits = Arc::new(shipped::limits());
+    /// Compiles within less time than what counts as a hang.
+    pub fn new() -> anyhow::Result<Component> {
+        let limits = Limits { compile_time: Duration::from_secs(10), ..shipped::limits() };
+        let (runtime, limits) = (Runtime::new()?, Arc::new(limits));
         Ok(Component { runtime, limits, path: PathBuf::from("fuzzed.wasm") })
     }
 
@@ -37,6 +38,8 @@ impl Component {
         let limits = Arc::clone(&self.limits);
         let loaded = self.runtime.load_bytes(&self.path, input.to_vec(), limits).await;
         Ok(match loaded {
+            // In a process of its own, so nothing but this file suffers; it is a fault all the same.
+            Err(error @ PluginError::Compiler { .. }) => anyhow::bail!(error),
             Err(error) => error.to_string(),
             Ok(plugin) => match read(&plugin).await {
                 Ok(how) => how,

@@ -40,7 +40,7 @@ pub fn limits() -> Limits {
 ///
 /// When one is not built.
 pub async fn load(names: &[&str], limits: Limits) -> anyhow::Result<BTreeMap<String, Arc<Plugin>>> {
-    let runtime = Runtime::new(None)?;
+    let runtime = Runtime::new()?;
     let limits = Arc::new(limits);
     let mut plugins = BTreeMap::new();
     for name in names {
