@@ -53,7 +53,7 @@ impl fmt::Display for Target {
 /// A target that is set up.
 pub enum Subject {
     /// See [`Target::Component`].
-    Component(component::Component),
+    Component(Box<component::Component>),
     /// See [`Target::Har`].
     Har(Box<har::Har>),
     /// See [`Target::Configuration`].
@@ -72,7 +72,7 @@ impl Subject {
     /// When what it takes is not there.
     pub async fn new(target: Target, scratch: &Path) -> anyhow::Result<Subject> {
         Ok(match target {
-            Target::Component => Subject::Component(component::Component::new()?),
+            Target::Component => Subject::Component(Box::new(component::Component::new()?)),
             Target::Har => Subject::Har(Box::new(har::Har::new(scratch).await?)),
             Target::Configuration => {
                 Subject::Configuration(configuration::Configuration::new(scratch).await?)
