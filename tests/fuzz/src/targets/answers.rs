@@ -81,7 +81,8 @@ impl Answers {
             Window::default(),
             masks,
         );
-        let budget = RequestBudget { max_requests: 5, max_response_bytes: 4 << 20 };
+        let budget =
+            RequestBudget { max_requests: 5, max_response_bytes: 4 << 20, memory: 64 << 20 };
         let session = Session::new("fuzzed".to_owned(), Tape::Record(recorder.clone()), budget);
         let request = http::Request::get(format!("{}/issues?page=1", server.origin))
             .header("accept", "application/json")
