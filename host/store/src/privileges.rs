@@ -192,6 +192,21 @@ pub fn grants(engine: Engine, user: &str, database: &str) -> Vec<String> {
     grant(engine, &of(engine), user, database)
 }
 
+/// The statements by which a server's owner lets `user` see who holds a lock that a run waits for.
+/// No run needs them.
+pub fn grants_to_see_locks(engine: Engine, user: &str) -> Vec<String> {
+    match engine {
+        Engine::Sqlite => vec![],
+        Engine::Mysql => {
+            let user = user.replace('\'', "''");
+            ["PROCESS ON *.*", "SELECT ON performance_schema.*"]
+                .map(|what| format!("GRANT {what} TO '{user}'@'%'"))
+                .into()
+        }
+        Engine::Postgres => vec![format!("GRANT pg_read_all_stats TO {}", quote(user))],
+    }
+}
+
 /// The statements that give these.
 fn grant(engine: Engine, privileges: &[&Privilege], user: &str, database: &str) -> Vec<String> {
     match engine {

@@ -58,7 +58,9 @@ fn a_database_that_does_not_hold_every_text_is_refused() {
             let name = format!("{}_{encoding}", db.name()).to_lowercase();
             let options = format!("ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
             db.on_server(&format!("CREATE DATABASE {name} {options}")).await;
-            is_refused(&db.url.replace(db.name(), &name), "ENCODING 'UTF8'").await;
+            let mut url = url::Url::parse(&db.url).unwrap();
+            url.set_path(&name);
+            is_refused(url.as_str(), "ENCODING 'UTF8'").await;
             db.on_server(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     });

@@ -19,7 +19,8 @@ use sqlx::Row as _;
 use support::{Database, column, item, key, owner, plain, reject, start, write};
 use test_dashboard_model::{ColumnType, Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Engine, Reading, RejectFilter, Store, StoreError, TableChange, Target,
+    CommitPoint, Engine, Reading, RejectFilter, Store, StoreError, TableChange, Target, grants,
+    grants_to_see_locks,
 };
 
 on_every_server![
@@ -106,6 +107,12 @@ async fn prepare(store: &Store, table: &Arc<Table>) -> Result<Vec<TableChange>, 
     store.prepare_tables(&owner(), std::slice::from_ref(table)).await
 }
 
+async fn let_it_see_locks(db: &Database) {
+    for grant in grants_to_see_locks(db.engine, db.name()) {
+        db.on_server(&grant).await;
+    }
+}
+
 /// A store with one row in one table.
 async fn filled(store: &Store) -> Arc<Table> {
     let table = plain(TableMode::Merge);
@@ -137,6 +144,7 @@ async fn a_table_that_is_read_is_altered_in_a_pause_and_readers_go_on(db: Arc<Da
 }
 
 async fn whoever_reads_a_table_that_cannot_be_altered_is_named(db: Arc<Database>) {
+    let_it_see_locks(&db).await;
     let store = db.store().await;
     let table = longer(&filled(&store).await);
     let reader = Other::begins(&db, READ).await;
@@ -156,6 +164,7 @@ async fn whoever_reads_a_table_that_cannot_be_altered_is_named(db: Arc<Database>
 }
 
 async fn whoever_holds_a_row_is_named(db: Arc<Database>) {
+    let_it_see_locks(&db).await;
     let store = db.store().await;
     let table = filled(&store).await;
     let run = start(&store).await;
@@ -177,15 +186,19 @@ async fn where_the_holder_is_not_shown_the_way_to_find_it_is(db: Arc<Database>) 
     let user = format!("pump_{}", db.name());
     if db.engine == Engine::Postgres {
         db.on_server(&format!("CREATE USER {user} PASSWORD 'p'")).await;
-        db.execute(&format!("GRANT CREATE ON SCHEMA public TO {user}")).await;
     } else {
         db.on_server(&format!("CREATE USER {user} IDENTIFIED BY 'p'")).await;
-        db.on_server(&format!("GRANT ALL ON {}.* TO {user}", db.name())).await;
+    }
+    for grant in grants(db.engine, &user, db.name()) {
+        db.as_owner(&grant).await;
     }
     let target = Target::parse(&db.url_as(&user, "p")).unwrap();
     let store = Store::connect(&target, 1).await.unwrap();
     store.migrate().await.unwrap();
     let table = longer(&filled(&store).await);
+    if db.engine == Engine::Postgres {
+        db.as_owner(&format!("GRANT SELECT ON probe_items TO {}", db.name())).await;
+    }
     let reader = Other::begins(&db, READ).await;
     let session = reader.session;
     let error = prepare(&brief(&store), &table).await.unwrap_err();
@@ -196,7 +209,7 @@ async fn where_the_holder_is_not_shown_the_way_to_find_it_is(db: Arc<Database>) 
         // It shows the session and its user to everybody.
         Engine::Postgres => {
             assert!(told.contains(&format!("session {} (user test", session)), "{told}");
-            db.execute(&format!("DROP OWNED BY {user} CASCADE")).await;
+            db.as_owner(&format!("DROP OWNED BY {user} CASCADE")).await;
         }
         _ => assert!(told.contains("PROCESS") && told.contains("innodb_trx"), "{told}"),
     }
