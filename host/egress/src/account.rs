@@ -114,8 +114,17 @@ impl Held {
     ///
     /// [`OverMemory`] when there is none; what was held stays so.
     pub async fn grow(&mut self, bytes: u64) -> Result<(), OverMemory> {
-        self.account.room_for(bytes).await;
-        self.grow_now(bytes)
+        let account = self.account.clone();
+        loop {
+            let mut released = pin!(account.0.released.notified());
+            // From here on no release is missed.
+            released.as_mut().enable();
+            match self.try_grow(bytes) {
+                Err((_, true)) => released.await,
+                Err((over, false)) => return Err(over),
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     /// Holds more without waiting for room.
@@ -124,10 +133,15 @@ impl Held {
     ///
     /// As [`Held::grow`].
     pub fn grow_now(&mut self, bytes: u64) -> Result<(), OverMemory> {
+        self.try_grow(bytes).map_err(|(over, _)| over)
+    }
+
+    /// Holds more; where there is no room, whether there may be some without the plugin's doing.
+    fn try_grow(&mut self, bytes: u64) -> Result<(), (OverMemory, bool)> {
         let limit = self.account.0.limit;
         let mut sums = self.account.sums();
         let held = sums.held.checked_add(bytes).filter(|held| *held <= limit);
-        sums.held = held.ok_or(OverMemory { limit })?;
+        sums.held = held.ok_or((OverMemory { limit }, sums.leaving > 0))?;
         if self.is_leaving {
             sums.leaving += bytes;
         }
@@ -188,6 +202,23 @@ mod tests {
         assert_eq!(body.set(101), Err(OverMemory { limit: 100 }));
         drop(body);
         assert_eq!(account.left(), 100);
+    }
+
+    #[tokio::test]
+    async fn two_that_wait_for_the_same_rows_do_not_take_each_others_room() {
+        let account = Account::new(100);
+        let first = account.hold_leaving(60).await.unwrap();
+        let second = account.hold_leaving(40).await.unwrap();
+        let (mut body, mut memory) = (account.nothing(), account.nothing());
+        let mut one = pin!(body.grow(50));
+        let mut other = pin!(memory.grow(50));
+        assert!(one.as_mut().now_or_never().is_none());
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(first);
+        assert_eq!(one.as_mut().now_or_never(), Some(Ok(())));
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(second);
+        assert_eq!(other.as_mut().now_or_never(), Some(Ok(())));
     }
 
     #[tokio::test]

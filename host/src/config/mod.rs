@@ -72,12 +72,13 @@ pub fn wrong_project_name(text: &str) -> Option<String> {
     }
 }
 
-/// The memory that this process may have at the most, in bytes.
-fn machine_memory() -> u64 {
+/// The memory that this process may have at the most, in bytes; none where it cannot be found out.
+fn machine_memory() -> Option<u64> {
     let mut system = sysinfo::System::new();
     system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
-    // A container's limit; no more than the machine's memory where it has none.
-    system.cgroup_limits().map_or(system.total_memory(), |limits| limits.total_memory)
+    // Without /proc nothing is known, and asking for a container's limit panics.
+    let all = Some(system.total_memory()).filter(|all| *all > 0)?;
+    Some(system.cgroup_limits().map_or(all, |limits| limits.total_memory))
 }
 
 impl Config {
@@ -152,9 +153,10 @@ impl Config {
     }
 
     /// The memory of all plugins that run at the same time, in bytes: by default half of the
-    /// machine's, or of what a container has.
+    /// machine's, or of what a container has, and without a bound where that is not known.
     pub fn memory(&self) -> u64 {
-        self.memory.map_or_else(|| machine_memory() / 2, |size| size.as_u64())
+        let half = || machine_memory().map_or(u64::MAX, |all| all / 2);
+        self.memory.map_or_else(half, |size| size.as_u64())
     }
 
     /// For how many days the history of runs is kept; 0 for ever.

@@ -97,7 +97,9 @@ impl Compiled {
         let entries = self.folder.join(ENTRIES).join(version);
         fs::create_dir_all(&entries)?;
         fs::rename(&made, entries.join(name(engine, bytes)))?;
-        self.clear_out(SystemTime::now())
+        // It is kept already; what could not be cleaned up is for the next time.
+        let _ = self.clear_out(SystemTime::now());
+        Ok(())
     }
 
     /// Removes what has not been used for long. Wasmtime's cache does so only where it compiles.

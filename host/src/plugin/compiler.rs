@@ -101,7 +101,15 @@ fn start(size: usize, limits: &Limits, work: &Path) -> io::Result<Child> {
 
 /// This program, also when an update has replaced its file since it was started.
 fn program() -> io::Result<PathBuf> {
-    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+    let link = Path::new("/proc/self/exe");
+    if link.exists() {
+        return Ok(link.into());
+    }
+    // Nor does the system know it in a chroot without /proc, where the name it was called by is left.
+    std::env::current_exe().or_else(|error| {
+        let name = std::env::args_os().next().map(PathBuf::from);
+        name.filter(|name| name.is_absolute()).ok_or(error)
+    })
 }
 
 /// How the process ended, and what it said.

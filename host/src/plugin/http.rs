@@ -139,19 +139,30 @@ async fn collect(
     request: http::Request<WasiBody>,
     held: &mut Held,
 ) -> Result<http::Request<Bytes>, HttpError> {
+    let too_large = || HttpError::HttpRequestBodySize(Some(MAX_REQUEST_BODY as u64));
     let (parts, mut body) = request.into_parts();
+    held.grow(size_of_head(&parts)).await.map_err(|_| too_large())?;
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(piece) = frame?.into_data() else { continue };
-        let too_large = HttpError::HttpRequestBodySize(Some(MAX_REQUEST_BODY as u64));
         if collected.len() + piece.len() > MAX_REQUEST_BODY
             || held.grow(piece.len() as u64).await.is_err()
         {
-            return Err(too_large);
+            return Err(too_large());
         }
         collected.extend_from_slice(&piece);
     }
     Ok(http::Request::from_parts(parts, collected.freeze()))
+}
+
+/// The bytes of the URL and of all headers.
+fn size_of_head(parts: &http::request::Parts) -> u64 {
+    let uri = &parts.uri;
+    let texts =
+        [uri.authority().map(|text| text.as_str()), uri.path_and_query().map(|p| p.as_str())];
+    let url: usize = texts.into_iter().flatten().map(str::len).sum();
+    let headers = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    (url + headers.sum::<usize>()) as u64
 }
 
 /// The body, of which every piece keeps the whole: what it holds comes back with the last one.

@@ -172,6 +172,8 @@ fn shorten(text: &mut String) {
         let end = (0..=MAX_ROW).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         let left_out = text.len() - end;
         text.truncate(end);
+        // What was cut off would stay allocated, and is counted nowhere.
+        text.shrink_to_fit();
         text.push_str(&format!("… ({left_out} more bytes)"));
     }
 }

@@ -77,7 +77,7 @@ impl Workplace {
 
     /// The same, which ends with code 124 when it hangs.
     fn bounded(&self, arguments: &[&str]) -> Command {
-        let mut timeout = Command::new("timeout");
+        let mut timeout = Command::new("/usr/bin/timeout");
         timeout.args(["--foreground", "--kill-after=10s", HANGS_AFTER, PROGRAM]);
         self.prepared(timeout, arguments)
     }
