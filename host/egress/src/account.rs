@@ -73,9 +73,17 @@ impl Account {
     /// Waits until `bytes` are free or nothing is on its way into the database any more, whichever
     /// is first; what is free then, in bytes.
     pub async fn room_for(&self, bytes: u64) -> u64 {
-        let is_settled = |sums: &Sums| sums.leaving == 0 || self.0.limit - sums.held >= bytes;
-        self.when(is_settled).await;
-        self.left()
+        loop {
+            let mut released = pin!(self.0.released.notified());
+            // From here on no release is missed.
+            released.as_mut().enable();
+            let Sums { held, leaving } = *self.sums();
+            let left = self.0.limit.saturating_sub(held);
+            if leaving == 0 || left >= bytes {
+                return left;
+            }
+            released.await;
+        }
     }
 
     /// Holds rows that wait for the database.
@@ -87,18 +95,6 @@ impl Account {
         let mut held = Held { account: self.clone(), bytes: 0, is_leaving: true };
         held.grow(bytes).await?;
         Ok(held)
-    }
-
-    async fn when(&self, is_so: impl Fn(&Sums) -> bool) {
-        loop {
-            let mut released = pin!(self.0.released.notified());
-            // From here on no release is missed.
-            released.as_mut().enable();
-            if is_so(&self.sums()) {
-                return;
-            }
-            released.await;
-        }
     }
 
     fn sums(&self) -> MutexGuard<'_, Sums> {
@@ -127,15 +123,6 @@ impl Held {
         }
     }
 
-    /// Holds more without waiting for room.
-    ///
-    /// # Errors
-    ///
-    /// As [`Held::grow`].
-    pub fn grow_now(&mut self, bytes: u64) -> Result<(), OverMemory> {
-        self.try_grow(bytes).map_err(|(over, _)| over)
-    }
-
     /// Holds more; where there is no room, whether there may be some without the plugin's doing.
     fn try_grow(&mut self, bytes: u64) -> Result<(), (OverMemory, bool)> {
         let limit = self.account.0.limit;
@@ -150,14 +137,19 @@ impl Held {
         Ok(())
     }
 
-    /// Holds this many bytes from now on, more or less than before.
+    /// Holds this many bytes from now on, more or less than before. Who counts again and again
+    /// cannot wait: as long as rows wait for the database, what finds no room is left for the next
+    /// time.
     ///
     /// # Errors
     ///
     /// As [`Held::grow`].
     pub fn set(&mut self, bytes: u64) -> Result<(), OverMemory> {
         match bytes.checked_sub(self.bytes) {
-            Some(more) => self.grow_now(more),
+            Some(more) => match self.try_grow(more) {
+                Err((over, false)) => Err(over),
+                Ok(()) | Err((_, true)) => Ok(()),
+            },
             None => {
                 self.release(self.bytes - bytes);
                 Ok(())
@@ -237,5 +229,18 @@ mod tests {
         }
         // Nobody but the plugin gives this back: there is nothing to wait for.
         assert!(matches!(account.hold_leaving(40).now_or_never(), Some(Err(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_counted_again_is_refused_when_no_rows_wait_any_more() {
+        let account = Account::new(100);
+        let rows = account.hold_leaving(60).await.unwrap();
+        let mut objects = account.nothing();
+        assert_eq!(objects.set(50), Ok(()));
+        assert_eq!(account.left(), 40);
+        drop(rows);
+        assert_eq!(objects.set(50), Ok(()));
+        assert_eq!(account.left(), 50);
+        assert_eq!(objects.set(101), Err(OverMemory { limit: 100 }));
     }
 }
