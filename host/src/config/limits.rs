@@ -70,7 +70,8 @@ pub struct Limits {
     pub max_partition_rows: u64,
     /// Bytes of one partition's rows.
     pub max_partition_bytes: u64,
-    /// Rows of one report and project in one run, those that are read again included.
+    /// Rows of one report and project in one run, those that are read again included; of a run in
+    /// shards, in one of them.
     pub max_run_rows: u64,
     /// Bytes of these rows.
     pub max_run_bytes: u64,

@@ -3,29 +3,24 @@
 
 //! How much a plugin returns: of one partition, and of a report's run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Limits;
 use crate::plugin::Budget;
 
-/// Rows and their bytes that came so far, rejected ones and those of failed attempts included.
-/// Clones count together.
-#[derive(Debug, Clone, Default)]
-pub struct Output(Arc<Counts>);
-
+/// Rows and their bytes that came so far, rejected ones included: of one attempt at a partition, or
+/// of all attempts at all partitions of a report in this process.
 #[derive(Debug, Default)]
-struct Counts {
+pub struct Output {
     rows: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Output {
     fn add(&self, rows: u64, bytes: u64) -> (u64, u64) {
-        let Counts { rows: all_rows, bytes: all_bytes } = &*self.0;
         (
-            all_rows.fetch_add(rows, Ordering::Relaxed).saturating_add(rows),
-            all_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes),
+            self.rows.fetch_add(rows, Ordering::Relaxed).saturating_add(rows),
+            self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes),
         )
     }
 }
