@@ -22,6 +22,8 @@ use crate::config::Limits;
 
 /// The greatest length of a partition's id, in characters.
 const MAX_PARTITION_ID: usize = 200;
+/// The call whose answer is a batch.
+const NEXT_BATCH: &str = "next-batch";
 /// The most bytes of a partition's data.
 const MAX_PARTITION_DATA: usize = 64 << 10;
 /// The most bytes of a checkpoint.
@@ -113,7 +115,7 @@ pub struct Reader {
 
 /// Runs one call of the contract, and finds out why it failed when it does.
 macro_rules! call {
-    ($self:ident, $name:literal, $call:expr) => {{
+    ($self:ident, $name:expr, $call:expr) => {{
         let meter = $self.store.data().meter().clone();
         let outcome = $self.wall.bound(meter.run($call)).await;
         $self.judge($name, outcome)
@@ -286,17 +288,16 @@ impl Instance {
     /// [`PluginError`] when the plugin fails or misbehaves, or when the batch breaks the
     /// contract: too many rows, a checkpoint that does not advance.
     pub async fn next_batch(&mut self, reader: &mut Reader) -> Result<Option<Batch>, PluginError> {
-        const DURING: &str = "next-batch";
         let datasource = self.plugin.testops_datasource_datasource();
         let allowed = self.limits.max_batch_rows;
         let account = self.store.data().account().clone();
         // The rows of before are written meanwhile, and give their memory back.
         let room = self.wall.bound(account.room_for(self.limits.max_batch_bytes)).await;
-        let room = self.judge(DURING, room.map(Ok))?;
+        let room = self.judge(NEXT_BATCH, room.map(Ok))?;
         self.store.data_mut().answer_bytes = self.limits.max_batch_bytes.min(room);
         let answer = call!(
             self,
-            "next-batch",
+            NEXT_BATCH,
             datasource.reader().call_next_batch(&mut self.store, reader.resource, allowed)
         )?;
         let Some(batch) = answer.map_err(|failure| self.failed(failure.into()))? else {
@@ -304,21 +305,21 @@ impl Instance {
         };
         if batch.rows.len() > allowed as usize {
             let budget = Budget::BatchRows(batch.rows.len(), allowed);
-            return Err(PluginError::Budget { during: DURING, budget });
+            return Err(PluginError::Budget { during: NEXT_BATCH, budget });
         }
         let mut batch = Batch::from(batch);
         let held = self.wall.bound(account.hold_leaving(COPIES * batch.bytes)).await;
-        batch.held = match self.judge(DURING, held.map(Ok))? {
+        batch.held = match self.judge(NEXT_BATCH, held.map(Ok))? {
             Ok(held) => Some(held),
             Err(over) => {
                 let budget = Budget::Memory(over.limit);
-                return Err(PluginError::Budget { during: DURING, budget });
+                return Err(PluginError::Budget { during: NEXT_BATCH, budget });
             }
         };
         if let Some(checkpoint) = &batch.checkpoint {
             if checkpoint.0.len() > MAX_CHECKPOINT {
                 return Err(broken(
-                    DURING,
+                    NEXT_BATCH,
                     format!(
                         "a checkpoint has {} bytes, {MAX_CHECKPOINT} are the most",
                         checkpoint.0.len()
@@ -327,7 +328,7 @@ impl Instance {
             }
             if reader.last_checkpoint.as_ref() == Some(checkpoint) {
                 return Err(broken(
-                    DURING,
+                    NEXT_BATCH,
                     "its checkpoint does not advance: it gave the same one twice in a row".into(),
                 ));
             }
@@ -402,11 +403,12 @@ fn judge<T>(
         Ok(Err(error)) => error,
     };
     if error.chain().any(|cause| cause.to_string().contains("too much data is being copied")) {
-        let (allowed, batch) = (state.answer_bytes, limits.max_batch_bytes);
-        let budget = match allowed {
-            MAX_ANSWER => Budget::Answer(MAX_ANSWER, HOST_CALL_BYTES as u64),
-            _ if allowed < batch => Budget::Memory(state.account().limit()),
-            _ => Budget::BatchBytes(batch, HOST_CALL_BYTES as u64),
+        let budget = if during != NEXT_BATCH {
+            Budget::Answer(MAX_ANSWER, HOST_CALL_BYTES as u64)
+        } else if state.answer_bytes < limits.max_batch_bytes {
+            Budget::Memory(state.account().limit())
+        } else {
+            Budget::BatchBytes(limits.max_batch_bytes, HOST_CALL_BYTES as u64)
         };
         return Err(PluginError::Budget { during, budget });
     }

@@ -59,14 +59,16 @@ fn obey(order: &Order) -> Result<(), String> {
 /// Lowers the limits of this process, for good. On Linux `DATA` is all memory that it can write
 /// to, and not what it only reserves.
 fn give_up(order: &Order) -> io::Result<()> {
-    lower(Resource::Core, 0)?;
-    lower(Resource::Data, order.memory)?;
-    lower(Resource::Cpu, order.seconds)
+    lower(Resource::Core, 0, 0)?;
+    lower(Resource::Data, order.memory, order.memory)?;
+    // At the second one it is killed without a word; the signal of the first says why it ends.
+    lower(Resource::Cpu, order.seconds, order.seconds.saturating_add(1))
 }
 
-fn lower(resource: Resource, most: u64) -> io::Result<()> {
-    let most = getrlimit(resource).maximum.map_or(most, |allowed| allowed.min(most));
-    Ok(setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?)
+fn lower(resource: Resource, current: u64, maximum: u64) -> io::Result<()> {
+    let allowed = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+    let [current, maximum] = [current, maximum].map(|most| Some(most.min(allowed)));
+    Ok(setrlimit(resource, Rlimit { current, maximum })?)
 }
 
 fn receive(size: u64) -> io::Result<Vec<u8>> {
