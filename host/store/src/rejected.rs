@@ -172,9 +172,9 @@ fn shorten(text: &mut String) {
         let end = (0..=MAX_ROW).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         let left_out = text.len() - end;
         text.truncate(end);
+        text.push_str(&format!("… ({left_out} more bytes)"));
         // What was cut off would stay allocated, and is counted nowhere.
         text.shrink_to_fit();
-        text.push_str(&format!("… ({left_out} more bytes)"));
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
             rejected.push(reject("🐞".repeat(MAX_ROW)));
         }
         assert_eq!((rejected.count(), rejected.is_whole()), (200, false));
-        let bytes: usize = rejected.rows.iter().map(|row| row.row.len()).sum();
+        let bytes: usize = rejected.rows.iter().map(|row| row.row.capacity()).sum();
         assert!(bytes <= MAX_BYTES, "{bytes}");
         assert!(rejected.rows[0].row.ends_with("more bytes)"));
         let mut many = Rejected::default();
