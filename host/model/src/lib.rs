@@ -11,6 +11,7 @@
 pub mod declaration;
 mod json;
 mod plugin;
+pub mod shortened;
 mod table;
 pub mod text;
 pub mod validate;

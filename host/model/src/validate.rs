@@ -14,10 +14,13 @@
 //! | date, timestamp | the years 1000 to 9999, which is what MySQL promises to hold; others are rejected |
 //! | date, timestamp that may be null | the year 1, which stands for "no time" where a service has no word for it, becomes null |
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use crate::json;
+use crate::shortened::Shortened;
 use crate::value::date_from_days;
 use crate::{Column, ColumnType, Row, Table, Value};
 
@@ -46,7 +49,7 @@ pub struct RejectedRow {
     /// Which column, what was found and what was expected.
     pub reason: String,
     /// The row, as JSON for a person: an object where its length fits the columns, else a
-    /// list.
+    /// list. Cut as a [`Shortened`] text is.
     pub row: String,
 }
 
@@ -125,17 +128,30 @@ impl Validator {
     }
 
     fn describe(&self, row: &Row) -> String {
-        let values = row.iter().map(Value::to_json_text);
-        let json = if row.len() == self.table.columns.len() {
-            let columns = self.table.columns.iter().map(|column| &column.name);
-            let members: BTreeMap<&String, String> = columns.zip(values).collect();
-            let member = |(name, value): (&&String, &String)| format!("\"{name}\":{value}");
-            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
-        } else {
-            format!("[{}]", values.collect::<Vec<_>>().join(","))
-        };
+        let mut text = Shortened::default();
+        // Writing into memory does not fail; what a value has no JSON for is left out.
+        let _ = self.write(row, &mut text);
         // U+0000 is one of the reasons for which a row cannot be stored as it is.
-        json.replace("\\u0000", "\\ufffd")
+        text.finish().replace("\\u0000", "\\ufffd")
+    }
+
+    fn write(&self, row: &Row, out: &mut Shortened) -> io::Result<()> {
+        let is_object = row.len() == self.table.columns.len();
+        let mut values: Vec<(&str, &Value)> = if is_object {
+            self.table.columns.iter().map(|column| column.name.as_str()).zip(row).collect()
+        } else {
+            row.iter().map(|value| ("", value)).collect()
+        };
+        values.sort_by_key(|(name, _)| *name);
+        let (open, close) = if is_object { ("{", "}") } else { ("[", "]") };
+        write!(out, "{open}")?;
+        for (index, (name, value)) in values.into_iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let key = if is_object { format!("\"{name}\":") } else { String::new() };
+            write!(out, "{comma}{key}")?;
+            value.write_json(out)?;
+        }
+        write!(out, "{close}")
     }
 }
 
@@ -206,19 +222,45 @@ fn stands_for_no_time(value: &Value) -> bool {
 /// a person, and is shown with its row alone.
 fn shown(value: &Value) -> String {
     let text = match value {
-        Value::Text(text) => text.clone(),
-        other => other.to_json_text(),
+        Value::Text(text) | Value::Json(text) => Cow::Borrowed(text.as_str()),
+        other => Cow::Owned(other.to_json().to_string()),
     };
     let is_address = |word: &str| word.split_once('@').is_some_and(|(_, host)| host.contains('.'));
-    if text.starts_with(['{', '[']) || text.split_whitespace().any(is_address) {
+    let is_structure = text.trim_ascii_start().starts_with(['{', '[']);
+    if is_structure || text.split_whitespace().any(is_address) {
         return value.kind().to_string();
     }
-    let short: String = text.chars().take(SHOWN).collect();
-    let more = if short.len() < text.len() { "…" } else { "" };
     match value {
-        Value::Text(_) => format!("text {short:?}{more}"),
+        Value::Text(text) => format!("text {}", quoted(text)),
         // What is seen of JSON are its own quotes and escapes.
-        _ => format!("{} {short}{more}", value.kind()),
+        _ => format!("{} {}", value.kind(), Start::of(&text)),
+    }
+}
+
+/// The first characters of a text in quotes, escaped.
+fn quoted(text: &str) -> String {
+    let Start { text, more } = Start::of(text);
+    format!("{text:?}{more}")
+}
+
+/// The first characters of a text, and an ellipsis where there are more.
+struct Start<'a> {
+    text: &'a str,
+    more: &'static str,
+}
+
+impl<'a> Start<'a> {
+    fn of(text: &'a str) -> Self {
+        match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => Start { text: text.get(..end).unwrap_or_default(), more: "…" },
+            None => Start { text, more: "" },
+        }
+    }
+}
+
+impl fmt::Display for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.text, self.more)
     }
 }
 
@@ -245,7 +287,7 @@ fn check_length(text: &str, longest: Option<u32>) -> Result<(), String> {
 
 /// Digits with exactly `scale` of them after the point and no leading zeros.
 fn fit_decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
-    let not_decimal = || format!("{text:?} is not a decimal number such as -12.50");
+    let not_decimal = || format!("{} is not a decimal number such as -12.50", quoted(text));
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -259,6 +301,7 @@ fn fit_decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
     let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > usize::from(scale) || whole.len() > usize::from(precision - scale) {
+        let text = Start::of(text);
         return Err(format!("{text} does not fit decimal({precision},{scale})"));
     }
     let is_zero = whole.is_empty() && fraction.is_empty();

@@ -3,6 +3,8 @@
 
 //! A value as a plugin hands it over, and a row of them.
 
+use serde::de::IgnoredAny;
+
 /// One value of a row. Which of these a column takes is its [`ColumnType`](crate::ColumnType).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -91,14 +93,21 @@ impl Value {
         }
     }
 
-    /// The same as text, and without a tree of a JSON document.
-    pub fn to_json_text(&self) -> String {
+    /// The same as text. A JSON document is written as it came, without a tree of it; what is none
+    /// is a string.
+    ///
+    /// # Errors
+    ///
+    /// What writing fails with.
+    pub fn write_json(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
         match self {
-            Value::Json(text) => match crate::json::canonical(text) {
-                Ok((text, _)) => text,
-                Err(_) => serde_json::Value::from(text.as_str()).to_string(),
-            },
-            other => other.to_json().to_string(),
+            Value::Json(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+                out.write_all(text.trim_ascii().as_bytes())
+            }
+            Value::Json(text) | Value::Text(text) | Value::Decimal(text) => {
+                Ok(serde_json::to_writer(out, text)?)
+            }
+            other => Ok(serde_json::to_writer(out, &other.to_json())?),
         }
     }
 }

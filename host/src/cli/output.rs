@@ -281,12 +281,14 @@ fn show_rows(dry: &DryTable) -> std::io::Result<()> {
 }
 
 fn cell(value: &Value) -> String {
-    let text = match value.to_json() {
-        serde_json::Value::String(text) => text,
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    cut(&text)
+    match value {
+        Value::Null => String::new(),
+        Value::Text(text) | Value::Json(text) | Value::Decimal(text) => cut(text),
+        other => match other.to_json() {
+            serde_json::Value::String(text) => cut(&text),
+            other => cut(&other.to_string()),
+        },
+    }
 }
 
 /// A text for one cell of a table: one line, cut where it is long.

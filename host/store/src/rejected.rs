@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use test_dashboard_model::shortened::Shortened;
 use test_dashboard_model::validate::RejectedRow;
 
 use crate::connection::{Arg, Session};
@@ -14,8 +15,6 @@ use crate::{PartitionKey, RunId, StoreError, digest};
 /// What is kept in memory between two commits at most; what is past it is counted only.
 const MAX_ROWS: usize = 10_000;
 const MAX_BYTES: usize = 8 << 20;
-/// The greatest part of one rejected row that is kept, in bytes.
-const MAX_ROW: usize = 64 << 10;
 /// Rows in one statement.
 const CHUNK: usize = 200;
 
@@ -162,19 +161,14 @@ fn digest(key: &PartitionKey, row: &RejectedRow) -> String {
     ])
 }
 
-/// Cuts a text that is too long between two characters, and says so. U+0000, which a plugin
-/// may have put into a name or a value, becomes U+FFFD: PostgreSQL cannot hold it.
+/// Cuts a text that is too long. U+0000, which a plugin may have put into a name or a value,
+/// becomes U+FFFD: PostgreSQL cannot hold it.
 fn shorten(text: &mut String) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{FFFD}");
     }
-    if text.len() > MAX_ROW {
-        let end = (0..=MAX_ROW).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        let left_out = text.len() - end;
-        text.truncate(end);
-        text.push_str(&format!("… ({left_out} more bytes)"));
-        // What was cut off would stay allocated, and is counted nowhere.
-        text.shrink_to_fit();
+    if text.len() > Shortened::MOST {
+        *text = Shortened::from(text.as_str()).finish();
     }
 }
 
@@ -190,7 +184,7 @@ mod tests {
     fn memory_is_bounded_and_the_count_is_not() {
         let mut rejected = Rejected::default();
         for _ in 0..200 {
-            rejected.push(reject("🐞".repeat(MAX_ROW)));
+            rejected.push(reject("🐞".repeat(Shortened::MOST)));
         }
         assert_eq!((rejected.count(), rejected.is_whole()), (200, false));
         let bytes: usize = rejected.rows.iter().map(|row| row.row.capacity()).sum();
