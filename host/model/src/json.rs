@@ -4,7 +4,7 @@
 //! JSON of a plugin's, checked and brought into one form without a tree of it: sixty megabytes of
 //! `[[],[],…` are six gigabytes as one.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 use serde_json::Number;
@@ -79,32 +79,34 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
+    /// The members are written in the order in which they come, and put in order where they are: a
+    /// map of them would take many times what a document of small members has.
     fn object(&mut self, out: &mut String) -> Result<(), serde_json::Error> {
         self.take(1);
-        // By what the keys are, and not by how they are written.
-        let mut members: BTreeMap<String, String> = BTreeMap::new();
+        let begin = out.len();
+        let mut members = Vec::new();
         while self.next() != '}' {
             if self.next() == ',' {
                 self.take(1);
                 self.next();
             }
-            let key = self.text()?;
+            let start = out.len() - begin;
+            out.push(',');
+            out.push_str(&self.string()?);
             if self.next() == ':' {
                 self.take(1);
             }
-            let mut value = String::new();
-            self.value(&mut value)?;
-            members.insert(key, value);
+            out.push(':');
+            self.value(out)?;
+            members.push(Member::new(start, out.len() - begin)?);
         }
         self.take(1);
-        out.push('{');
-        for (index, (key, value)) in members.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            out.push_str(&serde_json::to_string(key)?);
-            out.push(':');
-            out.push_str(value);
+        if members.is_empty() {
+            out.push('{');
+        } else {
+            put_in_order(out, begin, members);
+            // The comma before the first member.
+            out.replace_range(begin..=begin, "{");
         }
         out.push('}');
         Ok(())
@@ -116,13 +118,7 @@ impl<'a> Document<'a> {
 
     /// The text of the string that begins here.
     fn text(&mut self) -> Result<String, serde_json::Error> {
-        let mut is_escaped = false;
-        let end = self.rest.bytes().skip(1).position(|byte| {
-            let is_end = byte == b'"' && !is_escaped;
-            is_escaped = byte == b'\\' && !is_escaped;
-            is_end
-        });
-        let literal = self.take(end.map_or(self.rest.len(), |end| end + 2));
+        let literal = self.take(end_of_string(self.rest));
         let mut text: String = serde_json::from_str(literal)?;
         let nuls = text.matches('\0').count();
         if nuls > 0 {
@@ -143,6 +139,63 @@ impl<'a> Document<'a> {
         self.rest = rest;
         taken
     }
+}
+
+/// Where a member of an object is, with the comma before it, in bytes from the object's begin.
+#[derive(Clone, Copy)]
+struct Member {
+    start: u32,
+    end: u32,
+}
+
+impl Member {
+    fn new(start: usize, end: usize) -> Result<Self, serde_json::Error> {
+        let place = |at: usize| u32::try_from(at).map_err(serde::de::Error::custom);
+        Ok(Member { start: place(start)?, end: place(end)? })
+    }
+
+    fn text(self, object: &str) -> &str {
+        object.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// What the key is, and not how it is written.
+    fn key(self, object: &str) -> Cow<'_, str> {
+        let member = self.text(object).get(1..).unwrap_or_default();
+        let literal = member.get(..end_of_string(member)).unwrap_or_default();
+        if literal.contains('\\') {
+            return Cow::Owned(serde_json::from_str(literal).unwrap_or_default());
+        }
+        Cow::Borrowed(literal.trim_matches('"'))
+    }
+}
+
+/// Sorts the members of the object that begins there by their keys, of equal ones the last.
+fn put_in_order(out: &mut String, begin: usize, mut members: Vec<Member>) {
+    let object = out.get(begin..).unwrap_or_default();
+    if members.is_sorted_by(|a, b| a.key(object) < b.key(object)) {
+        return;
+    }
+    members.sort_by(|a, b| a.key(object).cmp(&b.key(object)));
+    let mut ordered = String::with_capacity(object.len());
+    for (index, member) in members.iter().enumerate() {
+        let next = members.get(index + 1);
+        if next.is_none_or(|next| next.key(object) != member.key(object)) {
+            ordered.push_str(member.text(object));
+        }
+    }
+    out.truncate(begin);
+    out.push_str(&ordered);
+}
+
+/// The bytes of the string with which a text begins, its quotes included.
+fn end_of_string(text: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(text.len(), |end| end + 2)
 }
 
 #[cfg(test)]
@@ -174,6 +227,9 @@ mod tests {
             "{ }",
             r#"{"b": 1, "a": [ {"d": null, "c": "x , ] }"} ]}"#,
             r#"{"a": 1, "\u0061": 2, "Z": 3, "é": 4, "z": {"a": {}, "a": []}}"#,
+            r#"{"b":1,"a":2,"b":3,"":4,"a":[{"b":1,"a":2}],"\"":5,"\\":6,"\n":7,"!":8," ":9}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"ab":1,"a":2,"a\u0022":3,"aé":4,"a🐞":5,"a\ud83d\udc1e":6}"#,
             "\t[\r\n\"\\\\\" , \"\\\\\\\"\" ]\n",
         ] {
             assert_eq!(canonical(text).unwrap(), (by_tree(text), 0), "{text}");
