@@ -262,6 +262,7 @@ impl Inner {
             self.rate_limited("asked for a pause".to_owned(), paused.0, request)
         })?;
         *waited += admission.paused;
+        let _under_way = session.set_out();
         session.count_sent();
         let started = Timestamp::now();
         let mut intake = Intake::new(session, self.max_response_bytes);

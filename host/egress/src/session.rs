@@ -43,12 +43,25 @@ struct Inner {
     account: Account,
 }
 
-/// How long requests waited for their turn. Several that wait at once wait no longer than one.
+/// For how long nothing but others kept its requests back: some waited for their turn, and none was
+/// under way. Several that wait at once wait no longer than one.
 #[derive(Debug, Default)]
 struct Turn {
     waiting: u32,
+    under_way: u32,
     since: Option<Instant>,
     before: Duration,
+}
+
+impl Turn {
+    /// The counts have changed.
+    fn note(&mut self) {
+        if self.waiting > 0 && self.under_way == 0 {
+            self.since.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.since.take() {
+            self.before += since.elapsed();
+        }
+    }
 }
 
 /// A request waits for its turn until this is dropped.
@@ -58,11 +71,18 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut turn = self.0.turn();
         turn.waiting = turn.waiting.saturating_sub(1);
-        if turn.waiting == 0
-            && let Some(since) = turn.since.take()
-        {
-            turn.before += since.elapsed();
-        }
+        turn.note();
+    }
+}
+
+/// A request is under way until this is dropped.
+pub(crate) struct UnderWay<'a>(&'a Inner);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut turn = self.0.turn();
+        turn.under_way = turn.under_way.saturating_sub(1);
+        turn.note();
     }
 }
 
@@ -118,7 +138,8 @@ impl Session {
     }
 
     /// How long its requests have waited for their turn, as the operator's pace and the other
-    /// partitions have it. What the service asks to wait for is not part of it.
+    /// partitions have it, while none of them was under way. What the service asks to wait for is
+    /// not part of it.
     pub fn waited_for_turn(&self) -> Duration {
         let turn = self.0.turn();
         turn.before + turn.since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -128,8 +149,16 @@ impl Session {
     pub(crate) fn wait_for_turn(&self) -> Waiting<'_> {
         let mut turn = self.0.turn();
         turn.waiting += 1;
-        turn.since.get_or_insert_with(Instant::now);
+        turn.note();
         Waiting(&self.0)
+    }
+
+    /// A request has got its turn.
+    pub(crate) fn set_out(&self) -> UnderWay<'_> {
+        let mut turn = self.0.turn();
+        turn.under_way += 1;
+        turn.note();
+        UnderWay(&self.0)
     }
 
     /// The first rule that the plugin broke. The host fails the partition with it, whatever
@@ -165,7 +194,7 @@ impl Session {
     pub(crate) fn ask(&self) -> Result<(), UsedUp> {
         let limit = self.0.budget.max_requests;
         if self.0.asked.fetch_add(1, Ordering::Relaxed) >= limit {
-            return Err(UsedUp { budget: "requests", limit, setting: "max-requests" });
+            return Err(UsedUp { budget: "requests", limit, setting: "limits.max-requests" });
         }
         Ok(())
     }
@@ -181,7 +210,11 @@ impl Session {
         let limit = self.0.budget.max_response_bytes;
         let before = self.0.response_bytes.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > limit {
-            return Err(UsedUp { budget: "response bytes", limit, setting: "max-response-bytes" });
+            return Err(UsedUp {
+                budget: "response bytes",
+                limit,
+                setting: "limits.max-response-bytes",
+            });
         }
         Ok(())
     }
@@ -210,5 +243,26 @@ mod tests {
         let _third = session.wait_for_turn();
         pass(2).await;
         assert_eq!(session.waited_for_turn(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_behind_a_request_of_its_own_does_not_wait_for_others() {
+        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
+        let session = Session::new("fenix".into(), Tape::Live, budget);
+        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        let waiting = session.wait_for_turn();
+        pass(1).await;
+        let first = session.set_out();
+        let second = session.set_out();
+        pass(10).await;
+        drop(first);
+        pass(10).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(1));
+        drop(second);
+        pass(2).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(3));
+        drop(waiting);
+        pass(10).await;
+        assert_eq!(session.waited_for_turn(), Duration::from_secs(3));
     }
 }

@@ -70,7 +70,7 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// With one, this batch is a commit point.
     pub checkpoint: Option<CheckpointText>,
-    /// Bytes of the rows.
+    /// Bytes of memory that all of it takes.
     pub bytes: u64,
     pub(super) held: Option<Held>,
 }
@@ -123,8 +123,8 @@ macro_rules! call {
 }
 
 /// What is left of the wall clock's budget. It runs from the beginning of the instance, whoever is
-/// at work: the plugin, the service, the host that checks and writes rows. Only while a request
-/// waits for its turn does it stand still, since that is others' doing.
+/// at work: the plugin, the service, the host that checks and writes rows. Only while requests wait
+/// for their turn and none is under way does it stand still, since that is others' doing.
 struct Wall {
     begun: Instant,
     allowed: Duration,
