@@ -193,7 +193,7 @@ fn answers_that_are_not_read_are_memory() {
     };
     given
         .run(Kind::Sqlite)
-        .expect_stopped("policy", &["budget of 33554432 bytes of memory", "`memory`"]);
+        .expect_stopped("budget", &["budget of 33554432 bytes of memory", "`limits.memory`"]);
     assert!(server.asked().len() < 15, "{}", server.asked().len());
 }
 
@@ -287,7 +287,7 @@ fn requests_are_counted() {
         };
         given
             .run(Kind::Sqlite)
-            .expect_stopped("policy", &["budget of 10 requests", "`max-requests`"]);
+            .expect_stopped("budget", &["budget of 10 requests", "`limits.max-requests`"]);
         assert_eq!(server.asked().len() - before, 10);
     }
 }
@@ -297,14 +297,14 @@ fn bodies_are_bounded_each_and_together() {
     let server = Server::start(|_| Server::answer(200, &[], vec![b'x'; 3 << 20]));
     let access = granted(&server);
     for (limits, setting) in [
-        ("max-body-bytes = \"1MiB\"", "`max-body-bytes`"),
-        ("max-response-bytes = \"1MiB\"", "`max-response-bytes`"),
+        ("max-body-bytes = \"1MiB\"", "`limits.max-body-bytes`"),
+        ("max-response-bytes = \"1MiB\"", "`limits.max-response-bytes`"),
     ] {
         for swallow in [false, true] {
             let settings = format!("url = {:?}, swallow = {swallow}", server.url);
             let given =
                 Given { guest: "huge_response", settings: &settings, limits, access: &access };
-            given.run(Kind::Sqlite).expect_stopped("policy", &["budget of 1048576", setting]);
+            given.run(Kind::Sqlite).expect_stopped("budget", &["budget of 1048576", setting]);
         }
     }
 }

@@ -108,7 +108,8 @@ pub enum GateError {
     /// A budget of the partition or of one answer is used up.
     #[error(
         "datasource {datasource}: {session} used up its budget of {limit} {budget} at {url}; raise \
-         `{setting}` (datasources.{datasource} in test-dashboard.toml) if the plugin needs more"
+         `{setting}` ([limits] or [datasources.{datasource}.limits] in test-dashboard.toml) if the \
+         plugin needs more"
     )]
     Budget {
         /// The datasource.
@@ -310,7 +311,7 @@ mod tests {
             session: "fenix/issues".into(),
             budget: "requests",
             limit: 10,
-            setting: "max-requests",
+            setting: "limits.max-requests",
             url: "https://api.github.com/".into(),
         };
         assert!(budget.is_violation());

@@ -36,7 +36,11 @@ impl<'a> Intake<'a> {
         self.session.receive(bytes)?;
         if self.received > self.limit {
             let limit = self.limit;
-            return Err(UsedUp { budget: "bytes of one body", limit, setting: "max-body-bytes" });
+            return Err(UsedUp {
+                budget: "bytes of one body",
+                limit,
+                setting: "limits.max-body-bytes",
+            });
         }
         self.held.grow(bytes).await.map_err(used_up)
     }
@@ -54,7 +58,7 @@ pub(crate) fn size_of(headers: &HeaderMap) -> u64 {
 }
 
 fn used_up(over: OverMemory) -> UsedUp {
-    UsedUp { budget: "bytes of memory", limit: over.limit, setting: "memory" }
+    UsedUp { budget: "bytes of memory", limit: over.limit, setting: "limits.memory" }
 }
 
 struct Body {

@@ -16,7 +16,7 @@ use super::{context, health, output};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
-use crate::pump::{Installed, gate_options, settings_of};
+use crate::pump::{Installed, Memory, gate_options, settings_of};
 
 /// How many projects are tried at the same time.
 const AT_ONCE: usize = 4;
@@ -44,6 +44,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         return Err(Misuse::new(format!("there is no project {project:?}{near}")).into());
     }
     let installed = Installed::load(&config, &Runtime::new()?).await?;
+    let memory = Memory::new(config.memory());
     let mut findings = vec![Finding {
         what: "configuration".into(),
         outcome: Ok(format!(
@@ -67,7 +68,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         });
         if let Ok(plugin) = plugin {
             let wanted = args.project.as_deref();
-            findings.extend(projects(&config, name, plugin, &environment, wanted).await);
+            findings.extend(projects(&config, name, plugin, &environment, wanted, &memory).await);
         }
     }
     findings.extend(database(common, &config, &installed, &environment).await);
@@ -81,6 +82,7 @@ async fn projects(
     plugin: &Plugin,
     environment: &Environment,
     wanted: Option<&str>,
+    memory: &Memory,
 ) -> Vec<Finding> {
     let gate = gate_options(config, name, plugin, environment, true)
         .map_err(|error| error.to_string())
@@ -100,6 +102,7 @@ async fn projects(
     let (gate, base_url) = (&gate, &base_url);
     let trying = wanted.map(|project| async move {
         let what = format!("{name} for {project}");
+        let _reserved = memory.reserve(plugin.limits().memory).await;
         let outcome = one_project(config, name, plugin, gate, base_url, project, environment).await;
         Finding { what, outcome }
     });

@@ -193,6 +193,11 @@ impl PluginError {
             | PluginError::CannotLink { .. }
             | PluginError::Declaration { .. } => "plugin",
             PluginError::Budget { .. } => "budget",
+            PluginError::Egress { error, .. }
+                if matches!(error.as_ref(), GateError::Budget { .. }) =>
+            {
+                "budget"
+            }
             PluginError::Egress { .. } => "policy",
             PluginError::Trap { .. } => "trap",
             PluginError::Contract { .. } => "contract",

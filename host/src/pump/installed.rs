@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use test_dashboard_egress::{
     AddressPolicy, AllowList, Credential, CredentialKind as EgressKind, GateOptions, Secret,
 };
@@ -17,6 +18,7 @@ use crate::config::{Config, DatasourceConfig, Environment, Limits, LimitsConfig}
 use crate::lock::Lock;
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, PluginError, Runtime};
+use crate::pump::Memory;
 
 /// Every configured datasource's plugin, or why it is not there.
 pub struct Installed {
@@ -32,9 +34,12 @@ impl Installed {
     /// [`Misuse`] for limits that make no sense, and for a lock file that cannot be understood.
     pub async fn load(config: &Config, runtime: &Runtime) -> Result<Self, Misuse> {
         let lock = &Lock::of(config)?;
+        // Each describes itself, which takes an instance.
+        let memory = &Memory::new(config.memory());
         let loading = config.datasources.iter().map(|(name, datasource)| async move {
             let limits = limits_of(config, name, datasource)?;
             let path = config.resolve_path(&datasource.plugin);
+            let _reserved = memory.reserve(limits.memory).await;
             let loaded = match lock.expects(config, name, &path) {
                 Ok(pinned) => runtime.load_pinned(&path, Arc::new(limits), pinned.as_ref()).await,
                 Err(error) => Err(error),
@@ -160,7 +165,16 @@ fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Resu
     let limits = datasource.limits.resolve(&config.limits);
     let limits = limits.map_err(|problem| Misuse::new(format!("datasources.{name}: {problem}")))?;
     // What all may have is the most that one may have.
-    Ok(Limits { memory: limits.memory.min(config.memory()), ..limits })
+    let memory = limits.memory.min(config.memory());
+    if memory < limits.memory {
+        let mebibytes = |bytes: u64| ByteSize(bytes).display().iec().to_string();
+        tracing::warn!(
+            "datasources.{name}: limits.memory is {}, and `memory` lets all plugins together have {}: it gets no more than that",
+            mebibytes(limits.memory),
+            mebibytes(memory)
+        );
+    }
+    Ok(Limits { memory, ..limits })
 }
 
 /// The base URL that a datasource's plugin is given.

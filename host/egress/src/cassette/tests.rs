@@ -348,7 +348,7 @@ async fn a_recording_is_held_to_the_same_budgets() {
     let recording = cassette(vec![entry("GET", API, 200, json!([]), "12345")]);
     let gate = Gate::new(GateOptions { max_response_bytes: 4, ..options(&[API]) }).unwrap();
     let error = gate.send(get(API), &session(Tape::Replay(recording))).await.unwrap_err();
-    assert!(error.to_string().contains("`max-body-bytes`"), "{error}");
+    assert!(error.to_string().contains("`limits.max-body-bytes`"), "{error}");
 }
 
 #[test]

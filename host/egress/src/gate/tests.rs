@@ -231,7 +231,7 @@ async fn a_body_that_unpacks_to_more_than_allowed_is_stopped_on_the_way() {
     let session = session(Tape::Live);
     let error = gate.send(get(&server.url("/")), &session).await.unwrap_err();
     let message = error.to_string();
-    for part in ["fenix/issues", "100000", "`max-body-bytes`"] {
+    for part in ["fenix/issues", "100000", "`limits.max-body-bytes`"] {
         assert!(message.contains(part), "{message}");
     }
     assert!(session.response_bytes() < 1_000_000, "{}", session.response_bytes());
@@ -246,7 +246,7 @@ async fn response_bytes_are_one_budget_over_all_requests() {
     let session = Session::new("fenix/issues".into(), Tape::Live, budget);
     gate.send(get(&server.url("/1")), &session).await.unwrap();
     let error = gate.send(get(&server.url("/2")), &session).await.unwrap_err();
-    assert!(error.to_string().contains("`max-response-bytes`"), "{error}");
+    assert!(error.to_string().contains("`limits.max-response-bytes`"), "{error}");
     assert!(error.is_violation());
 }
 
@@ -269,7 +269,10 @@ async fn memory_is_held_for_an_answer_until_it_is_dropped() {
     let _second = gate.send(get(&server.url("/second")), &session).await.unwrap();
     let error = gate.send(get(&server.url("/third")), &session).await.unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("1500 bytes of memory") && message.contains("`memory`"), "{message}");
+    assert!(
+        message.contains("1500 bytes of memory") && message.contains("`limits.memory`"),
+        "{message}"
+    );
     assert!(error.is_violation());
     drop(part);
 }
@@ -293,7 +296,8 @@ async fn requests_are_a_budget_that_the_hosts_retries_do_not_use_up() {
     assert_eq!(session.requests(), 3);
     let error = gate.send(get(&server.url("/3")), &session).await.unwrap_err();
     assert!(
-        error.to_string().contains("2 requests") && error.to_string().contains("`max-requests`"),
+        error.to_string().contains("2 requests")
+            && error.to_string().contains("`limits.max-requests`"),
         "{error}"
     );
     assert_eq!(server.requests().len(), 3);
