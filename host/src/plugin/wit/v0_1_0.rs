@@ -185,11 +185,16 @@ impl From<guest::Batch> for instance::Batch {
     fn from(from: guest::Batch) -> Self {
         let rows: Vec<model::Row> =
             from.rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
+        let checkpoint = from.checkpoint.map(model::CheckpointText);
+        let values: u64 = rows.iter().flatten().map(model::Value::size).sum();
+        let around = size_of_val(rows.as_slice())
+            + from.table.len()
+            + checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.0.len());
         instance::Batch {
             table: from.table,
-            bytes: rows.iter().flatten().map(model::Value::size).sum(),
+            bytes: values + around as u64,
             rows,
-            checkpoint: from.checkpoint.map(model::CheckpointText),
+            checkpoint,
             held: None,
         }
     }
