@@ -140,7 +140,12 @@ pub(crate) trait Connection: Send {
 /// The pool that connections come from.
 #[async_trait]
 pub(crate) trait Connections: Send + Sync {
+    /// Waits for a server that is away for a moment.
     async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError>;
+    /// For what can be done without: of no use to it is a connection that comes late.
+    async fn acquire_soon(&self) -> Result<Box<dyn Connection>, ConnectError>;
+    /// Closes what nobody uses: it may lead to a server that is not the primary any more.
+    fn forget_idle(&self);
     async fn close(&self);
 }
 
@@ -243,6 +248,9 @@ impl Session {
         // After most errors that the server reported the connection is whole; after any other
         // nobody knows.
         self.running = result.as_ref().is_err_and(error::spoils);
+        if result.as_ref().is_err_and(error::is_read_only) {
+            self.watch.connections.forget_idle();
+        }
         result.map_err(|error| self.failed(doing, error))
     }
 

@@ -426,6 +426,11 @@ pub(crate) fn spoils(error: &sqlx::Error) -> bool {
     matches!(trouble(error), Trouble::Lost | Trouble::ReadOnly)
 }
 
+/// Whether it says that the server only reads, as a primary does that has become a replica.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    matches!(trouble(error), Trouble::ReadOnly)
+}
+
 /// What the server said, without the driver's words around it.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {

@@ -73,7 +73,7 @@ impl Watch {
 
     async fn look(&self) -> Option<String> {
         let session = self.session?;
-        let mut looking = Looking(self.connections.acquire().await.ok()?, true);
+        let mut looking = Looking(self.connections.acquire_soon().await.ok()?, true);
         let mut found = None;
         for query in self.dialect.holders_queries() {
             // Some servers do not have what it asks for, and some do not let us.

@@ -11,7 +11,9 @@
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{self, Manager, Metrics, Object, PoolError, RecycleError, RecycleResult};
+use deadpool::managed::{
+    self, Manager, Metrics, Object, PoolError, RecycleError, RecycleResult, Timeouts,
+};
 use sqlx::Connection as _;
 
 use crate::absence::{Absence, IN_A_RUN};
@@ -19,6 +21,9 @@ use crate::login::{ConnectError, Login, Options};
 
 /// How long to wait for a connection that somebody else has.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// How long to wait for a connection that can be done without.
+const SOON: Duration = Duration::from_secs(5);
 
 /// How long an idle connection may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -46,14 +51,26 @@ impl<O: Options> Pool<O> {
 
     /// A connection of one's own. Waits for a server that is away for a moment.
     pub(crate) async fn acquire(&self) -> Result<Lease<O>, ConnectError> {
-        let take = || async {
-            self.connections.get().await.map_err(|error| match error {
-                PoolError::Backend(error) => error,
-                PoolError::Timeout(_) => sqlx::Error::PoolTimedOut.into(),
-                _ => sqlx::Error::PoolClosed.into(),
-            })
-        };
-        Ok(Lease(Some(self.absence.wait_out(take).await?)))
+        self.absence.wait_out(|| self.take(self.connections.timeouts())).await
+    }
+
+    /// A connection of one's own, if it can be had soon.
+    pub(crate) async fn acquire_soon(&self) -> Result<Lease<O>, ConnectError> {
+        self.take(Timeouts { wait: Some(SOON), create: Some(SOON), recycle: None }).await
+    }
+
+    async fn take(&self, timeouts: Timeouts) -> Result<Lease<O>, ConnectError> {
+        match self.connections.timeout_get(&timeouts).await {
+            Ok(open) => Ok(Lease(Some(open))),
+            Err(PoolError::Backend(error)) => Err(error),
+            Err(PoolError::Timeout(_)) => Err(sqlx::Error::PoolTimedOut.into()),
+            Err(_) => Err(sqlx::Error::PoolClosed.into()),
+        }
+    }
+
+    /// Closes every idle connection without a word.
+    pub(crate) fn forget_idle(&self) {
+        self.connections.retain(|_, _| false);
     }
 
     /// Says goodbye on every idle connection; one that is in use is closed when it is given

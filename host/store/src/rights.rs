@@ -5,7 +5,7 @@
 
 use crate::connection::Session;
 use crate::privileges::{self, Privilege};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, digest};
 
 impl Store {
     /// Tries each privilege that a run needs, on tables and a view that are gone afterwards; then
@@ -21,9 +21,9 @@ impl Store {
         let mut session = self.session().await?;
         // The temporary table goes with the connection.
         session.hold();
-        let probe = format!("test_dashboard_probe_{}", std::process::id());
+        let probe = probe();
         let all = privileges::of(self.engine);
-        // What an earlier check was not allowed to remove; in containers all processes are 1.
+        // What an earlier check was not allowed to remove.
         if let Some(removing) = all.last() {
             let _ = try_privilege(&mut session, removing, &probe).await;
         }
@@ -56,6 +56,15 @@ impl Store {
             remedy: self.remedy(&missing),
         })
     }
+}
+
+/// A name of this process's own, since other checks may be under way. In containers all processes
+/// are 1, and the hosts have different names.
+fn probe() -> String {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    let digest = digest::hex(&[&host, &std::process::id().to_string()]);
+    format!("test_dashboard_probe_{}", digest.get(..8).unwrap_or_default())
 }
 
 async fn try_privilege(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::absence::{Absence, BRIEFLY, IN_A_RUN};
-use crate::connection::{Connections, Session};
+use crate::connection::{Connection, Connections, Session};
 use crate::dialect::{self, Dialect, Opened, quote};
 use crate::locks::{LockWaits, USUAL, Watch};
 use crate::login::ConnectError;
@@ -141,13 +141,23 @@ impl Store {
             let who = as_user(&self.name, &self.user);
             StoreError::connecting(&who, &self.advice, "taking a connection", error)
         })?;
+        Ok(self.session_on(connection))
+    }
+
+    /// A second connection beside the first, if it can be had soon. Nobody waits for one while
+    /// holding another: where they are counted, two that do wait for each other.
+    pub(crate) async fn second_session(&self) -> Option<Session> {
+        Some(self.session_on(self.connections.acquire_soon().await.ok()?))
+    }
+
+    fn session_on(&self, connection: Box<dyn Connection>) -> Session {
         let watch = Watch {
             session: connection.id(),
             connections: self.connections.clone(),
             dialect: self.dialect.clone(),
             every: USUAL / 3,
         };
-        Ok(Session::new(connection, watch, self.name.clone(), self.waits))
+        Session::new(connection, watch, self.name.clone(), self.waits)
     }
 
     /// What helps where these privileges are missing to this database's user.

@@ -303,7 +303,11 @@ impl PartitionWriter {
         if !may_help || *tries >= TRIES || rolled_back.is_err() {
             return Err(error);
         }
-        tracing::debug!("{}: trying the commit again: {error}", self.key);
+        if is_race {
+            tracing::debug!("{}: trying the commit again: {error}", self.key);
+        } else {
+            tracing::warn!("{}: trying the commit again: {error}", self.key);
+        }
         tokio::time::sleep(pause(*tries)).await;
         *tries += 1;
         Ok(())

@@ -41,6 +41,7 @@ on_every_server![
     what_is_done_around_the_partitions_is_tried_again,
     a_run_whose_beginning_was_not_answered_begins_once,
     a_token_that_has_expired_is_replaced_when_a_connection_breaks,
+    a_user_who_may_have_a_single_connection_can_run,
     a_user_with_no_connection_free_is_waited_for,
 ];
 
@@ -537,6 +538,19 @@ async fn a_user_with_no_connection_free_is_waited_for(db: Arc<Database>) {
     };
     let (run, ()) = tokio::join!(run, leaving);
     run.unwrap().close().await;
+}
+
+async fn a_user_who_may_have_a_single_connection_can_run(db: Arc<Database>) {
+    let user = db.name();
+    match db.engine {
+        Engine::Postgres => db.on_server(&format!("ALTER USER {user} CONNECTION LIMIT 1")).await,
+        _ => db.on_server(&format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")).await,
+    }
+    let target = Target::parse(&db.url).unwrap();
+    let store = Store::connect_for_run(&target, 1).await.unwrap();
+    store.check_rights().await.unwrap();
+    store.migrate().await.unwrap();
+    store.close().await;
 }
 
 async fn a_session_that_was_idle_for_too_long_is_replaced(db: Arc<Database>) {

@@ -360,6 +360,15 @@ impl Connections for MysqlConnections {
         Ok(Box::new(MysqlConnection { connection, packet: self.packet }))
     }
 
+    async fn acquire_soon(&self) -> Result<Box<dyn Connection>, ConnectError> {
+        let connection = self.pool.acquire_soon().await?;
+        Ok(Box::new(MysqlConnection { connection, packet: self.packet }))
+    }
+
+    fn forget_idle(&self) {
+        self.pool.forget_idle();
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }

@@ -336,6 +336,14 @@ impl Connections for Pool<PgConnectOptions> {
         Ok(Box::new(Pool::acquire(self).await?))
     }
 
+    async fn acquire_soon(&self) -> Result<Box<dyn Connection>, ConnectError> {
+        Ok(Box::new(Pool::acquire_soon(self).await?))
+    }
+
+    fn forget_idle(&self) {
+        Pool::forget_idle(self);
+    }
+
     async fn close(&self) {
         Pool::close(self).await;
     }

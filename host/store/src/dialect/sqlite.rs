@@ -263,6 +263,13 @@ impl Connections for SqlitePool {
         Ok(Box::new(SqlitePool::acquire(self).await?))
     }
 
+    async fn acquire_soon(&self) -> Result<Box<dyn Connection>, ConnectError> {
+        Connections::acquire(self).await
+    }
+
+    /// A file has no primary.
+    fn forget_idle(&self) {}
+
     async fn close(&self) {
         SqlitePool::close(self).await;
     }
