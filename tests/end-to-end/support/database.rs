@@ -143,8 +143,12 @@ impl Database {
                 self.name
             )),
             Kind::Mysql => {
+                // MySQL's list in information_schema cannot be read while a statement runs that has
+                // a character of four bytes (error 3854), and MariaDB has no other.
+                let is_mariadb = self.rows("SELECT VERSION() LIKE '%MariaDB%'")[0][0] == 1;
+                let list = if is_mariadb { "information_schema" } else { "performance_schema" };
                 let others = self.rows(&format!(
-                    "SELECT CAST(id AS SIGNED) FROM information_schema.processlist \
+                    "SELECT CAST(id AS SIGNED) FROM {list}.processlist \
                      WHERE db = '{}' AND id <> CONNECTION_ID()",
                     self.name
                 ));
