@@ -75,12 +75,13 @@ const HOLDERS: [&str; 5] = [
      JOIN information_schema.innodb_trx AS h ON h.trx_id = w.blocking_trx_id \
      JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
      WHERE me.trx_mysql_thread_id = ?",
-    // A table, where nothing else tells: whoever has a transaction open.
+    // A table, where nothing else tells: whoever has a transaction open, first in this database.
     "SELECT CAST(p.id AS SIGNED), CAST(0 AS SIGNED), p.user, p.host, p.command, \
      CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.processlist AS me \
      JOIN information_schema.innodb_trx AS h ON h.trx_mysql_thread_id <> me.id \
      JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
-     WHERE me.id = ? AND me.state LIKE 'Waiting for % metadata lock' ORDER BY h.trx_started LIMIT 3",
+     WHERE me.id = ? AND me.state LIKE 'Waiting for % metadata lock' \
+     ORDER BY p.db <=> DATABASE() DESC, h.trx_started LIMIT 3",
 ];
 
 pub(super) async fn open(
