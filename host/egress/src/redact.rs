@@ -123,8 +123,9 @@ impl fmt::Debug for Redactor {
 /// - in a JSON string, with and without the `\/` that PHP writes, where the characters beyond ASCII
 ///   are escaped (Python, PHP), those that mean something in HTML (Go: `<>&`; .NET: `"'+` and the
 ///   backquote as well), or all;
-/// - in a query and in a path, in capital and small letters, and with every byte escaped;
-/// - in HTML, as Go, PHP and Python escape it, and by its characters' numbers;
+/// - in a query and in a path, with [what the common encoders leave alone](UNESCAPED) or with every
+///   byte escaped, in capital and small letters;
+/// - in HTML, as [the common libraries escape it](HTML), and by its characters' numbers;
 /// - in base64, its form for URLs included, and in hexadecimal digits.
 pub(crate) fn spellings(text: &str) -> Vec<String> {
     let json = text.replace('\\', "\\\\").replace('"', "\\\"");
@@ -132,14 +133,11 @@ pub(crate) fn spellings(text: &str) -> Vec<String> {
     let is_beyond = |c: char| !c.is_ascii();
     let is_gos = |c: char| "<>&\u{2028}\u{2029}".contains(c);
     let is_nets = |c: char| is_beyond(c) || "<>&\"'+`".contains(c);
-    let query: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-    let path = query.replace('+', "%20");
-    let html = |quote: &str, apostrophe: &str| {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        text.replace('"', quote).replace('\'', apostrophe)
-    };
     let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let every_byte: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let paths = UNESCAPED.iter().map(|kept| percent(text, kept));
+    let queries = paths.clone().map(|path| path.replace("%20", "+"));
+    let urls: Vec<String> = paths.chain(queries).chain([every_byte]).collect();
     let numbers = |number: fn(u32) -> String| text.chars().map(|c| number(c.into())).collect();
     let mut all = vec![
         text.to_owned(),
@@ -151,16 +149,6 @@ pub(crate) fn spellings(text: &str) -> Vec<String> {
         escaped(text, |_| true, upper),
         json,
         php,
-        small_escapes(&query),
-        small_escapes(&path),
-        small_escapes(&percent),
-        query,
-        path,
-        percent,
-        html("&quot;", "&#39;"),
-        html("&quot;", "&#039;"),
-        html("&quot;", "&#x27;"),
-        html("&#34;", "&#39;"),
         numbers(|number| format!("&#{number};")),
         numbers(|number| format!("&#x{number:x};")),
         numbers(|number| format!("&#x{number:X};")),
@@ -169,9 +157,72 @@ pub(crate) fn spellings(text: &str) -> Vec<String> {
         hexadecimal.to_ascii_uppercase(),
         hexadecimal,
     ];
+    all.extend(urls.iter().map(|url| small_escapes(url)));
+    all.extend(urls);
+    all.extend(HTML.iter().map(|escapes| html(text, escapes)));
     all.sort();
     all.dedup();
     all
+}
+
+/// What encoders of URLs leave as it is besides letters and digits.
+const UNESCAPED: [&str; 6] = [
+    // Forms, Java.
+    "*-._",
+    // PHP's urlencode, Go.
+    "-._",
+    // RFC 3986, PHP's rawurlencode, Python's quote_plus.
+    "-._~",
+    // Python's quote.
+    "-._~/",
+    // JavaScript's encodeURIComponent and encodeURI.
+    "-._~!*'()",
+    "-._~!*'();/?:@&=+$,#",
+];
+
+fn percent(text: &str, unescaped: &str) -> String {
+    let mut url = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || unescaped.as_bytes().contains(&byte) {
+            url.push(byte.into());
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
+}
+
+/// What libraries escape in HTML besides `&`, `<` and `>`, and how.
+const HTML: [&[(char, &str)]; 9] = [
+    // Rails, Jinja.
+    &[('"', "&quot;"), ('\'', "&#39;")],
+    // PHP.
+    &[('"', "&quot;"), ('\'', "&#039;")],
+    // Python.
+    &[('"', "&quot;"), ('\'', "&#x27;")],
+    // Go, Jinja.
+    &[('"', "&#34;"), ('\'', "&#39;")],
+    // XML.
+    &[('"', "&quot;"), ('\'', "&apos;")],
+    // OWASP, and older versions of mustache.
+    &[('"', "&quot;"), ('\'', "&#x27;"), ('/', "&#x2F;")],
+    &[('"', "&quot;"), ('\'', "&#39;"), ('/', "&#x2F;")],
+    // Handlebars.
+    &[('"', "&quot;"), ('\'', "&#x27;"), ('`', "&#x60;"), ('=', "&#x3D;")],
+    // mustache.
+    &[('"', "&quot;"), ('\'', "&#39;"), ('/', "&#x2F;"), ('`', "&#x60;"), ('=', "&#x3D;")],
+];
+
+fn html(text: &str, escapes: &[(char, &str)]) -> String {
+    let always = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")];
+    let mut html = String::new();
+    for c in text.chars() {
+        match always.iter().chain(escapes).find(|(escaped, _)| *escaped == c) {
+            Some((_, escape)) => html.push_str(escape),
+            None => html.push(c),
+        }
+    }
+    html
 }
 
 /// A JSON string in which some characters are escaped.
@@ -270,6 +321,20 @@ mod tests {
             ("cDw0JiInKy_DhD5zc1dvcnQ", "base64url"),
             ("703c342622272b2fc3843e7373576f7274", "xxd -p"),
             ("703C342622272B2FC3843E7373576F7274", "xxd -p -u"),
+        ] {
+            assert_eq!(redactor.redact(text), REDACTED, "{writer}");
+        }
+        let redactor = super::tests::redactor(&["Zx9/kQ+w3 r7p!A@b~='`"]);
+        for (text, writer) in [
+            ("Zx9/kQ%2Bw3%20r7p%21A%40b~%3D%27%60", "Python's quote"),
+            ("Zx9%2FkQ%2Bw3+r7p%21A%40b~%3D%27%60", "Python's quote_plus"),
+            ("Zx9%2FkQ%2Bw3%20r7p!A%40b~%3D'%60", "JavaScript's encodeURIComponent"),
+            ("Zx9/kQ+w3%20r7p!A@b~='%60", "JavaScript's encodeURI"),
+            ("Zx9%2fkQ%2bw3%20r7p%21A%40b~%3d%27%60", "RFC 3986 in small letters"),
+            ("Zx9/kQ+w3 r7p!A@b~&#x3D;&#x27;&#x60;", "handlebars"),
+            ("Zx9&#x2F;kQ+w3 r7p!A@b~&#x3D;&#39;&#x60;", "mustache"),
+            ("Zx9&#x2F;kQ+w3 r7p!A@b~=&#x27;`", "OWASP's encoder"),
+            ("Zx9/kQ+w3 r7p!A@b~=&apos;`", "XML"),
         ] {
             assert_eq!(redactor.redact(text), REDACTED, "{writer}");
         }
