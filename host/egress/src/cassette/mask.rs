@@ -13,6 +13,7 @@
 use std::collections::{HashMap, HashSet};
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -65,6 +66,12 @@ impl Masks {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Whether a body is JSON, also of a kind that has no tree: nested too deeply, or with a name that
+/// serde_json keeps for itself.
+pub(super) fn is_json(text: &str) -> bool {
+    serde_json::from_slice::<IgnoredAny>(without_byte_order_mark(text.as_bytes())).is_ok()
 }
 
 /// A mask, and how many values it found in a recording.

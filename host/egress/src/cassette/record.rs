@@ -14,7 +14,7 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 
 use super::file::{self, as_text};
-use super::mask::{MaskUse, Masking, Masks, Originals};
+use super::mask::{MaskUse, Masking, Masks, Originals, is_json};
 use super::{Cassette, Recorded, Window, lock};
 use crate::GateError;
 use crate::request::Permitted;
@@ -66,10 +66,14 @@ impl Recorder {
         let mut masking = lock(&self.0.masking);
         masking.count_anew();
         let mut entries = lock(&self.0.entries).clone();
-        let mut not_json = 0;
+        let (mut not_json, mut left_out) = (0, 0);
         if !masking.is_idle() {
             for entry in &mut entries {
-                not_json += usize::from(!mask(&mut entry.response, &mut masking));
+                match mask(&mut entry.response, &mut masking) {
+                    Looked::Inside => {}
+                    Looked::AtNoJson => not_json += 1,
+                    Looked::InVain => left_out += 1,
+                }
             }
         }
         let originals = masking.originals();
@@ -83,6 +87,7 @@ impl Recorder {
             bytes: files.bytes,
             masks,
             not_json,
+            left_out,
             unmasked,
             originals,
         })
@@ -157,6 +162,8 @@ pub struct Written {
     pub masks: Vec<MaskUse>,
     /// Answers with masks to look through that are not JSON, and stay as they are.
     not_json: usize,
+    /// Answers that are JSON, and that masks could not look into: their bodies are left out.
+    left_out: usize,
     /// Where else masked values stand.
     unmasked: Vec<String>,
     originals: Originals,
@@ -175,6 +182,12 @@ impl Written {
             warnings.push(format!(
                 "{} answers are not JSON: masks do not look into them",
                 self.not_json
+            ));
+        }
+        if self.left_out > 0 {
+            warnings.push(format!(
+                "{} answers are JSON that masks cannot look into: their bodies are left out, and a replay does not get them",
+                self.left_out
             ));
         }
         const SHOWN: usize = 5;
@@ -198,27 +211,44 @@ impl Written {
     }
 }
 
-/// Masks an answer. False when it has a body that no mask can look into.
-fn mask(response: &mut har::v1_2::Response, masking: &mut Masking) -> bool {
-    let content = &mut response.content;
-    let Some(text) = content.text.as_deref().filter(|text| !text.is_empty()) else { return true };
+/// What came of looking through an answer's body for what is masked.
+enum Looked {
+    Inside,
+    AtNoJson,
+    /// It is JSON of a kind that no mask can look into, and nobody knows what is in it.
+    InVain,
+}
+
+/// Masks an answer.
+fn mask(response: &mut har::v1_2::Response, masking: &mut Masking) -> Looked {
+    let content = &response.content;
+    let Some(text) = content.text.as_deref().filter(|text| !text.is_empty()) else {
+        return Looked::Inside;
+    };
     if content.encoding.is_some() {
-        return false;
+        return Looked::AtNoJson;
     }
     match masking.body(text) {
-        Err(_) => return false,
-        Ok(None) => {}
+        Ok(None) => Looked::Inside,
         Ok(Some(masked)) => {
-            content.size = i64::try_from(masked.len()).unwrap_or(i64::MAX);
-            let is_length =
-                |header: &&mut Headers| header.name.eq_ignore_ascii_case("content-length");
-            for length in response.headers.iter_mut().filter(is_length) {
-                length.value = masked.len().to_string();
-            }
-            content.text = Some(masked);
+            replace_body(response, masked);
+            Looked::Inside
         }
+        Err(_) if is_json(text) => {
+            replace_body(response, String::new());
+            Looked::InVain
+        }
+        Err(_) => Looked::AtNoJson,
     }
-    true
+}
+
+fn replace_body(response: &mut har::v1_2::Response, body: String) {
+    let is_length = |header: &&mut Headers| header.name.eq_ignore_ascii_case("content-length");
+    for length in response.headers.iter_mut().filter(is_length) {
+        length.value = body.len().to_string();
+    }
+    response.content.size = i64::try_from(body.len()).unwrap_or(i64::MAX);
+    response.content.text = Some(body);
 }
 
 /// The places of a recording where values stand that are masked elsewhere.

@@ -112,6 +112,22 @@ async fn masked_values_are_in_no_file_and_equal_ones_stay_equal() {
 }
 
 #[tokio::test]
+async fn the_body_of_json_that_no_mask_can_look_into_is_left_out() {
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for odd in [r#"{"$serde_json::private::Number":"zz"}"#, &deep] {
+        let recorder = recorder(&["$..email"]);
+        let body = format!("{{\"email\":\"ada@example.org\",\"x\":{odd}}}");
+        let (gate, urls) = record(&recorder, vec![Reply::new(200, &[], body.as_bytes())]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("issues.har");
+        let warnings = recorder.write(&path).unwrap().warnings();
+        assert!(!is_anywhere(folder.path(), "ada@"), "{odd:.40}");
+        assert!(warnings.iter().any(|warning| warning.contains("left out")), "{warnings:?}");
+        assert_eq!(replay(&gate, &path, &urls).await[0].body(), "");
+    }
+}
+
+#[tokio::test]
 async fn a_masked_value_that_stands_elsewhere_is_told_without_it() {
     let recorder = recorder(&["$.email"]);
     let reply = || json_reply(&json!({"email": "ada@example.org", "text": "ask ada@example.org"}));
