@@ -4,13 +4,13 @@
 //! JSON of a plugin's, checked and brought into one form without a tree of it: sixty megabytes of
 //! `[[],[],…` are six gigabytes as one.
 
-use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde::de::IgnoredAny;
 use serde_json::Number;
 
 /// The most arrays and objects within each other: what serde_json reads into a tree.
-const MOST_NESTED: u32 = 128;
+const MOST_NESTED: u32 = 127;
 
 /// The document without insignificant white space and with its keys sorted, so that the same
 /// document is the same text whatever order a server prints it in; and the number of characters
@@ -158,28 +158,53 @@ impl Member {
         object.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 
-    /// What the key is, and not how it is written.
-    fn key(self, object: &str) -> Cow<'_, str> {
+    /// The key as it is written, without its quotes.
+    fn key(self, object: &str) -> &str {
         let member = self.text(object).get(1..).unwrap_or_default();
-        let literal = member.get(..end_of_string(member)).unwrap_or_default();
-        if literal.contains('\\') {
-            return Cow::Owned(serde_json::from_str(literal).unwrap_or_default());
-        }
-        Cow::Borrowed(literal.trim_matches('"'))
+        member.get(1..end_of_string(member).saturating_sub(1)).unwrap_or_default()
     }
+
+    /// By what the keys are, and not by how they are written.
+    fn by_key(self, other: Member, object: &str) -> Ordering {
+        let (a, b) = (self.key(object), other.key(object));
+        match a.contains('\\') || b.contains('\\') {
+            true => unescaped(a).cmp(unescaped(b)),
+            false => a.cmp(b),
+        }
+    }
+}
+
+/// The bytes of a string that serde_json has written: of its escapes each is one byte.
+fn unescaped(written: &str) -> impl Iterator<Item = u8> {
+    let mut rest = written.bytes();
+    std::iter::from_fn(move || match rest.next()? {
+        b'\\' => Some(match rest.next()? {
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'f' => 12,
+            b'r' => b'\r',
+            b'u' => {
+                let digits = rest.by_ref().take(4).map(char::from);
+                digits.fold(0, |code, digit| code << 4 | digit.to_digit(16).unwrap_or(0)) as u8
+            }
+            itself => itself,
+        }),
+        byte => Some(byte),
+    })
 }
 
 /// Sorts the members of the object that begins there by their keys, of equal ones the last.
 fn put_in_order(out: &mut String, begin: usize, mut members: Vec<Member>) {
     let object = out.get(begin..).unwrap_or_default();
-    if members.is_sorted_by(|a, b| a.key(object) < b.key(object)) {
+    if members.is_sorted_by(|a, b| a.by_key(*b, object).is_lt()) {
         return;
     }
-    members.sort_by(|a, b| a.key(object).cmp(&b.key(object)));
+    members.sort_by(|a, b| a.by_key(*b, object));
     let mut ordered = String::with_capacity(object.len());
     for (index, member) in members.iter().enumerate() {
         let next = members.get(index + 1);
-        if next.is_none_or(|next| next.key(object) != member.key(object)) {
+        if next.is_none_or(|next| next.by_key(*member, object).is_ne()) {
             ordered.push_str(member.text(object));
         }
     }
@@ -229,6 +254,7 @@ mod tests {
             r#"{"a": 1, "\u0061": 2, "Z": 3, "é": 4, "z": {"a": {}, "a": []}}"#,
             r#"{"b":1,"a":2,"b":3,"":4,"a":[{"b":1,"a":2}],"\"":5,"\\":6,"\n":7,"!":8," ":9}"#,
             r#"{"a":1,"a":2}"#,
+            r#"{"b\u0001":1,"b\n":2,"b\"":3,"b\\":4,"b\u001f":5,"b\f":6,"b\t":7,"b\b":8,"b\r":9,"b":10,"b\u007f":11,"b\/":12,"b0":13}"#,
             r#"{"ab":1,"a":2,"a\u0022":3,"aé":4,"a🐞":5,"a\ud83d\udc1e":6}"#,
             "\t[\r\n\"\\\\\" , \"\\\\\\\"\" ]\n",
         ] {
@@ -240,7 +266,8 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused_as_a_tree_refuses_it() {
-        let too_deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+        let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
+        let (too_deep, abyss) = (nested(128), nested(1_000_000));
         for text in [
             "",
             " ",
@@ -259,7 +286,8 @@ mod tests {
             r#""\x""#,
             "[] []",
             "[1]x",
-            too_deep.as_str(),
+            &too_deep,
+            &abyss,
         ] {
             assert!(canonical(text).is_err(), "{text:.20}");
             assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text:.20}");
