@@ -19,29 +19,30 @@ impl Shortened {
     /// Room for the words that tell how much is left out.
     const WORDS: usize = 64;
 
+    /// A text that is there already.
+    pub fn of(text: &str) -> String {
+        let (kept, left_out) = text.as_bytes().split_at(Self::MOST.min(text.len()));
+        Shortened { kept: kept.into(), left_out: left_out.len() }.finish()
+    }
+
     /// The text, at most [`Shortened::MOST`] bytes of it, cut between two characters. A text that is
     /// cut says how many bytes are left out.
     pub fn finish(mut self) -> String {
         if self.left_out > 0 {
-            let most = Self::MOST - Self::WORDS;
-            self.left_out += self.kept.len().saturating_sub(most);
-            self.kept.truncate(most);
+            self.cut(Self::MOST - Self::WORDS);
+            let whole = std::str::from_utf8(&self.kept).map_or_else(|e| e.valid_up_to(), str::len);
+            self.cut(whole);
+            // Writing into memory does not fail.
+            let _ = write!(self.kept, "… ({} more bytes)", self.left_out);
         }
-        let mut text = match String::from_utf8(self.kept) {
-            Ok(text) => text,
-            Err(error) => {
-                let whole = error.utf8_error().valid_up_to();
-                let mut bytes = error.into_bytes();
-                self.left_out += bytes.len() - whole;
-                bytes.truncate(whole);
-                String::from_utf8(bytes).unwrap_or_default()
-            }
-        };
-        if self.left_out > 0 {
-            text.push_str(&format!("… ({} more bytes)", self.left_out));
-        }
-        text.shrink_to_fit();
-        text
+        self.kept.shrink_to_fit();
+        // Only texts are written.
+        String::from_utf8(self.kept).unwrap_or_default()
+    }
+
+    fn cut(&mut self, most: usize) {
+        self.left_out += self.kept.len().saturating_sub(most);
+        self.kept.truncate(most);
     }
 }
 
@@ -59,13 +60,6 @@ impl Write for Shortened {
     }
 }
 
-impl From<&str> for Shortened {
-    fn from(text: &str) -> Self {
-        let (kept, left_out) = text.as_bytes().split_at(Self::MOST.min(text.len()));
-        Shortened { kept: kept.into(), left_out: left_out.len() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +67,7 @@ mod tests {
     #[test]
     fn what_fits_is_whole() {
         let text = "🐞".repeat(Shortened::MOST / 4);
-        assert_eq!(Shortened::from(text.as_str()).finish(), text);
+        assert_eq!(Shortened::of(&text), text);
     }
 
     #[test]
@@ -86,7 +80,7 @@ mod tests {
             }
             assert!(written.kept.capacity() <= 2 * Shortened::MOST);
             let shortened = written.finish();
-            assert_eq!(shortened, Shortened::from(text.as_str()).finish());
+            assert_eq!(shortened, Shortened::of(&text));
             assert!(shortened.len() <= Shortened::MOST);
             let (begin, words) = shortened.split_once('…').unwrap();
             assert!(text.starts_with(begin));

@@ -15,7 +15,6 @@
 //! | date, timestamp that may be null | the year 1, which stands for "no time" where a service has no word for it, becomes null |
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -230,37 +229,19 @@ fn shown(value: &Value) -> String {
     if is_structure || text.split_whitespace().any(is_address) {
         return value.kind().to_string();
     }
+    let (short, more) = beginning(&text);
     match value {
-        Value::Text(text) => format!("text {}", quoted(text)),
+        Value::Text(_) => format!("text {short:?}{more}"),
         // What is seen of JSON are its own quotes and escapes.
-        _ => format!("{} {}", value.kind(), Start::of(&text)),
+        _ => format!("{} {short}{more}", value.kind()),
     }
-}
-
-/// The first characters of a text in quotes, escaped.
-fn quoted(text: &str) -> String {
-    let Start { text, more } = Start::of(text);
-    format!("{text:?}{more}")
 }
 
 /// The first characters of a text, and an ellipsis where there are more.
-struct Start<'a> {
-    text: &'a str,
-    more: &'static str,
-}
-
-impl<'a> Start<'a> {
-    fn of(text: &'a str) -> Self {
-        match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => Start { text: text.get(..end).unwrap_or_default(), more: "…" },
-            None => Start { text, more: "" },
-        }
-    }
-}
-
-impl fmt::Display for Start<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.text, self.more)
+fn beginning(text: &str) -> (&str, &'static str) {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
+        None => (text, ""),
     }
 }
 
@@ -287,7 +268,8 @@ fn check_length(text: &str, longest: Option<u32>) -> Result<(), String> {
 
 /// Digits with exactly `scale` of them after the point and no leading zeros.
 fn fit_decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
-    let not_decimal = || format!("{} is not a decimal number such as -12.50", quoted(text));
+    let (short, more) = beginning(text);
+    let not_decimal = || format!("{short:?}{more} is not a decimal number such as -12.50");
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -301,8 +283,7 @@ fn fit_decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
     let whole = whole.trim_start_matches('0');
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > usize::from(scale) || whole.len() > usize::from(precision - scale) {
-        let text = Start::of(text);
-        return Err(format!("{text} does not fit decimal({precision},{scale})"));
+        return Err(format!("{short}{more} does not fit decimal({precision},{scale})"));
     }
     let is_zero = whole.is_empty() && fraction.is_empty();
     let sign = if negative && !is_zero { "-" } else { "" };

@@ -168,7 +168,7 @@ fn shorten(text: &mut String) {
         *text = text.replace('\0', "\u{FFFD}");
     }
     if text.len() > Shortened::MOST {
-        *text = Shortened::from(text.as_str()).finish();
+        *text = Shortened::of(text);
     }
 }
 
