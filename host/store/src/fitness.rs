@@ -28,12 +28,12 @@ impl Store {
     pub(crate) async fn refuse_unfit(&self) -> Result<(), StoreError> {
         let Some(query) = self.dialect.process_query() else { return Ok(()) };
         let unfit = |reason: String| StoreError::Unfit { database: self.name(), reason };
-        let mut sessions = vec![self.session().await?];
+        let first = self.session().await?;
         // Together they need two processes, which a pool that has only one waits for. A user who may
         // have only one connection is looked at through that.
-        sessions.extend(self.second_session().await);
-        let [first, others @ ..] = sessions.as_slice() else { return Ok(()) };
-        let mut is_shared = others.iter().any(|other| other.id() == first.id());
+        let second = self.second_session().await;
+        let mut is_shared = second.as_ref().is_some_and(|second| second.id() == first.id());
+        let mut sessions: Vec<Session> = std::iter::once(first).chain(second).collect();
         for within_transaction in [true, false] {
             if is_shared {
                 return Err(unfit(POOLER.into()));

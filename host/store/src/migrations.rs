@@ -164,8 +164,8 @@ impl Store {
 const LOOKING: &str = "looking for the host's own tables";
 const LOCKING: &str = "taking the lock for migrating the host's own tables";
 
-/// Waits until no other host migrates. From then on other locks are waited for briefly.
-async fn lock(session: &mut Session) -> Result<(), StoreError> {
+/// Waits until no other host migrates or checks. From then on other locks are waited for briefly.
+pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
     session.hold();
     if let Some((lock, _)) = session.dialect.migration_lock() {
         take(session, LOCKING, lock).await?;
@@ -173,7 +173,7 @@ async fn lock(session: &mut Session) -> Result<(), StoreError> {
     session.wait_briefly(LOCKING).await
 }
 
-async fn unlock(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn unlock(session: &mut Session) -> Result<(), StoreError> {
     if let Some((_, unlock)) = session.dialect.migration_lock() {
         session.fetch("ending the migrations", unlock, vec![]).await?;
     }

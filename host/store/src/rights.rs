@@ -4,8 +4,12 @@
 //! Whether the host's database user may do what a run will do.
 
 use crate::connection::Session;
+use crate::migrations::{lock, unlock};
 use crate::privileges::{self, Privilege};
-use crate::{Store, StoreError, digest};
+use crate::{Store, StoreError};
+
+/// What the names of all begin with that is made and removed.
+const PROBE: &str = "test_dashboard_probe_rights";
 
 impl Store {
     /// Tries each privilege that a run needs, on tables and a view that are gone afterwards; then
@@ -21,17 +25,18 @@ impl Store {
         let mut session = self.session().await?;
         // The temporary table goes with the connection.
         session.hold();
-        let probe = probe();
+        // One check at a time, so that what an earlier one was not allowed to remove has a name that
+        // is known.
+        lock(&mut session).await?;
         let all = privileges::of(self.engine);
-        // What an earlier check was not allowed to remove.
         if let Some(removing) = all.last() {
-            let _ = try_privilege(&mut session, removing, &probe).await;
+            let _ = try_privilege(&mut session, removing).await;
         }
         let (mut refused, mut missing) = (Vec::new(), Vec::new());
         let mut failed = None;
         // To the end whatever happens: the last one removes what the others have made.
         for privilege in all {
-            match try_privilege(&mut session, privilege, &probe).await {
+            match try_privilege(&mut session, privilege).await {
                 Ok(()) => {}
                 Err(StoreError::MissingRight { reason, .. }) => {
                     refused.push(format!("{} ({reason})", privilege.to));
@@ -42,6 +47,7 @@ impl Store {
                 Err(other) => failed = failed.or(Some(other)),
             }
         }
+        unlock(&mut session).await?;
         if refused.is_empty() {
             drop(session);
             return match failed {
@@ -58,22 +64,9 @@ impl Store {
     }
 }
 
-/// A name of this process's own, since other checks may be under way. In containers all processes
-/// are 1, and the hosts have different names.
-fn probe() -> String {
-    let host = rustix::system::uname();
-    let host = host.nodename().to_string_lossy();
-    let digest = digest::hex(&[&host, &std::process::id().to_string()]);
-    format!("test_dashboard_probe_{}", digest.get(..8).unwrap_or_default())
-}
-
-async fn try_privilege(
-    session: &mut Session,
-    privilege: &Privilege,
-    probe: &str,
-) -> Result<(), StoreError> {
+async fn try_privilege(session: &mut Session, privilege: &Privilege) -> Result<(), StoreError> {
     let doing = format!("trying to {}", privilege.to);
-    for sql in privilege.statements(probe) {
+    for sql in privilege.statements(PROBE) {
         session.execute(&doing, &sql, vec![]).await?;
     }
     Ok(())

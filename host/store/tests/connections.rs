@@ -519,12 +519,17 @@ async fn a_token_that_has_expired_is_replaced_when_a_connection_breaks(db: Arc<D
     db.drop_user(&user).await;
 }
 
+/// From now on the database's user may have one connection.
+async fn allow_one_connection(db: &Database) {
+    let limit = match db.engine {
+        Engine::Postgres => "CONNECTION LIMIT 1",
+        _ => "WITH MAX_USER_CONNECTIONS 1",
+    };
+    db.on_server(&format!("ALTER USER {} {limit}", db.name())).await;
+}
+
 async fn a_user_with_no_connection_free_is_waited_for(db: Arc<Database>) {
-    let user = db.name();
-    match db.engine {
-        Engine::Postgres => db.on_server(&format!("ALTER USER {user} CONNECTION LIMIT 1")).await,
-        _ => db.on_server(&format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")).await,
-    }
+    allow_one_connection(&db).await;
     let target = Target::parse(&db.url).unwrap();
     let first = db.connect().await;
     first.table_counts(&[]).await.unwrap();
@@ -541,11 +546,7 @@ async fn a_user_with_no_connection_free_is_waited_for(db: Arc<Database>) {
 }
 
 async fn a_user_who_may_have_a_single_connection_can_run(db: Arc<Database>) {
-    let user = db.name();
-    match db.engine {
-        Engine::Postgres => db.on_server(&format!("ALTER USER {user} CONNECTION LIMIT 1")).await,
-        _ => db.on_server(&format!("ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")).await,
-    }
+    allow_one_connection(&db).await;
     let target = Target::parse(&db.url).unwrap();
     let store = Store::connect_for_run(&target, 1).await.unwrap();
     store.check_rights().await.unwrap();
