@@ -4,7 +4,7 @@
 //! What the process takes of the machine at its peak, whatever plugins do: no more than `memory`
 //! and what the program takes for itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -14,8 +14,11 @@ const MIB: u64 = 1 << 20;
 /// For each of the four plugins that run at the same time.
 const MEMORY: u64 = 64 * MIB;
 /// The program itself and its libraries, the stacks of its threads, the database's driver, answers
-/// between the network and the account. `docs/decisions/0010-budgets.md` names it.
+/// between the network and the account. `docs/decisions/0010-budgets.md` names it, and
+/// what is not in it.
 const PROGRAM: u64 = 128 * MIB;
+/// Each run is stopped after six seconds.
+const HANGS_AFTER: Duration = Duration::from_secs(300);
 
 /// Runs a good project and three hostile ones of this guest, all at the same time; the peak of what
 /// the process had in memory, in bytes.
@@ -44,13 +47,17 @@ fn peak(guest: &str, server: &Server) -> u64 {
     let null = || std::process::Stdio::null();
     let mut running = running.stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
     let status = format!("/proc/{}/status", running.id());
-    let mut peak = 0;
+    let (begun, mut peak) = (Instant::now(), 0);
     while running.try_wait().unwrap().is_none() {
         // The greatest it was so far; nothing more once the process has ended.
         let status = std::fs::read_to_string(&status).unwrap_or_default();
         let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = kibibytes.and_then(|line| line.trim().strip_suffix(" kB"));
         peak = peak.max(kibibytes.map_or(0, |number| number.parse::<u64>().unwrap() * 1024));
+        if begun.elapsed() > HANGS_AFTER {
+            running.kill().unwrap();
+            panic!("{guest}: still running");
+        }
         std::thread::sleep(Duration::from_millis(5));
     }
     let rows = database.rows("SELECT id, label FROM guest_rows WHERE project = 'good' ORDER BY id");
