@@ -224,11 +224,18 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn session() -> Session {
+        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
+        Session::new("fenix".into(), Tape::Live, budget)
+    }
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn requests_that_wait_for_their_turn_together_wait_once() {
-        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
-        let session = Session::new("fenix".into(), Tape::Live, budget);
-        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        let session = session();
         pass(7).await;
         let first = session.wait_for_turn();
         pass(1).await;
@@ -247,9 +254,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_waits_behind_a_request_of_its_own_does_not_wait_for_others() {
-        let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
-        let session = Session::new("fenix".into(), Tape::Live, budget);
-        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        let session = session();
         let waiting = session.wait_for_turn();
         pass(1).await;
         let first = session.set_out();

@@ -18,7 +18,8 @@ use crate::config::{Config, DatasourceConfig, Environment, Limits, LimitsConfig}
 use crate::lock::Lock;
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, PluginError, Runtime};
-use crate::pump::Memory;
+
+use super::Memory;
 
 /// Every configured datasource's plugin, or why it is not there.
 pub struct Installed {
@@ -167,11 +168,10 @@ fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Resu
     // What all may have is the most that one may have.
     let memory = limits.memory.min(config.memory());
     if memory < limits.memory {
-        let mebibytes = |bytes: u64| ByteSize(bytes).display().iec().to_string();
         tracing::warn!(
             "datasources.{name}: limits.memory is {}, and `memory` lets all plugins together have {}: it gets no more than that",
-            mebibytes(limits.memory),
-            mebibytes(memory)
+            ByteSize(limits.memory).display().iec(),
+            ByteSize(memory).display().iec()
         );
     }
     Ok(Limits { memory, ..limits })
