@@ -286,6 +286,23 @@ async fn headers_without_measure_are_no_answer() {
 }
 
 #[tokio::test]
+async fn a_request_that_waits_behind_one_of_its_own_session_waits_for_nobody_else() {
+    let server = Server::new(|_, _| Reply::claiming(9, 200, &[], b"{").then_hangs()).await;
+    let request_timeout = Duration::from_secs(1);
+    let options = GateOptions {
+        max_concurrent: 1,
+        max_attempts: 1,
+        request_timeout,
+        ..options(&[&server.origin])
+    };
+    let (gate, session) = (Gate::new(options).unwrap(), session(Tape::Live));
+    let (first, second) = (get(&server.url("/1")), get(&server.url("/2")));
+    let (first, second) = tokio::join!(gate.send(first, &session), gate.send(second, &session));
+    assert!(first.is_err() && second.is_err());
+    assert!(session.waited_for_turn() < request_timeout / 2, "{:?}", session.waited_for_turn());
+}
+
+#[tokio::test]
 async fn requests_are_a_budget_that_the_hosts_retries_do_not_use_up() {
     let server = Server::new(|n, _| if n == 0 { Reply::new(500, &[], b"") } else { ok("") }).await;
     let gate = gate(&server);
