@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 const MIB: u64 = 1 << 20;
 
 /// The most bytes of a file that people write: a configuration, a lock file, certificates.
-pub const WRITTEN_BY_HAND: u64 = 16 * MIB;
+pub const WRITTEN_BY_HAND: u64 = 2 * MIB;
 /// The most bytes of a recording, of a body beside it, and of a golden file.
 pub const RECORDED: u64 = 256 * MIB;
 

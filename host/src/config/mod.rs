@@ -13,6 +13,7 @@ mod datasource;
 mod limits;
 mod schedule;
 mod settings;
+pub(crate) mod syntax;
 mod variables;
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::schedule::Every;
 use super::variables::{self, Environment, Template};
-use super::{at_line, line_of};
+use super::{at_line, line_of, syntax};
 
 /// The shortest and the longest time, and how they are written.
 const TIMES: (RangeInclusive<Duration>, &str) =
@@ -156,6 +156,7 @@ fn setting(path: &[&str]) -> Option<&'static Setting> {
 /// `:LINE: …` for what is no TOML, for a variable that is not set, and for a value that its
 /// setting does not take.
 pub(super) fn replaced(text: &str, environment: &Environment) -> Result<String, String> {
+    syntax::check(text)?;
     let table = DeTable::parse(text).map_err(|error| at_line(text, &error))?;
     let mut reading = Reading { text, environment, edits: BTreeMap::new() };
     reading.table(&mut Vec::new(), table.get_ref())?;

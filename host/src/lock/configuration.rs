@@ -13,9 +13,9 @@ use std::path::PathBuf;
 
 use test_dashboard_egress::AllowList;
 use test_dashboard_model::{CredentialKind, Description};
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, TomlError, value};
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, syntax};
 use crate::plugin::printable;
 
 /// What the other variables are called, behind the datasource's name.
@@ -188,7 +188,7 @@ pub fn add_datasource(text: &str, addition: &Addition) -> Result<String, String>
     if text.is_empty() {
         return checked(section.to_string());
     }
-    let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
+    let mut document = parsed(text)?;
     let by_hand =
         |document: &DocumentMut| format!("it cannot be edited; add this to it:\n{document}");
     let has_others = document.contains_key("datasources");
@@ -254,6 +254,11 @@ fn is_insertion(old: &str, new: &str) -> bool {
     new.len() >= old.len() && before + after >= old.len()
 }
 
+fn parsed(text: &str) -> Result<DocumentMut, String> {
+    syntax::check(text)?;
+    text.parse().map_err(|error: TomlError| error.to_string())
+}
+
 /// Never writes what could not be read again.
 fn checked(text: String) -> Result<String, String> {
     match Config::parse(&text, &Environment::of_process()) {
@@ -269,7 +274,7 @@ fn checked(text: String) -> Result<String, String> {
 ///
 /// When the text cannot be edited.
 pub fn remove_datasource(text: &str, name: &str) -> Result<(String, Vec<String>), String> {
-    let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
+    let mut document = parsed(text)?;
     let mut removed = Vec::new();
     let datasources = document.get_mut("datasources").and_then(Item::as_table_like_mut);
     if datasources.is_some_and(|datasources| datasources.remove(name).is_some()) {

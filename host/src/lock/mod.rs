@@ -37,7 +37,7 @@ pub use files::{is_inside, same};
 pub use site::{Guard, Site};
 pub use survey::{Entry, Standing, digest_of, survey};
 
-use crate::config::{Config, at_line};
+use crate::config::{Config, at_line, syntax};
 use crate::misuse::Misuse;
 use crate::plugin::PluginError;
 
@@ -119,6 +119,7 @@ impl Lock {
 
     /// Parses a lock file's text. An error begins with `:LINE: ` or `: `.
     fn parse(text: &str) -> Result<Lock, String> {
+        syntax::check(text)?;
         let at = |error| at_line(text, &error);
         // The version comes first: what another one has besides is not for us to judge.
         let table: toml::Table = text.parse().map_err(at)?;
