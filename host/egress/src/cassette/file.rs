@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use har::v1_2::Log;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::bodies::{self, Attached};
@@ -29,10 +30,7 @@ pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> 
         .map_err(|error| cannot("read", path, error))?;
     // HAR 1.2 asks readers to ignore one.
     let bytes = without_byte_order_mark(&bytes);
-    let har = har::from_slice(bytes).map_err(|error| cannot("read", path, with_source(&error)))?;
-    let har::Spec::V1_2(log) = har.log else {
-        return Err(cannot("read", path, "it is not HAR version 1.2"));
-    };
+    let log = parse(bytes).map_err(|reason| cannot("read", path, reason))?;
     let names = bodies::names(bytes).map_err(|error| cannot("read", path, error))?;
     let mut read: HashMap<&str, Bytes> = HashMap::new();
     let mut total = 0;
@@ -57,6 +55,25 @@ pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> 
         attached.push(read.get(name.as_str()).cloned());
     }
     Ok((log, attached))
+}
+
+/// The recording in these bytes. Its structures are read from the text at once: `har`'s own reader
+/// makes a tree of the whole document first, of 60 times its size.
+fn parse(bytes: &[u8]) -> Result<Log, String> {
+    #[derive(Deserialize)]
+    struct Har<T> {
+        log: T,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+    }
+    let found: Har<Version> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if found.log.version != har::HarVersion::V1_2.as_str() {
+        return Err("it is not HAR version 1.2".to_owned());
+    }
+    let har: Har<Log> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    Ok(har.log)
 }
 
 /// The files that a recording is in.
@@ -172,11 +189,4 @@ pub(super) fn write_whole(path: &Path, contents: &[u8]) -> std::io::Result<()> {
 
 pub(super) fn cannot(action: &'static str, path: &Path, reason: impl ToString) -> GateError {
     GateError::Recording { action, path: path.display().to_string(), reason: reason.to_string() }
-}
-
-fn with_source(error: &har::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

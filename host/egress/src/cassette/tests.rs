@@ -372,7 +372,7 @@ fn a_file_that_is_no_recording_is_refused_with_its_name_and_reason() {
     for (document, reason) in [
         (json!({}), "`log`"),
         (log("1.3", json!([])), "not HAR version 1.2"),
-        (log("9", json!([])), "unsupported HAR version"),
+        (log("9", json!([])), "not HAR version 1.2"),
         (log("1.2", json!([half])), "response"),
         (log("1.2", json!([undated])), "yesterday"),
         (log("1.2", json!([entry("GET", "not a url", 200, json!([]), "")])), "entry 0 (not a url)"),
