@@ -136,6 +136,23 @@ fn what_names_nothing_that_is_there_is_a_usage_error() {
 }
 
 #[test]
+fn a_configuration_that_is_not_there_or_names_nothing_is_no_success() {
+    let place = Workplace::new("");
+    place.run(&["plugin", "verify"]).expect_code(0).expect_said("there is nothing to verify");
+    place.run(&["check"]).expect_code(1).expect_said("it names no datasource");
+    let nobody = "[datasources.github]\nplugin = 'github.wasm'\n";
+    std::fs::write(place.path("test-dashboard.toml"), nobody).unwrap();
+    place.run(&["check"]).expect_code(1).expect_said("it names no project");
+    for command in ["verify", "list"] {
+        let typo = ["plugin", command, "--config", "tset-dashboard.toml"];
+        place.run(&typo).expect_code(2).expect_said("tset-dashboard.toml");
+    }
+    std::fs::remove_file(place.path("test-dashboard.toml")).unwrap();
+    place.run(&["plugin", "verify"]).expect_code(2).expect_said("write a first one with");
+    place.run(&["plugin", "list"]).expect_code(0).expect_said("no plugin is installed");
+}
+
+#[test]
 fn no_token_is_not_called_a_wrong_one() {
     let service = Server::start(|_| Server::json(401, r#"{"message": "Requires authentication"}"#));
     let optional = "credential = { kind = \"bearer\", secret = \"${TOKEN}\", optional = true }";

@@ -45,14 +45,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     let installed = Installed::load(&config, &Runtime::new()?).await?;
     let memory = Memory::new(config.memory());
-    let mut findings = vec![Finding {
-        what: "configuration".into(),
-        outcome: Ok(format!(
-            "{}, {}",
-            output::counted(config.datasources.len() as u64, "datasource"),
-            output::counted(config.projects.len() as u64, "project")
-        )),
-    }];
+    let mut findings = vec![Finding { what: "configuration".into(), outcome: content(&config) }];
     for (name, plugin) in installed.all() {
         findings.push(Finding {
             what: format!("plugin {name}"),
@@ -73,6 +66,24 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     }
     findings.extend(database(common, &config, &installed, &environment).await);
     tell(common.output.format, &findings)
+}
+
+/// What the configuration names. Nothing to read, or nobody to read it for, is a mistake.
+fn content(config: &Config) -> Result<String, String> {
+    if config.datasources.is_empty() {
+        return Err(
+            "it names no datasource: `test-dashboard plugin add FILE` adds one, `test-dashboard init` writes a first configuration"
+                .into(),
+        );
+    }
+    if config.projects.is_empty() {
+        return Err("it names no project: add a section [projects.NAME.DATASOURCE]".into());
+    }
+    Ok(format!(
+        "{}, {}",
+        output::counted(config.datasources.len() as u64, "datasource"),
+        output::counted(config.projects.len() as u64, "project")
+    ))
 }
 
 /// One finding per project that has settings for the datasource.

@@ -19,7 +19,10 @@ use crate::plugin::printable;
 /// When the configuration or the lock file cannot be read.
 pub async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let config = Config::load_or_empty(common.config.file())?;
+    let config = match common.config.file() {
+        None => Config::load_or_empty(None)?,
+        named => Config::load(named)?,
+    };
     let entries = survey(&config, &Lock::of(&config)?);
     if common.output.format == Format::Json {
         output::json(&json!(entries))?;

@@ -9,7 +9,7 @@ use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::config::Config;
-use crate::lock::{Entry, Lock, Standing, survey};
+use crate::lock::{Entry, LOCK_FILE, Lock, Standing, survey};
 use crate::plugin::printable;
 
 /// Compares the files, a line for each. Ends as failed unless all are what was added, or, where
@@ -20,7 +20,7 @@ use crate::plugin::printable;
 /// When the configuration or the lock file cannot be read.
 pub async fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let config = Config::load_or_empty(common.config.file())?;
+    let config = Config::load(common.config.file())?;
     let entries = survey(&config, &Lock::of(&config)?);
     let all_ok = entries.iter().all(|entry| match entry.state {
         Standing::Ok => true,
@@ -32,6 +32,11 @@ pub async fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     } else {
         for entry in &entries {
             say!("{}", line(entry))?;
+        }
+        if entries.is_empty() {
+            say!(
+                "there is nothing to verify: neither the configuration nor {LOCK_FILE} names a plugin"
+            )?;
         }
     }
     Ok(if all_ok { Exit::Done } else { Exit::Failed })
