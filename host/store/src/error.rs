@@ -359,8 +359,9 @@ impl StoreError {
             }
             Trouble::NoDatabase => StoreError::NoSuchDatabase { database, reason },
             Trouble::Right => {
-                let remedy =
-                    String::from("ask the database's owner to GRANT this right to the user");
+                let remedy = String::from(
+                    "`test-dashboard check` names the privileges that are missing, with the GRANT for them",
+                );
                 StoreError::MissingRight { database, doing, reason, remedy }
             }
             Trouble::DiskFull => StoreError::DiskFull { database, doing, reason },

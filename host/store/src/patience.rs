@@ -46,7 +46,12 @@ impl Patience {
         if !error.is_transient() || self.tried >= tries {
             return false;
         }
-        tracing::warn!("{error}; trying again");
+        // A lock's holder is told once, and not with every try.
+        if self.tried == 1 || !matches!(error, StoreError::Busy { .. }) {
+            tracing::warn!("{error}; trying again");
+        } else {
+            tracing::debug!("{error}; trying again");
+        }
         tokio::time::sleep(pause * self.tried).await;
         true
     }

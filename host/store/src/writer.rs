@@ -303,7 +303,8 @@ impl PartitionWriter {
         if !may_help || *tries >= TRIES || rolled_back.is_err() {
             return Err(error);
         }
-        if is_race {
+        // A lock's holder is told once, and not with every try.
+        if is_race || *tries > 1 {
             tracing::debug!("{}: trying the commit again: {error}", self.key);
         } else {
             tracing::warn!("{}: trying the commit again: {error}", self.key);
