@@ -7,7 +7,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
+use include_dir::{Dir, File};
+use sqlx::SqlStr;
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
 
 use crate::catalogue::take;
 use crate::connection::Session;
@@ -30,11 +32,26 @@ pub struct MigrationStatus {
 /// Where the migrator keeps which migrations were applied.
 pub(crate) const HISTORY: &str = "_sqlx_migrations";
 
-/// The migrator without its own lock, which MySQL waits for without end and MariaDB does not take
-/// at all: the host has one.
-pub(crate) fn without_lock(mut migrator: Migrator) -> Migrator {
+/// The migrations of a folder, in files `VERSION_DESCRIPTION.sql`. `sqlx::migrate!` would make the
+/// same of them, and has all three databases compiled a second time for that, as a macro of sqlx.
+///
+/// It takes no lock of its own, for which MySQL waits without end and MariaDB not at all: the host
+/// has one.
+pub(crate) fn of(folder: &'static Dir<'static>) -> Migrator {
+    let mut migrator = Migrator::with_migrations(folder.files().filter_map(migration).collect());
     migrator.set_locking(false);
     migrator
+}
+
+fn migration(file: &'static File<'static>) -> Option<Migration> {
+    let (version, description) = file.path().file_stem()?.to_str()?.split_once('_')?;
+    Some(Migration::new(
+        version.parse().ok()?,
+        description.replace('_', " ").into(),
+        MigrationType::Simple,
+        SqlStr::from_static(file.contents_utf8()?),
+        false,
+    ))
 }
 
 /// Applies what is missing; the names of what was applied. The host's lock is held.
@@ -191,7 +208,7 @@ struct OwnTable {
 }
 
 fn own_tables(session: &Session) -> Vec<OwnTable> {
-    let of = |migration: &sqlx::migrate::Migration| {
+    let of = |migration: &Migration| {
         let version = migration.version;
         let table = move |(name, columns)| OwnTable { name, columns, version };
         made_by(migration.sql.as_str()).into_iter().map(table)
@@ -333,7 +350,33 @@ async fn refuse_missing(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use include_dir::include_dir;
+
     use super::*;
+
+    /// A database that an earlier version has migrated holds sqlx's own checksums.
+    #[tokio::test]
+    async fn the_embedded_migrations_are_what_sqlx_reads_of_their_folders() {
+        static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations");
+        for engine in ["sqlite", "postgres", "mysql"] {
+            let folder =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(engine);
+            let files = std::fs::read_dir(&folder).unwrap().count();
+            let read = Migrator::new(folder).await.unwrap();
+            let embedded = of(FILES.get_dir(engine).unwrap());
+            let told = |migrator: &Migrator| -> Vec<_> {
+                let of = |migration: &Migration| {
+                    let Migration { version, description, checksum, no_tx, .. } = migration.clone();
+                    (version, description, checksum, no_tx)
+                };
+                migrator.iter().map(of).collect()
+            };
+            assert_eq!(told(&embedded), told(&read));
+            assert_eq!(embedded.iter().count(), files, "{engine}");
+        }
+    }
 
     #[test]
     fn the_tables_of_a_migration_are_those_that_it_makes() {

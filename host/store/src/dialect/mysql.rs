@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
 use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
@@ -20,8 +21,8 @@ use crate::merge::Merge;
 use crate::migrations;
 use crate::pool::{Lease, Pool};
 
-static MIGRATIONS: LazyLock<Migrator> =
-    LazyLock::new(|| migrations::without_lock(sqlx::migrate!("../../migrations/mysql")));
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/mysql");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
 
 /// MySQL takes 65,535 parameters; above some thousand a statement does not get faster.
 const PARAMETERS: usize = 8_000;

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
@@ -21,8 +22,8 @@ use crate::merge::Merge;
 use crate::migrations;
 use crate::pool::{Lease, Pool};
 
-static MIGRATIONS: LazyLock<Migrator> =
-    LazyLock::new(|| migrations::without_lock(sqlx::migrate!("../../migrations/postgres")));
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/postgres");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
 
 /// An arbitrary number of this project's own; the lock is the database's.
 const LOCK: &str = "SELECT CAST(1 AS bigint) FROM pg_advisory_xact_lock(7313874212050491777)";

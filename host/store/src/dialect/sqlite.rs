@@ -4,10 +4,11 @@
 //! SQLite, the default: a file beside the program.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
@@ -26,7 +27,8 @@ use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::migrations;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/sqlite");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
 
 /// SQLite takes 32,766 parameters; above some thousand a statement does not get faster.
 const PARAMETERS: usize = 8_000;
