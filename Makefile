@@ -9,8 +9,9 @@ SOURCE_PLUGINS := bitrise github taskcluster testrail
 # What a change is compared with.
 BASE := main
 
-# How long the fuzzer makes inputs.
+# How long the fuzzer makes inputs, and of which seed: without one, of a new one each time.
 SECONDS := 60
+SEED :=
 
 .PHONY: help demo test fuzz check-plugins lint lint-workflows licences deny mutants plugins \
     plugins-with guests host release dist image bench setup clean
@@ -75,6 +76,8 @@ check-plugins: plugins
 
 # Most tests wait for a server or for another process: three for each core.
 test: export RUST_TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
+# The same commit is to pass or fail each time it is tested; `make fuzz` is for what is new.
+test: SEED := 1
 test: lint-workflows plugins guests check-plugins
 	@scripts/test-databases scripts/author-toolchains cargo test --workspace \
 	    --exclude test-dashboard-guests --features test-dashboard/as-tested
@@ -82,7 +85,7 @@ test: lint-workflows plugins guests check-plugins
 
 # All targets side by side; the crate has the features of the tests, so that nothing is compiled twice.
 define run-fuzzer
-cargo run --package test-dashboard-fuzz -- run --seconds $(SECONDS)
+cargo run --package test-dashboard-fuzz -- run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 endef
 
 fuzz: plugins guests
