@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -51,11 +51,8 @@ impl Redactor {
             return;
         }
         self.spellings.extend(spellings(secret.expose()).into_iter().map(Secret::new));
-        // The longest, so that a secret within another does not leave a part of it.
-        self.automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(self.spellings.iter().map(Secret::expose))
-            .ok();
+        let spellings: Vec<&str> = self.spellings.iter().map(Secret::expose).collect();
+        self.automaton = automaton(&spellings);
     }
 
     /// `text` with every known secret replaced.
@@ -116,6 +113,21 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").field("spellings", &self.spellings).finish_non_exhaustive()
     }
+}
+
+/// The most bytes of texts that are looked for by a table of all steps, which has hundreds of times
+/// their size and takes as long to make: minutes for a secret of four kilobytes.
+const IN_A_TABLE: usize = 16 << 10;
+
+/// Finds the longest of these texts, so that one within another does not leave a part of it. None
+/// where they are more than it bears.
+pub(crate) fn automaton<T: AsRef<[u8]>>(texts: &[T]) -> Option<AhoCorasick> {
+    let bytes: usize = texts.iter().map(|text| text.as_ref().len()).sum();
+    AhoCorasick::builder()
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind((bytes > IN_A_TABLE).then_some(AhoCorasickKind::ContiguousNFA))
+        .build(texts)
+        .ok()
 }
 
 /// How a text stands where it may be seen, itself included:

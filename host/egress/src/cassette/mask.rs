@@ -12,17 +12,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::redact::spellings;
+use crate::redact::{automaton, spellings};
 use crate::without_byte_order_mark;
 
 /// Shorter strings are not looked for outside of where masks look: `no` or `main` is
 /// everywhere, and tells nobody anything.
 const SHORTEST: usize = 6;
+
+/// The most brackets of a mask: its parser calls itself for each, and a thousand overflow the stack.
+const MOST_BRACKETS: usize = 64;
 
 /// What is masked in a recording.
 #[derive(Debug, Clone, Default)]
@@ -55,8 +58,11 @@ impl Masks {
             if masks.iter().any(|mask| mask.text == text) {
                 continue;
             }
-            let path = JsonPath::parse(text)
-                .map_err(|error| MaskError { path: text.to_owned(), reason: error.to_string() })?;
+            let no_mask = |reason| MaskError { path: text.to_owned(), reason };
+            if text.matches(['(', '[']).count() > MOST_BRACKETS {
+                return Err(no_mask(format!("it has more than {MOST_BRACKETS} brackets")));
+            }
+            let path = JsonPath::parse(text).map_err(|error| no_mask(error.to_string()))?;
             masks.push(Mask { text: text.to_owned(), path });
         }
         Ok(Masks(masks))
@@ -166,10 +172,8 @@ impl Masking {
                 replacements.push(masked(*number));
             }
         }
-        // Many and long strings could be more than the automaton bears; then nothing is found.
-        let automaton =
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(patterns).ok();
-        Originals { automaton, replacements }
+        // They could be more than it bears; then nothing is found.
+        Originals { automaton: automaton(&patterns), replacements }
     }
 }
 
@@ -312,5 +316,10 @@ mod tests {
         let error = Masks::new(["$.a", "..email"]).unwrap_err().to_string();
         assert!(error.starts_with("\"..email\" is no JSON path such as $..email"), "{error}");
         assert_eq!(Masks::new(["$.a", "$.a"]).unwrap().0.len(), 1);
+        for open in ["(", "[?(", "!("] {
+            let nested = format!("$[?{}", open.repeat(2_000));
+            let error = Masks::new([nested]).unwrap_err().to_string();
+            assert!(error.ends_with("it has more than 64 brackets"), "{error}");
+        }
     }
 }
