@@ -17,6 +17,7 @@ pub fn is_visible(c: char) -> bool {
         '\u{FE0E}' | '\u{FE0F}' => true,
         '\u{2028}' | '\u{2029}' | '\u{FFF9}'..='\u{FFFB}' => false,
         c if c.is_control() => false,
+        c if c.is_ascii() => true,
         c => !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c),
     }
 }
