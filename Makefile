@@ -37,8 +37,9 @@ setup:
 
 # As the tests link it, so that nothing is compiled twice. --quiet would be ten minutes without a
 # word on a new machine.
+build-host := cargo build --package test-dashboard --features as-tested
 host: setup
-	@cargo build --package test-dashboard --features as-tested
+	@$(build-host)
 
 # The host makes the components: compiling is scripts/build-wasm's work.
 define build-plugins
@@ -48,7 +49,12 @@ define build-plugins
 	done
 endef
 
-plugins: host
+# Link-time optimisation keeps one processor busy for minutes, so the plugins are compiled beside the
+# host; then there is nothing left to compile for each. Neither changes the toolchain meanwhile.
+plugins: setup
+	@scripts/build-wasm --prepare
+	@scripts/build-wasm $(SOURCE_PLUGINS:%=--package test-dashboard-%) >/dev/null & compiling=$$!; \
+	    $(build-host) || { kill $$compiling; exit 1; }; wait $$compiling
 	$(build-plugins)
 
 # With the program HOST, which is there.
@@ -56,9 +62,6 @@ plugins-with:
 	$(build-plugins)
 
 # The plugins that misbehave, for the tests.
-# Without link-time optimisation, which takes half of their build and a tenth off their size.
-guests: export CARGO_PROFILE_PLUGIN_LTO := off
-guests: export CARGO_PROFILE_PLUGIN_CODEGEN_UNITS := 16
 guests: host
 	@$(HOST) plugin build tests/guests --examples target/guests >/dev/null
 
