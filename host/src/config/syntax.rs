@@ -114,16 +114,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_as_toml_tells_it() {
-        let texts = [
-            "a = { b",
-            "a = [1, 2",
-            "a = 1 b = 2",
-            "a",
-            "[a
-b = 1",
-            "a = {{}",
-            "]",
-        ];
+        let texts = ["a = { b", "a = [1, 2", "a = 1 b = 2", "a", "[a\nb = 1", "a = {{}", "]"];
         for text in texts {
             let error = toml::from_str::<toml::Table>(text).unwrap_err();
             assert_eq!(check(text), Err(super::super::at_line(text, &error)), "{text:?}");
