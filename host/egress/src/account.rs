@@ -157,6 +157,11 @@ impl Held {
         }
     }
 
+    /// Gives this many bytes back, or all there are where that is less.
+    pub fn shrink(&mut self, bytes: u64) {
+        self.release(bytes.min(self.bytes));
+    }
+
     fn release(&mut self, bytes: u64) {
         let mut sums = self.account.sums();
         sums.held = sums.held.saturating_sub(bytes);

@@ -266,10 +266,13 @@ impl Inner {
         session.count_sent();
         let started = Timestamp::now();
         let mut intake = Intake::new(session, self.max_response_bytes);
-        let sending = client.send(request, self.credential.as_ref(), &mut intake);
+        let sending = async {
+            let response = client.send(request, self.credential.as_ref(), &mut intake).await?;
+            self.redact(response, &mut intake).await.map_err(SendError::UsedUp)
+        };
         let answered = tokio::time::timeout(self.request_timeout, sending).await;
         let outcome = match answered {
-            Ok(Ok(response)) => Ok(self.redact(response)),
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(SendError::Failed(failure))) => Err(Failure {
                 reason: self.refusal_redactor.redact(&failure.reason).into_owned(),
                 ..failure
@@ -314,7 +317,7 @@ impl Inner {
         })?;
         session.count_sent();
         let outcome = match taped.answer {
-            Ok(response) => Ok(self.take_in(self.redact(response), request, session).await?),
+            Ok(response) => Ok(self.take_in(response, request, session).await?),
             Err(reason) => Err(Failure { kind: FailureKind::Connect, reason }),
         };
         Ok(Attempted { outcome, at: taped.at })
@@ -351,10 +354,14 @@ impl Inner {
     }
 
     /// An answer as it may be seen: the plugin makes a message of one that is a refusal.
-    fn redact(&self, response: Response<Bytes>) -> Response<Bytes> {
+    async fn redact(
+        &self,
+        response: Response<Bytes>,
+        intake: &mut Intake<'_>,
+    ) -> Result<Response<Bytes>, UsedUp> {
         let is_data = response.status().is_success();
         let redactor = if is_data { &self.redactor } else { &self.refusal_redactor };
-        redactor.redact_response(response)
+        intake.redacted(response, redactor).await
     }
 
     /// An answer that is there as a whole: the same budgets.
@@ -365,8 +372,11 @@ impl Inner {
         session: &Session,
     ) -> Result<Response<Bytes>, GateError> {
         let mut intake = Intake::new(session, self.max_response_bytes);
-        let counted = intake.piece(response.body().len()).await;
-        counted.map_err(|used_up| self.used_up(used_up, request, session))?;
+        let taken = async {
+            intake.piece(response.body().len()).await?;
+            self.redact(response, &mut intake).await
+        };
+        let response = taken.await.map_err(|used_up| self.used_up(used_up, request, session))?;
         Ok(intake.owned(response))
     }
 

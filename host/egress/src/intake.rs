@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
-use crate::Session;
 use crate::account::{Held, OverMemory};
 use crate::session::UsedUp;
+use crate::{Redactor, Session};
 
 /// One answer on its way in.
 pub(crate) struct Intake<'a> {
@@ -43,6 +43,23 @@ impl<'a> Intake<'a> {
             });
         }
         self.held.grow(bytes).await.map_err(used_up)
+    }
+
+    /// The answer with its secrets replaced, which may make it longer: what it has then is counted
+    /// before it is made, and what it had is given back.
+    pub(crate) async fn redacted(
+        &mut self,
+        response: Response<Bytes>,
+        redactor: &Redactor,
+    ) -> Result<Response<Bytes>, UsedUp> {
+        let Some(size) = redactor.redacted_size(response.body()) else {
+            return Ok(redactor.redact_response(response));
+        };
+        let before = response.body().len() as u64;
+        self.held.grow(size as u64).await.map_err(used_up)?;
+        let response = redactor.redact_response(response);
+        self.held.shrink(before);
+        Ok(response)
     }
 
     /// The answer, whose memory is given back with the last part of its body.

@@ -64,14 +64,22 @@ impl Redactor {
         }
     }
 
-    /// The same for a body, whatever its encoding; `None` when nothing was found.
-    fn redact_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    /// How many bytes a body has once every known secret is replaced; `None` when it holds none.
+    pub(crate) fn redacted_size(&self, bytes: &[u8]) -> Option<usize> {
         if self.spellings.is_empty() {
             return None;
         }
+        let Some(automaton) = &self.automaton else { return Some(REDACTED.len()) };
+        let found = automaton.find_iter(bytes).map(|secret| (1, secret.len()));
+        let (count, taken) = found.reduce(|(n, all), (one, bytes)| (n + one, all + bytes))?;
+        Some(bytes.len() - taken + count * REDACTED.len())
+    }
+
+    /// The same for a body, whatever its encoding; `None` when nothing was found.
+    fn redact_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let size = self.redacted_size(bytes)?;
         let Some(automaton) = &self.automaton else { return Some(REDACTED.into()) };
-        automaton.find(bytes)?;
-        let mut redacted = Vec::with_capacity(bytes.len());
+        let mut redacted = Vec::with_capacity(size);
         automaton.replace_all_with_bytes(bytes, &mut redacted, |_, _, redacted| {
             redacted.extend_from_slice(REDACTED.as_bytes());
             true

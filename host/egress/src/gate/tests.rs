@@ -278,6 +278,32 @@ async fn memory_is_held_for_an_answer_until_it_is_dropped() {
 }
 
 #[tokio::test]
+async fn what_an_answer_grows_by_without_its_secrets_is_held_as_well() {
+    let body = SECRET.repeat(50);
+    let server = Server::with(vec![Reply::new(200, &[], body.as_bytes())]).await;
+    let redacted = "[redacted]".repeat(50);
+    let (sent, kept) = (body.len() as u64, redacted.len() as u64);
+    let with_memory = |memory| {
+        let budget = RequestBudget { max_requests: 9, max_response_bytes: 10_000, memory };
+        let options = GateOptions { credential: bearer(&server), ..options(&[&server.origin]) };
+        let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+        (Gate::new(options).unwrap(), session)
+    };
+    // While it is written anew there are both; then what it has become, and its headers.
+    let (gate, session) = with_memory(sent + kept + 200);
+    let answer = gate.send(get(&server.url("/")), &session).await.unwrap();
+    assert_eq!(answer.body().as_ref(), redacted.as_bytes());
+    assert!(session.account().left() <= sent + 200, "{:?}", session.account());
+    assert!(session.account().left() > sent, "{:?}", session.account());
+    drop(answer);
+    assert_eq!(session.account().left(), session.account().limit());
+
+    let (gate, session) = with_memory(sent + kept - 1);
+    let error = gate.send(get(&server.url("/")), &session).await.unwrap_err();
+    assert!(error.to_string().contains("`limits.memory`"), "{error}");
+}
+
+#[tokio::test]
 async fn headers_without_measure_are_no_answer() {
     let long = "x".repeat(70 << 10);
     let server = Server::with(vec![Reply::new(200, &[("x-long", long.as_str())], b"{}")]).await;
