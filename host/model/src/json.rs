@@ -12,6 +12,11 @@ use serde_json::Number;
 /// The most arrays and objects within each other: what serde_json reads into a tree.
 const MOST_NESTED: u32 = 127;
 
+/// How many times the size of a document it takes to sort its keys, beside the document and its
+/// form: where each member is (eight bytes, of a member that has five at least), and the members in
+/// their order.
+pub const SORTING: u64 = 3;
+
 /// The document without insignificant white space and with its keys sorted, so that the same
 /// document is the same text whatever order a server prints it in; and the number of characters
 /// U+0000 that were replaced by U+FFFD. Of a key that comes twice the last one counts.
@@ -200,7 +205,8 @@ fn put_in_order(out: &mut String, begin: usize, mut members: Vec<Member>) {
     if members.is_sorted_by(|a, b| a.by_key(*b, object).is_lt()) {
         return;
     }
-    members.sort_by(|a, b| a.by_key(*b, object));
+    // In place, since a stable sort takes half as much again: of equal keys the later one is later.
+    members.sort_unstable_by(|a, b| a.by_key(*b, object).then(a.start.cmp(&b.start)));
     let mut ordered = String::with_capacity(object.len());
     for (index, member) in members.iter().enumerate() {
         let next = members.get(index + 1);

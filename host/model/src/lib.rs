@@ -9,7 +9,7 @@
 //! means the same to all three databases.
 
 pub mod declaration;
-mod json;
+pub mod json;
 mod plugin;
 pub mod shortened;
 mod table;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use test_dashboard_egress::{Gate, Held, Session};
-use test_dashboard_model::{CheckpointText, Description, Failure, FailureKind, Partition, Row};
+use test_dashboard_model::{
+    CheckpointText, Description, Failure, FailureKind, Partition, Row, json,
+};
 use tokio::time::Instant;
 use wasmtime::component::{ResourceAny, ResourceTableError};
 use wasmtime::{Store, UpdateDeadline};
@@ -72,6 +74,8 @@ pub struct Batch {
     pub checkpoint: Option<CheckpointText>,
     /// Bytes of memory that all of it takes.
     pub bytes: u64,
+    /// Bytes of its largest JSON document.
+    pub largest_document: u64,
     pub(super) held: Option<Held>,
 }
 
@@ -308,7 +312,8 @@ impl Instance {
             return Err(PluginError::Budget { during: NEXT_BATCH, budget });
         }
         let mut batch = Batch::from(batch);
-        let held = self.wall.bound(account.hold_leaving(COPIES * batch.bytes)).await;
+        let bytes = COPIES * batch.bytes + json::SORTING * batch.largest_document;
+        let held = self.wall.bound(account.hold_leaving(bytes)).await;
         batch.held = match self.judge(NEXT_BATCH, held.map(Ok))? {
             Ok(held) => Some(held),
             Err(over) => {

@@ -187,12 +187,16 @@ impl From<guest::Batch> for instance::Batch {
             from.rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
         let checkpoint = from.checkpoint.map(model::CheckpointText);
         let values: u64 = rows.iter().flatten().map(model::Value::size).sum();
+        let documents =
+            rows.iter().flatten().filter(|value| matches!(value, model::Value::Json(_)));
+        let largest_document = documents.map(model::Value::size).max().unwrap_or(0);
         let around = size_of_val(rows.as_slice())
             + from.table.len()
             + checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.0.len());
         instance::Batch {
             table: from.table,
             bytes: values + around as u64,
+            largest_document,
             rows,
             checkpoint,
             held: None,
