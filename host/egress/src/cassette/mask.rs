@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::redact::{automaton, spellings};
+use crate::redact::{REDACTED, automaton, spellings};
 use crate::without_byte_order_mark;
 
 /// Shorter strings are not looked for outside of where masks look: `no` or `main` is
@@ -26,6 +26,10 @@ const SHORTEST: usize = 6;
 
 /// The most brackets of a mask: its parser calls itself for each, and a thousand overflow the stack.
 const MOST_BRACKETS: usize = 64;
+
+/// The most values of a body that masks look into, as many as its commas and brackets can part: the
+/// tree of a body of `[[],[],…` takes a hundred times its size, and it comes from a stranger.
+const MOST_VALUES: usize = 1_000_000;
 
 /// What is masked in a recording.
 #[derive(Debug, Clone, Default)]
@@ -120,9 +124,13 @@ impl Masking {
     ///
     /// # Errors
     ///
-    /// It is not JSON.
+    /// It is not JSON, or of more values than masks look into.
     pub(super) fn body(&mut self, text: &str) -> Result<Option<String>, serde_json::Error> {
         let text = without_byte_order_mark(text.as_bytes());
+        let parted = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+        if parted > MOST_VALUES {
+            return Err(serde::de::Error::custom("too many values to look into"));
+        }
         let document: Value = serde_json::from_slice(text)?;
         let mut hits: HashSet<*const Value> = HashSet::new();
         for (mask, found) in self.masks.0.iter().zip(&mut self.found) {
@@ -172,7 +180,7 @@ impl Masking {
                 replacements.push(masked(*number));
             }
         }
-        // They could be more than it bears; then nothing is found.
+        // They could be more than it bears; then they are taken to be everywhere.
         Originals { automaton: automaton(&patterns), replacements }
     }
 }
@@ -196,14 +204,18 @@ pub(super) struct Originals {
 
 impl Originals {
     pub(super) fn is_in(&self, text: &str) -> bool {
-        self.automaton.as_ref().is_some_and(|automaton| automaton.is_match(text))
+        match &self.automaton {
+            Some(automaton) => automaton.is_match(text),
+            None => !self.replacements.is_empty(),
+        }
     }
 
     /// `text` with all of them masked.
     pub(super) fn masked(&self, text: &str) -> String {
         match &self.automaton {
             Some(automaton) => automaton.replace_all(text, &self.replacements),
-            None => text.to_owned(),
+            None if self.replacements.is_empty() => text.to_owned(),
+            None => REDACTED.to_owned(),
         }
     }
 }
@@ -297,6 +309,25 @@ mod tests {
         assert_eq!(masking.body(r#"{ "b": 1, "a": 2 }"#).unwrap(), None);
         assert!(masking.body("<p>email</p>").is_err());
         assert_eq!(masking.uses(), [MaskUse { path: "$..email".into(), found: 0 }]);
+    }
+
+    #[test]
+    fn a_body_whose_tree_would_take_gigabytes_is_not_looked_into() {
+        let mut masking = masking(&["$..email"]);
+        let many = format!("[{}{{\"email\":\"a\"}}]", "[],".repeat(MOST_VALUES));
+        assert!(is_json(&many));
+        assert!(masking.body(&many).is_err());
+        let few = format!("[{}{{\"email\":\"a\"}}]", "[],".repeat(1_000));
+        assert!(masking.body(&few).unwrap().unwrap().ends_with("{\"email\":\"masked-1\"}]"));
+    }
+
+    #[test]
+    fn what_was_masked_is_shown_nowhere_when_it_cannot_be_looked_for() {
+        let originals = Originals { automaton: None, replacements: vec!["masked-1".into()] };
+        assert!(originals.is_in("anything"));
+        assert_eq!(originals.masked("ada@example.org"), "[redacted]");
+        assert_eq!(Originals::default().masked("ada@example.org"), "ada@example.org");
+        assert!(!Originals::default().is_in("anything"));
     }
 
     #[test]
