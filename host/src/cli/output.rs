@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Serialize, Serializer};
 use serde_json::json;
+use serde_json::value::RawValue;
 use test_dashboard_model::Value;
 use tracing::Level;
 
@@ -34,7 +37,12 @@ pub(super) use say;
 ///
 /// When standard output cannot be written to, unless nobody reads it any more.
 pub fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
-    match terminal::answer(text) {
+    told(terminal::answer(text))
+}
+
+/// What became of an answer.
+fn told(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         // What the system says of a full disk must not be taken for the database's.
         written => written.map_err(|error| {
@@ -117,18 +125,11 @@ pub fn dry_run(
     tables: BTreeMap<String, DryTable>,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
-        let tables: serde_json::Map<String, serde_json::Value> = tables
-            .into_iter()
-            .map(|(name, dry)| {
-                (name, json!({ "rows": json_rows(&dry), "rejected": rejected(&dry) }))
-            })
-            .collect();
-        return json(&json!({
-            "outcome": run.outcome().to_string(),
-            "total": run.total(),
-            "partitions": run.partitions,
-            "tables": tables,
-        }));
+        let outcome = run.outcome().to_string();
+        let partitions = &run.partitions;
+        let tables = tables.iter().map(|(name, dry)| (name.as_str(), DryRunTable::new(dry)));
+        let tables = tables.collect();
+        return json(&DryRun { outcome, total: run.total(), partitions, tables });
     }
     for dry in tables.values() {
         show_rows(dry)?;
@@ -144,9 +145,8 @@ pub fn dry_run(
 /// # Errors
 ///
 /// When standard output cannot be written to.
-pub fn json(value: &serde_json::Value) -> anyhow::Result<()> {
-    say!("{}", terminal::escaped(&serde_json::to_string_pretty(value)?))?;
-    Ok(())
+pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(told(terminal::answer_json(value))?)
 }
 
 /// A line per project and report.
@@ -243,22 +243,58 @@ pub fn elapsed(duration: Duration) -> String {
     }
 }
 
-fn json_rows(dry: &DryTable) -> Vec<serde_json::Value> {
-    dry.rows
-        .iter()
-        .map(|(project, row)| {
-            let mut object = serde_json::Map::new();
-            object.insert("project".into(), json!(project));
-            for (column, value) in dry.table.columns.iter().zip(row.values()) {
-                object.insert(column.name.clone(), value.to_json());
-            }
-            serde_json::Value::Object(object)
-        })
-        .collect()
+/// A dry run, for a program. It is serialized as it is walked through: a tree of its rows would be
+/// many times their size.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    outcome: String,
+    total: Tally,
+    partitions: &'a [PartitionReport],
+    tables: BTreeMap<&'a str, DryRunTable<'a>>,
 }
 
-fn rejected(dry: &DryTable) -> Vec<serde_json::Value> {
-    dry.rejected.iter().map(|row| json!({ "reason": row.reason, "row": row.row })).collect()
+#[derive(Serialize)]
+struct DryRunTable<'a> {
+    rows: Vec<DryRunRow<'a>>,
+    rejected: Vec<DryRunRejected<'a>>,
+}
+
+#[derive(Serialize)]
+struct DryRunRejected<'a> {
+    reason: &'a str,
+    row: &'a str,
+}
+
+/// A row, with its project and table.
+struct DryRunRow<'a>(&'a str, &'a [Value], &'a DryTable);
+
+impl<'a> DryRunTable<'a> {
+    fn new(dry: &'a DryTable) -> Self {
+        let rows = dry.rows.iter().map(|(project, row)| DryRunRow(project, row.values(), dry));
+        let rejected = dry.rejected.iter();
+        let rejected = rejected.map(|row| DryRunRejected { reason: &row.reason, row: &row.row });
+        DryRunTable { rows: rows.collect(), rejected: rejected.collect() }
+    }
+}
+
+impl Serialize for DryRunRow<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let DryRunRow(project, values, dry) = self;
+        let mut object = to.serialize_map(None)?;
+        object.serialize_entry("project", project)?;
+        for (column, value) in dry.table.columns.iter().zip(*values) {
+            match value {
+                // As it is stored.
+                Value::Json(text) => {
+                    let document: &RawValue =
+                        serde_json::from_str(text).map_err(S::Error::custom)?;
+                    object.serialize_entry(&column.name, document)?;
+                }
+                value => object.serialize_entry(&column.name, &value.to_json())?,
+            }
+        }
+        object.end()
+    }
 }
 
 fn show_rows(dry: &DryTable) -> std::io::Result<()> {

@@ -9,12 +9,13 @@
 
 use std::borrow::Cow;
 use std::fmt::Arguments;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::MultiProgress;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 use test_dashboard_model::text::is_visible;
 use tracing::Level;
@@ -68,6 +69,21 @@ fn above_bars<R>(write: impl FnOnce() -> R) -> R {
 pub fn answer(text: Arguments<'_>) -> io::Result<()> {
     let text = text.to_string();
     above_bars(|| writeln!(io::stdout().lock(), "{}", harmless(&text)))
+}
+
+/// Writes an answer for a program to standard output as it is made: rows can be more than memory
+/// holds twice.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn answer_json(value: &impl Serialize) -> io::Result<()> {
+    above_bars(|| {
+        let mut out = Escaping { out: BufWriter::new(io::stdout().lock()), hashes: 0 };
+        serde_json::to_writer_pretty(&mut out, value)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    })
 }
 
 /// Writes a line to standard error. When that fails there is nobody left to tell.
@@ -127,9 +143,15 @@ impl Write for LogWriter {
 /// JSON that a terminal and a runner can be shown: what would steer them is escaped, which
 /// within a string means the same, and beside strings there is nothing of that kind.
 pub fn escaped(json: &str) -> String {
+    escaped_behind(json, &mut 0)
+}
+
+/// A piece of such JSON, behind so many hashes.
+fn escaped_behind(json: &str, hashes: &mut usize) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        let is_command = c == '[' && text.ends_with("##");
+        let is_command = c == '[' && *hashes >= 2;
+        *hashes = if c == '#' { *hashes + 1 } else { 0 };
         if is_command || (c != '\n' && !is_visible(c)) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 text.push_str(&format!("\\u{unit:04x}"));
@@ -139,6 +161,25 @@ pub fn escaped(json: &str) -> String {
         }
     }
     text
+}
+
+/// Takes JSON piece by piece and gives it on [`escaped`]. A piece is whole characters, as the
+/// serializer writes them.
+struct Escaping<W> {
+    out: W,
+    hashes: usize,
+}
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.out.write_all(escaped_behind(piece, &mut self.hashes).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// A text in which GitHub's runner finds no command. It takes `::command::` for one where a
@@ -180,6 +221,10 @@ mod tests {
             assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         }
+        let mut pieces = Escaping { out: Vec::new(), hashes: 0 };
+        serde_json::to_writer_pretty(&mut pieces, &value).unwrap();
+        let whole = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(String::from_utf8(pieces.out).unwrap(), whole);
     }
 
     #[test]
