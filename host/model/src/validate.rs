@@ -130,8 +130,7 @@ impl Validator {
         let mut text = Shortened::default();
         // Writing into memory does not fail; what a value has no JSON for is left out.
         let _ = self.write(row, &mut text);
-        // U+0000 is one of the reasons for which a row cannot be stored as it is.
-        text.finish().replace("\\u0000", "\\ufffd")
+        without_escaped_nuls(&text.finish())
     }
 
     fn write(&self, row: &Row, out: &mut Shortened) -> io::Result<()> {
@@ -243,6 +242,14 @@ fn beginning(text: &str) -> (&str, &'static str) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
         None => (text, ""),
     }
+}
+
+/// JSON in which U+0000, for which PostgreSQL stores no text, is U+FFFD. Of several backslashes each
+/// second one is a character itself, and escapes nothing.
+fn without_escaped_nuls(json: &str) -> String {
+    let between: Vec<String> =
+        json.split("\\\\").map(|text| text.replace("\\u0000", "\\ufffd")).collect();
+    between.join("\\\\")
 }
 
 fn replace_nuls(text: &mut String) -> u64 {
@@ -403,6 +410,16 @@ mod tests {
     fn a_backslash_before_u0000_is_kept() {
         let json = Value::Json(r#"["\\u0000"]"#.into());
         assert_eq!(stored(ColumnType::Json, json.clone()), Ok(json));
+    }
+
+    #[test]
+    fn a_rejected_row_keeps_the_backslash_before_u0000_and_no_u0000() {
+        let mut validator = validator(ColumnType::Json, true, None);
+        let document = "{\"\\u0000\": [\"\\\\u0000\", \"\\\\\\u0000\"]";
+        let row = vec![Value::Null, Value::Json(format!("{document}}}"))];
+        let rejected = validator.check(row).unwrap_err();
+        let kept = "{\"\\ufffd\": [\"\\\\u0000\", \"\\\\\\ufffd\"]}";
+        assert_eq!(rejected.row, format!("{{\"id\":null,\"value\":{kept}}}"));
     }
 
     #[test]
