@@ -67,6 +67,11 @@ impl Compiled {
         Ok(Compiled { folder: temporary.path().canonicalize()?, _temporary: Some(temporary) })
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder as wasmtime's cache.
     ///
     /// # Errors
@@ -92,7 +97,10 @@ impl Compiled {
     /// The system's; also when nothing is there.
     pub fn take_over(&self, work: &Path, engine: &Engine, bytes: &[u8]) -> io::Result<()> {
         let made = entries(work)?.into_iter().find(|path| path.extension().is_none());
-        let made = made.ok_or_else(|| io::Error::other("the compiler could not write it there"))?;
+        // Wasmtime's cache does not say why it kept nothing.
+        let made = made.ok_or_else(|| {
+            io::Error::other("nothing was written; make sure that its disk is not full")
+        })?;
         let version = made.parent().and_then(Path::file_name).unwrap_or_default();
         let entries = self.folder.join(ENTRIES).join(version);
         fs::create_dir_all(&entries)?;
@@ -261,7 +269,8 @@ mod tests {
     fn a_compiler_that_left_nothing_is_told() {
         let (bytes, _folder, compiled, runner) = prepared();
         let work = compiled.work().unwrap();
-        assert!(compiled.take_over(work.path(), &runner, &bytes).is_err());
+        let error = compiled.take_over(work.path(), &runner, &bytes).unwrap_err().to_string();
+        assert!(error.contains("disk is not full"), "{error}");
     }
 
     #[test]

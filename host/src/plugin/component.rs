@@ -236,7 +236,10 @@ async fn compile(
     if let Ok(known) = from_cache(&runtime.engine, bytes.clone()).await {
         return Ok(known);
     }
-    let cannot_keep = |error| failed(format!("what it makes of it cannot be kept: {error}"));
+    let cannot_keep = |error| {
+        let folder = runtime.compiled.folder().display();
+        failed(format!("what it makes of it cannot be kept in {folder}: {error}"))
+    };
     let work = runtime.compiled.work().map_err(cannot_keep)?;
     runtime.compiler.compile(path, &bytes, limits, work.path()).await?;
     runtime.compiled.take_over(work.path(), &runtime.engine, &bytes).map_err(cannot_keep)?;
