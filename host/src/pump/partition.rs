@@ -87,6 +87,11 @@ impl PartitionError {
 /// What was tried so far.
 #[derive(Default)]
 struct Attempts {
+    /// A recording gives each answer once. It has those of a plugin's second attempt, and none for
+    /// what is tried again because of today's database.
+    is_replay: bool,
+    /// How long a lock that somebody holds is worth another attempt, from the first one on.
+    patience: Duration,
     plugin: u32,
     /// Since the checkpoint last moved.
     database: u32,
@@ -105,12 +110,14 @@ impl Attempts {
     }
 
     /// How long to wait before the next attempt; none when there is no sense in one.
-    fn pause_after(&mut self, error: &PartitionError) -> Option<Duration> {
+    fn pause_after(&mut self, error: &PartitionError, elapsed: Duration) -> Option<Duration> {
         match error {
             PartitionError::Plugin(error) if error.is_worth_another_try() => {
                 self.plugin += 1;
                 (self.plugin < PLUGIN_ATTEMPTS).then_some(Duration::ZERO)
             }
+            PartitionError::Store(_) if self.is_replay => None,
+            PartitionError::Store(StoreError::Busy { .. }) if elapsed >= self.patience => None,
             PartitionError::Store(error) if error.is_transient() => {
                 self.database += 1;
                 self.may_have_committed = true;
@@ -155,11 +162,13 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let mut done = Done::default();
-    let mut attempts = Attempts::default();
+    let is_replay = matches!(job.tape, Tape::Replay(_) | Tape::Rehearse(_));
+    let patience = job.plugin.limits().wall_time;
+    let mut attempts = Attempts { is_replay, patience, ..Attempts::default() };
     let outcome = loop {
         let attempt = attempt_once(&job, &partition, &sink, &mut attempts, &mut done).await;
         let Err(error) = attempt else { break Ok(()) };
-        let Some(pause) = attempts.pause_after(&error) else { break Err(error) };
+        let Some(pause) = attempts.pause_after(&error, clock.elapsed()) else { break Err(error) };
         tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
         tokio::time::sleep(pause).await;
     };
@@ -410,22 +419,43 @@ mod tests {
         for checkpoint in ["1", "2", "3", "4", "5"] {
             let checkpoint = CheckpointText(checkpoint.into());
             attempts.begin(Some(&checkpoint));
-            assert!(attempts.pause_after(&lost()).is_some());
+            assert!(attempts.pause_after(&lost(), Duration::ZERO).is_some());
         }
         // From here on it does not get further: one try more, then it has failed.
         let checkpoint = CheckpointText("5".into());
         attempts.begin(Some(&checkpoint));
-        assert!(attempts.pause_after(&lost()).is_some());
+        assert!(attempts.pause_after(&lost(), Duration::ZERO).is_some());
         attempts.begin(Some(&checkpoint));
-        assert!(attempts.pause_after(&lost()).is_none());
+        assert!(attempts.pause_after(&lost(), Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_within_the_wall_time_only() {
+        let patience = Duration::from_secs(20);
+        let mut attempts = Attempts { patience, ..Attempts::default() };
+        let held = PartitionError::Store(StoreError::Busy {
+            database: "db".into(),
+            doing: "committing".into(),
+            reason: "lock wait timeout".into(),
+            advice: "run again later".into(),
+        });
+        assert!(attempts.pause_after(&held, Duration::from_secs(19)).is_some());
+        assert!(attempts.pause_after(&held, patience).is_none());
+        assert!(attempts.pause_after(&lost(), patience).is_some());
+    }
+
+    #[test]
+    fn a_replay_fails_with_the_databases_words_at_once() {
+        let mut attempts = Attempts { is_replay: true, ..Attempts::default() };
+        assert!(attempts.pause_after(&lost(), Duration::ZERO).is_none());
     }
 
     #[test]
     fn a_conflict_is_tried_again_only_when_it_may_be_ones_own() {
         let mut attempts = Attempts::default();
-        assert!(attempts.pause_after(&conflict()).is_none());
-        assert!(attempts.pause_after(&lost()).is_some());
-        assert!(attempts.pause_after(&conflict()).is_some());
-        assert!(attempts.pause_after(&conflict()).is_none());
+        assert!(attempts.pause_after(&conflict(), Duration::ZERO).is_none());
+        assert!(attempts.pause_after(&lost(), Duration::ZERO).is_some());
+        assert!(attempts.pause_after(&conflict(), Duration::ZERO).is_some());
+        assert!(attempts.pause_after(&conflict(), Duration::ZERO).is_none());
     }
 }
