@@ -334,6 +334,14 @@ impl StoreError {
             {
                 nobody_listens(error.to_string())
             }
+            // What a server of another kind answers, or no database at all.
+            ConnectError::Driver(error @ sqlx::Error::Protocol(_)) => StoreError::Unfit {
+                database: database.to_owned(),
+                reason: format!(
+                    "what answers there does not speak its protocol ({}); are engine and port right?",
+                    reason(&error)
+                ),
+            },
             ConnectError::Driver(error) => match StoreError::classify(database, doing, error) {
                 StoreError::WrongLogin { database, reason, .. } => {
                     let advice = format!("{advice}{}", about_protection(&reason));
@@ -486,5 +494,24 @@ mod tests {
         let error = StoreError::classify("SQLite", "looking around", error);
         assert_eq!(error.to_string(), "SQLite: looking around: no such column: absent");
         assert!(std::error::Error::source(&error).is_none(), "it would be said again");
+    }
+
+    #[tokio::test]
+    async fn a_server_of_another_kind_is_told_as_such() {
+        use sqlx::Connection as _;
+        use tokio::io::AsyncWriteExt as _;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://u:p@{}/x", listener.local_addr().unwrap());
+        let connecting = sqlx::PgConnection::connect(&url);
+        // MySQL greets whoever connects.
+        let greeting = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"\x4a\0\0\0\x0a8.4.0\0").await.unwrap();
+            stream
+        };
+        let (connected, _stream) = tokio::join!(connecting, greeting);
+        let error = ConnectError::Driver(connected.unwrap_err());
+        let error = StoreError::connecting("PostgreSQL", "", "connecting", error).to_string();
+        assert!(error.contains("are engine and port right?"), "{error}");
     }
 }
