@@ -7,7 +7,7 @@
 //! get of an answer has gone through here first. A secret is found as it is, and as JSON, a URL,
 //! HTML, base64, hexadecimal digits and basic authentication spell it; not where a service has cut
 //! it up, encoded it together with something else or changed its case, and not where it is shorter
-//! than six characters.
+//! than six characters. A header whose name holds a secret is left out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use crate::{Credential, Secret};
 
@@ -107,6 +107,18 @@ impl Redactor {
     }
 
     fn redact_headers(&self, headers: &mut HeaderMap) {
+        // Names come in small letters, whatever was sent.
+        let is_in_name = |name: &HeaderName| {
+            let holds = |text: &Secret| {
+                let text = text.expose().as_bytes();
+                name.as_str().as_bytes().windows(text.len()).any(|of| of.eq_ignore_ascii_case(text))
+            };
+            self.spellings.iter().any(holds)
+        };
+        let named: Vec<HeaderName> = headers.keys().filter(|n| is_in_name(n)).cloned().collect();
+        for name in named {
+            headers.remove(name);
+        }
         for value in headers.values_mut() {
             if let Some(redacted) = self.redact_bytes(value.as_bytes()) {
                 *value = HeaderValue::from_bytes(&redacted)

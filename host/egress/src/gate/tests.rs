@@ -398,6 +398,18 @@ async fn a_secret_that_comes_back_reaches_neither_the_plugin_nor_a_recording() {
 }
 
 #[tokio::test]
+async fn a_header_whose_name_holds_a_secret_is_left_out() {
+    let name = format!("x-{}", SECRET.to_ascii_lowercase());
+    let server = Server::with(vec![Reply::new(200, &[(name.as_str(), "1"), ("x-y", "2")], b"")]);
+    let server = server.await;
+    let options = GateOptions { credential: bearer(&server), ..options(&[&server.origin]) };
+    let gate = Gate::new(options).unwrap();
+    let response = gate.send(get(&server.url("/")), &session(Tape::Live)).await.unwrap();
+    assert!(!response.headers().contains_key(name.as_str()), "{:?}", response.headers());
+    assert_eq!(response.headers()["x-y"], "2");
+}
+
+#[tokio::test]
 async fn the_address_that_logs_in_may_be_data_but_is_in_no_refusal() {
     let server =
         Server::with(vec![ok("for a@b.example"), Reply::new(403, &[], b"no, a@b.example")]);
