@@ -17,6 +17,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Response, header};
 use reqwest::Certificate;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::runtime::Runtime;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::address::AddressRefused;
 use crate::intake::{Intake, size_of};
@@ -34,7 +36,42 @@ const MAX_HEADERS: u64 = 64 << 10;
 
 /// A pooled client for one datasource.
 #[derive(Debug)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    http: reqwest::Client,
+    network: Network,
+}
+
+/// The thread that connections are read and written on. A service can keep it busy without end, by
+/// informational answers (`100 Continue`) one after the other, and holds up nobody but itself.
+#[derive(Debug)]
+struct Network(Option<Runtime>);
+
+impl Network {
+    fn start() -> std::io::Result<Network> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).thread_name("network").enable_all().build()?;
+        Ok(Network(Some(runtime)))
+    }
+
+    /// Runs this there. It ends when whoever waits for it goes away.
+    async fn run<F>(&self, task: F) -> Result<F::Output, String>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let Some(runtime) = &self.0 else { return Err("the network is closed".to_owned()) };
+        let task = AbortOnDropHandle::new(runtime.spawn(task));
+        task.await.map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for it, which is not allowed within another one.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
 
 /// Why no whole answer came.
 #[derive(Debug)]
@@ -85,7 +122,9 @@ impl Client {
             );
             builder().tls_certs_only(extra.iter().cloned()).build()
         });
-        client.map(Client).map_err(|error| chain(&error))
+        let http = client.map_err(|error| chain(&error))?;
+        let network = Network::start().map_err(|error| chain(&error))?;
+        Ok(Client { http, network })
     }
 
     /// Sends a request, with its credential if it is for the request's origin, and reads the
@@ -101,19 +140,19 @@ impl Client {
         if let Some(credential) = credential {
             credential.apply(request.url(), &mut headers);
         }
-        let mut answer = self
-            .0
+        let sending = self
+            .http
             .request(request.method().clone(), request.url().clone())
             .headers(headers)
             .body(request.body().clone())
-            .send()
-            .await
-            .map_err(failed)?;
+            .send();
+        let broken = |reason| SendError::Failed(Failure { kind: FailureKind::Broken, reason });
+        let mut answer = self.network.run(sending).await.map_err(broken)?.map_err(failed)?;
 
         let headers = size_of(answer.headers());
         if headers > MAX_HEADERS {
             let reason = format!("its headers have {headers} bytes, {MAX_HEADERS} are the most");
-            return Err(SendError::Failed(Failure { kind: FailureKind::Broken, reason }));
+            return Err(broken(reason));
         }
         intake.headers(answer.headers()).await.map_err(SendError::UsedUp)?;
         let mut body = BytesMut::new();

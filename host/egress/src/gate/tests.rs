@@ -531,3 +531,26 @@ async fn settings_that_make_no_sense_are_refused_by_name() {
     let message = refused(GateOptions { credential: Some(plain.unwrap()), ..base() });
     assert!(message.contains("unencrypted") && !message.contains(SECRET), "{message}");
 }
+
+/// A service that answers without end, such as by `100 Continue`, keeps whoever reads it busy.
+#[test]
+fn connections_are_not_read_and_written_where_plugins_run() {
+    use futures::FutureExt as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::io::Read::read(&mut stream, &mut [0]).unwrap();
+        asked.send(stream).unwrap();
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (gate, session) = (Gate::new(options(&[&origin])).unwrap(), session(Tape::Live));
+    let mut sending = Box::pin(gate.send(get(&format!("{origin}/")), &session));
+    runtime.block_on(async { assert!(sending.as_mut().now_or_never().is_none()) });
+    // From here on nobody works for the plugin's own runtime.
+    let waited = was_asked.recv_timeout(Duration::from_secs(60));
+    assert!(waited.is_ok(), "nothing was sent");
+    drop(sending);
+    drop(runtime);
+}
