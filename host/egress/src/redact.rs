@@ -150,6 +150,18 @@ pub(crate) fn automaton<T: AsRef<[u8]>>(texts: &[T]) -> Option<AhoCorasick> {
         .ok()
 }
 
+/// How a text stands in JSON and in URLs as the common encoders write them, itself included.
+pub(crate) fn common_spellings(text: &str) -> Vec<String> {
+    let mut all = in_json(text);
+    all.push(text.to_owned());
+    let urls = in_urls(text);
+    all.extend(urls.iter().map(|url| small_escapes(url)));
+    all.extend(urls);
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// How a text stands where it may be seen, itself included:
 ///
 /// - in a JSON string, with and without the `\/` that PHP writes, where the characters beyond ASCII
@@ -160,27 +172,15 @@ pub(crate) fn automaton<T: AsRef<[u8]>>(texts: &[T]) -> Option<AhoCorasick> {
 /// - in HTML, as [the common libraries escape it](HTML), and by its characters' numbers;
 /// - in base64, its form for URLs included, and in hexadecimal digits.
 pub(crate) fn spellings(text: &str) -> Vec<String> {
-    let json = text.replace('\\', "\\\\").replace('"', "\\\"");
-    let php = json.replace('/', "\\/");
-    let is_beyond = |c: char| !c.is_ascii();
-    let is_gos = |c: char| "<>&\u{2028}\u{2029}".contains(c);
-    let is_nets = |c: char| is_beyond(c) || "<>&\"'+`".contains(c);
     let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let every_byte: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let paths = UNESCAPED.iter().map(|kept| percent(text, kept));
-    let queries = paths.clone().map(|path| path.replace("%20", "+"));
-    let urls: Vec<String> = paths.chain(queries).chain([every_byte]).collect();
+    let mut urls = in_urls(text);
+    urls.push(every_byte);
     let numbers = |number: fn(u32) -> String| text.chars().map(|c| number(c.into())).collect();
     let mut all = vec![
         text.to_owned(),
-        escaped(&json, is_beyond, lower),
-        escaped(&php, is_beyond, lower),
-        escaped(&json, is_gos, lower),
-        escaped(&text.replace('\\', "\\\\"), is_nets, upper),
         escaped(text, |_| true, lower),
         escaped(text, |_| true, upper),
-        json,
-        php,
         numbers(|number| format!("&#{number};")),
         numbers(|number| format!("&#x{number:x};")),
         numbers(|number| format!("&#x{number:X};")),
@@ -189,12 +189,35 @@ pub(crate) fn spellings(text: &str) -> Vec<String> {
         hexadecimal.to_ascii_uppercase(),
         hexadecimal,
     ];
+    all.extend(in_json(text));
     all.extend(urls.iter().map(|url| small_escapes(url)));
     all.extend(urls);
     all.extend(HTML.iter().map(|escapes| html(text, escapes)));
     all.sort();
     all.dedup();
     all
+}
+
+fn in_json(text: &str) -> Vec<String> {
+    let json = text.replace('\\', "\\\\").replace('"', "\\\"");
+    let php = json.replace('/', "\\/");
+    let is_beyond = |c: char| !c.is_ascii();
+    let is_gos = |c: char| "<>&\u{2028}\u{2029}".contains(c);
+    let is_nets = |c: char| is_beyond(c) || "<>&\"'+`".contains(c);
+    vec![
+        escaped(&json, is_beyond, lower),
+        escaped(&php, is_beyond, lower),
+        escaped(&json, is_gos, lower),
+        escaped(&text.replace('\\', "\\\\"), is_nets, upper),
+        json,
+        php,
+    ]
+}
+
+fn in_urls(text: &str) -> Vec<String> {
+    let paths = UNESCAPED.iter().map(|kept| percent(text, kept));
+    let queries = paths.clone().map(|path| path.replace("%20", "+"));
+    paths.chain(queries).collect()
 }
 
 /// What encoders of URLs leave as it is besides letters and digits.

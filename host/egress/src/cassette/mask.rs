@@ -11,13 +11,15 @@
 //! names of an object's members stay.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use aho_corasick::AhoCorasick;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::redact::{REDACTED, automaton, spellings};
+use crate::redact::{REDACTED, automaton, common_spellings};
 use crate::without_byte_order_mark;
 
 /// Shorter strings are not looked for outside of where masks look: `no` or `main` is
@@ -30,6 +32,10 @@ const MOST_BRACKETS: usize = 64;
 /// The most values of a body that masks look into, as many as its commas and brackets can part: the
 /// tree of a body of `[[],[],…` takes a hundred times its size, and it comes from a stranger.
 const MOST_VALUES: usize = 1_000_000;
+
+/// The most bytes of masked strings, as JSON and URLs spell them, that are looked for elsewhere: what
+/// finds them takes some fifteen times as much.
+const MOST_ORIGINALS: usize = 4 << 20;
 
 /// What is masked in a recording.
 #[derive(Debug, Clone, Default)]
@@ -124,13 +130,16 @@ impl Masking {
     ///
     /// # Errors
     ///
-    /// It is not JSON, or of more values than masks look into.
+    /// It is not JSON, has more values than masks look into, or an object with two members of one
+    /// name.
     pub(super) fn body(&mut self, text: &str) -> Result<Option<String>, serde_json::Error> {
         let text = without_byte_order_mark(text.as_bytes());
         let parted = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
         if parted > MOST_VALUES {
-            return Err(serde::de::Error::custom("too many values to look into"));
+            return Err(serde_json::Error::custom("too many values to look into"));
         }
+        // A tree has the last of two members of one name, and a mask would not see the first.
+        serde_json::from_slice::<Distinct>(text)?;
         let document: Value = serde_json::from_slice(text)?;
         let mut hits: HashSet<*const Value> = HashSet::new();
         for (mask, found) in self.masks.0.iter().zip(&mut self.found) {
@@ -174,14 +183,77 @@ impl Masking {
     /// The strings that were masked, to be looked for elsewhere.
     pub(super) fn originals(&self) -> Originals {
         let (mut patterns, mut replacements) = (Vec::new(), Vec::new());
+        let mut bytes = 0;
         for (text, number) in self.strings.iter().filter(|(text, _)| text.len() >= SHORTEST) {
-            for spelling in spellings(text) {
+            for spelling in common_spellings(text) {
+                bytes += spelling.len();
                 patterns.push(spelling);
                 replacements.push(masked(*number));
             }
+            if bytes > MOST_ORIGINALS {
+                return Originals { automaton: None, replacements };
+            }
         }
-        // They could be more than it bears; then they are taken to be everywhere.
         Originals { automaton: automaton(&patterns), replacements }
+    }
+}
+
+/// JSON in which no object has two members of one name.
+struct Distinct;
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Walk;
+
+        impl<'de> Visitor<'de> for Walk {
+            type Value = Distinct;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Distinct, A::Error> {
+                let mut names = HashSet::new();
+                while let Some(name) = members.next_key::<String>()? {
+                    members.next_value::<Distinct>()?;
+                    if !names.insert(name) {
+                        return Err(A::Error::custom("two members have one name"));
+                    }
+                }
+                Ok(Distinct)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Distinct, A::Error> {
+                while items.next_element::<Distinct>()?.is_some() {}
+                Ok(Distinct)
+            }
+
+            fn visit_unit<E>(self) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+        }
+
+        from.deserialize_any(Walk)
     }
 }
 
@@ -203,10 +275,15 @@ pub(super) struct Originals {
 }
 
 impl Originals {
+    /// Whether they are more than can be looked for. Then they are taken to be everywhere.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.automaton.is_none() && !self.replacements.is_empty()
+    }
+
     pub(super) fn is_in(&self, text: &str) -> bool {
         match &self.automaton {
             Some(automaton) => automaton.is_match(text),
-            None => !self.replacements.is_empty(),
+            None => self.are_too_many(),
         }
     }
 
@@ -214,21 +291,21 @@ impl Originals {
     pub(super) fn masked(&self, text: &str) -> String {
         match &self.automaton {
             Some(automaton) => automaton.replace_all(text, &self.replacements),
-            None if self.replacements.is_empty() => text.to_owned(),
-            None => REDACTED.to_owned(),
+            None if self.are_too_many() => REDACTED.to_owned(),
+            None => text.to_owned(),
         }
     }
 }
 
 // What was masked is in no debug output.
-impl std::fmt::Debug for Originals {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Originals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Originals")
     }
 }
 
-impl std::fmt::Debug for Masking {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Masking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Masking").field("masks", &self.masks).finish_non_exhaustive()
     }
 }
@@ -319,6 +396,23 @@ mod tests {
         assert!(masking.body(&many).is_err());
         let few = format!("[{}{{\"email\":\"a\"}}]", "[],".repeat(1_000));
         assert!(masking.body(&few).unwrap().unwrap().ends_with("{\"email\":\"masked-1\"}]"));
+    }
+
+    #[test]
+    fn a_body_with_two_members_of_one_name_is_not_looked_into() {
+        let mut masking = masking(&["$..email"]);
+        let text = r#"[1.5,true,null,{"user":{"email":"a@example.org"},"user":{"id":1}}]"#;
+        assert!(is_json(text) && masking.body(text).is_err());
+        let distinct = text.replacen("user", "other", 1);
+        assert!(masking.body(&distinct).unwrap().unwrap().contains("masked-1"));
+    }
+
+    #[test]
+    fn more_masked_strings_than_can_be_looked_for_are_taken_to_be_everywhere() {
+        let mut masking = masking(&["$[*]"]);
+        let many: Vec<String> = (0..200_000).map(|n| format!("person {n:020}")).collect();
+        body(&mut masking, &json!(many));
+        assert!(masking.originals().are_too_many());
     }
 
     #[test]

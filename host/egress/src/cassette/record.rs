@@ -4,6 +4,7 @@
 //! Collects what was asked and answered.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::file::{self, as_text};
 use super::mask::{MaskUse, Masking, Masks, Originals, is_json};
 use super::{Cassette, Recorded, Window, lock};
 use crate::GateError;
+use crate::intake::size_of;
 use crate::request::Permitted;
 
 /// Collects a recording. Clones share it.
@@ -30,7 +32,13 @@ struct RecorderInner {
     window: Window,
     masking: Arc<Mutex<Masking>>,
     entries: Mutex<Vec<Entries>>,
+    /// Of what was recorded, more or less.
+    bytes: AtomicU64,
 }
+
+/// The most bytes that a recording keeps. They are in memory until it is written, and are no part of
+/// what the plugin may have.
+const MOST_RECORDED: u64 = 256 << 20;
 
 /// The page's id, to which every entry refers.
 const PAGE: &str = "run";
@@ -40,7 +48,14 @@ impl Recorder {
     /// its file the values that `masks` find are masked.
     pub fn new(title: String, now: Timestamp, window: Window, masks: Masks) -> Recorder {
         let masking = Arc::new(Mutex::new(Masking::new(masks)));
-        Recorder(Arc::new(RecorderInner { title, now, window, masking, entries: Mutex::default() }))
+        Recorder(Arc::new(RecorderInner {
+            title,
+            now,
+            window,
+            masking,
+            entries: Mutex::default(),
+            bytes: AtomicU64::new(0),
+        }))
     }
 
     /// An empty recording of the same time and window, in which a value that both hold is
@@ -52,7 +67,19 @@ impl Recorder {
             window: self.0.window,
             masking: Arc::clone(&self.0.masking),
             entries: Mutex::default(),
+            bytes: AtomicU64::new(0),
         }))
+    }
+
+    /// What was recorded so far.
+    fn entries(&self) -> Result<Vec<Entries>, String> {
+        if self.0.bytes.load(Ordering::Relaxed) > MOST_RECORDED {
+            return Err(format!(
+                "its answers are more than {} MiB, the most that a recording keeps: ask for less, with --project, --report-type, --since or --until",
+                MOST_RECORDED >> 20
+            ));
+        }
+        Ok(lock(&self.0.entries).clone())
     }
 
     /// Writes what was recorded so far, in the place of what the file held: whole or not at
@@ -61,11 +88,12 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// A file cannot be written.
+    /// A file cannot be written, or more was recorded than is kept.
     pub fn write(&self, path: &Path) -> Result<Written, GateError> {
         let mut masking = lock(&self.0.masking);
         masking.count_anew();
-        let mut entries = lock(&self.0.entries).clone();
+        let entries = self.entries();
+        let mut entries = entries.map_err(|reason| file::cannot("write", path, reason))?;
         let (mut not_json, mut left_out) = (0, 0);
         if !masking.is_idle() {
             for entry in &mut entries {
@@ -97,11 +125,10 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// When an entry is no request and answer.
+    /// When an entry is no request and answer, or more was recorded than is kept.
     pub fn unmasked(&self) -> Result<Cassette, GateError> {
-        let entries = lock(&self.0.entries).clone();
-        Cassette::from_log(&self.log(entries), &[])
-            .map_err(|reason| file::cannot("play", Path::new(&self.0.title), reason))
+        let played = self.entries().and_then(|all| Cassette::from_log(&self.log(all), &[]));
+        played.map_err(|reason| file::cannot("play", Path::new(&self.0.title), reason))
     }
 
     fn log(&self, entries: Vec<Entries>) -> Log {
@@ -134,6 +161,15 @@ impl Recorder {
         started: Timestamp,
         ended: Timestamp,
     ) {
+        let asked = request.url().as_str().len() + request.body().len();
+        let answered = answer
+            .as_ref()
+            .map_or(0, |response| response.body().len() as u64 + size_of(response.headers()));
+        let bytes = asked as u64 + answered;
+        if self.0.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MOST_RECORDED {
+            lock(&self.0.entries).clear();
+            return;
+        }
         let time = (ended.duration_since(started).as_millis().max(0)) as f64;
         let entry = Entries {
             pageref: Some(PAGE.to_owned()),
@@ -191,7 +227,11 @@ impl Written {
             ));
         }
         const SHOWN: usize = 5;
-        if !self.unmasked.is_empty() {
+        if self.originals.are_too_many() {
+            warnings.push(String::from(
+                "more values are masked than can be looked for elsewhere: look through what no mask covers",
+            ));
+        } else if !self.unmasked.is_empty() {
             let more = match self.unmasked.len().saturating_sub(SHOWN) {
                 0 => String::new(),
                 more => format!(", and {more} more"),

@@ -262,3 +262,32 @@ async fn a_request_with_a_body_is_recorded_with_it() {
     let again = session(Tape::Replay(Cassette::load(&path).unwrap()));
     gate.send(asked(), &again).await.unwrap();
 }
+
+#[tokio::test]
+async fn more_than_a_recording_keeps_is_not_written_in_part() {
+    let recorder = recorder(&[]);
+    record(&recorder, vec![Reply::new(200, &[], b"1")]).await;
+    recorder.0.bytes.store(MOST_RECORDED, Ordering::Relaxed);
+    record(&recorder, vec![Reply::new(200, &[], b"2")]).await;
+    assert_eq!(recorder.requests(), 0, "their memory is given back");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.har");
+    let error = recorder.write(&path).unwrap_err().to_string();
+    assert!(error.contains("more than 256 MiB") && error.contains("ask for less"), "{error}");
+    assert!(!path.exists());
+    assert!(recorder.unmasked().is_err());
+}
+
+#[tokio::test]
+async fn a_mask_that_looks_for_more_than_it_can_says_so() {
+    let recorder = recorder(&["$[*]"]);
+    let many: Vec<String> = (0..200_000).map(|n| format!("person {n:020}")).collect();
+    record(&recorder, vec![Reply::new(200, &[], json!(many).to_string().as_bytes())]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let written = recorder.write(&folder.path().join("run.har")).unwrap();
+    let warnings = written.warnings();
+    assert!(
+        warnings.iter().any(|warning| warning.contains("more values are masked")),
+        "{warnings:?}"
+    );
+}
