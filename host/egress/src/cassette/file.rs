@@ -20,17 +20,34 @@ use crate::{GateError, without_byte_order_mark};
 /// The greatest body, in bytes, that is written into the recording itself.
 pub(super) const LARGEST_INLINE: usize = 32 << 10;
 
+/// The most bytes of a recording without the bodies in files: its structures take five times as much.
+const DOCUMENT: u64 = 128 << 20;
+
+/// The most bytes of a URL in a recording, several times what servers take; and of its entry's
+/// headers, how many. What is made of them is many times their size.
+const LONGEST_URL: usize = 64 << 10;
+const MOST_HEADERS: usize = 1_000;
+
 /// The most bytes of all files of bodies that a recording names.
 const BODIES: usize = 1 << 30;
 
 /// Reads a recording, and for each of its entries the body that is in a file of its own. Entries
 /// that name the same file share it.
 pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> {
-    let bytes = test_dashboard_files::read(path, test_dashboard_files::RECORDED)
-        .map_err(|error| cannot("read", path, error))?;
+    let bytes =
+        test_dashboard_files::read(path, DOCUMENT).map_err(|error| cannot("read", path, error))?;
     // HAR 1.2 asks readers to ignore one.
     let bytes = without_byte_order_mark(&bytes);
     let log = parse(bytes).map_err(|reason| cannot("read", path, reason))?;
+    for (index, entry) in log.entries.iter().enumerate() {
+        let (url, headers) = (entry.request.url.len(), entry.response.headers.len());
+        if url > LONGEST_URL || headers > MOST_HEADERS {
+            let reason = format!(
+                "entry {index} has a URL of {url} bytes and {headers} headers: {LONGEST_URL} and {MOST_HEADERS} are the most"
+            );
+            return Err(cannot("read", path, reason));
+        }
+    }
     let names = bodies::names(bytes).map_err(|error| cannot("read", path, error))?;
     let mut read: HashMap<&str, Bytes> = HashMap::new();
     let mut total = 0;
@@ -86,14 +103,19 @@ pub(super) struct Files {
 }
 
 /// Writes a recording, in the place of the one that was there: whole or not at all.
-pub(super) fn write(path: &Path, log: Log) -> Result<Files, GateError> {
+pub(super) fn write(path: &Path, mut log: Log) -> Result<Files, GateError> {
     let cannot_write = |reason: String| cannot("write", path, reason);
+    let (bodies, names) = detach(&mut log).map_err(cannot_write)?;
     let mut document = serde_json::to_value(har::Har { log: har::Spec::V1_2(log) })
         .map_err(|error| cannot_write(error.to_string()))?;
-    let bodies = detach(&mut document).map_err(cannot_write)?;
+    name(&mut document, names);
     let mut text =
         serde_json::to_string_pretty(&document).map_err(|error| cannot_write(error.to_string()))?;
     text.push('\n');
+    if text.len() as u64 > DOCUMENT {
+        let reason = format!("it has {} bytes, and no more than {DOCUMENT} are read", text.len());
+        return Err(cannot_write(reason));
+    }
 
     let folder = folder_of(path);
     let former = bodies::names_of(path).unwrap_or_default();
@@ -124,33 +146,41 @@ pub fn discard(path: &Path) -> Result<(), GateError> {
     Ok(())
 }
 
-/// Takes large bodies out of a recording and leaves their files' names in it. The HAR
-/// structures have no field for those, so this is done to the JSON.
-fn detach(document: &mut Value) -> Result<Vec<Attached>, String> {
+/// Takes large bodies out of a recording, and gives the name of its file for each entry that had
+/// one.
+fn detach(log: &mut Log) -> Result<(Vec<Attached>, Vec<Option<String>>), String> {
     let mut detached: Vec<Attached> = Vec::new();
-    let entries = document.pointer_mut("/log/entries").and_then(Value::as_array_mut);
-    for entry in entries.into_iter().flatten() {
-        let Some(content) = entry.pointer_mut("/response/content").and_then(Value::as_object_mut)
-        else {
-            continue;
-        };
-        let text = content.get("text").and_then(Value::as_str);
-        if text.is_none_or(|text| text.len() <= LARGEST_INLINE) {
+    let mut names = Vec::new();
+    for entry in &mut log.entries {
+        names.push(None);
+        let content = &mut entry.response.content;
+        if content.text.as_ref().is_none_or(|text| text.len() <= LARGEST_INLINE) {
             continue;
         }
-        let body = from_text(text, content.get("encoding").and_then(Value::as_str))?;
+        let body = from_text(content.text.as_deref(), content.encoding.as_deref())?;
         if body.len() <= LARGEST_INLINE {
             continue;
         }
+        (content.text, content.encoding) = (None, None);
         let attached = Attached::new(body);
-        content.remove("text");
-        content.remove("encoding");
-        content.insert("_file".to_owned(), attached.name.clone().into());
+        names.pop();
+        names.push(Some(attached.name.clone()));
         if !detached.contains(&attached) {
             detached.push(attached);
         }
     }
-    Ok(detached)
+    Ok((detached, names))
+}
+
+/// Names the files of bodies in a recording's JSON: the HAR structures have no field for them.
+fn name(document: &mut Value, names: Vec<Option<String>>) {
+    let entries = document.pointer_mut("/log/entries").and_then(Value::as_array_mut);
+    for (entry, name) in entries.into_iter().flatten().zip(names) {
+        let content = entry.pointer_mut("/response/content").and_then(Value::as_object_mut);
+        if let (Some(content), Some(name)) = (content, name) {
+            content.insert("_file".to_owned(), name.into());
+        }
+    }
 }
 
 /// A body as text, or as base64 with the name of that encoding.

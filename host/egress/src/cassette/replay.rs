@@ -144,6 +144,8 @@ impl Cassette {
 
     fn nearest(&self, key: &Key, request: &Permitted) -> String {
         const OFFERED: usize = 3;
+        const LONGEST_COMPARED: usize = 1_000;
+        const MOST_COMPARED: usize = 5_000;
         let is_other_body = |other: &&Key| {
             other.method == key.method
                 && other.origin == key.origin
@@ -158,9 +160,17 @@ impl Cassette {
         if nearest.is_empty() {
             return "it is empty".to_owned();
         }
-        nearest.sort_by(|a, b| {
-            strsim::jaro_winkler(b, &asked).total_cmp(&strsim::jaro_winkler(a, &asked))
-        });
+        // Comparing takes the square of the length, and a recording may hold anything.
+        nearest.retain(|request| request.len() <= LONGEST_COMPARED);
+        nearest.truncate(MOST_COMPARED);
+        if nearest.is_empty() {
+            return "it holds no request like it".to_owned();
+        }
+        let unlike = |request: &&str| {
+            let alike = strsim::jaro_winkler(request, &asked);
+            std::cmp::Reverse((alike * 1e6) as u32)
+        };
+        nearest.sort_by_cached_key(unlike);
         nearest.truncate(OFFERED);
         format!("the nearest it holds: {}", nearest.join("; "))
     }

@@ -399,3 +399,19 @@ fn a_recording_that_cannot_be_written_says_where() {
         "{error}"
     );
 }
+
+#[test]
+fn an_entry_has_no_url_and_no_headers_without_measure() {
+    let of = |url: &str, headers: usize| {
+        let headers = vec![json!({"name": "x-y", "value": "1"}); headers];
+        let entries = [entry("GET", url, 200, headers.into(), "{}")];
+        let creator = json!({"name": "by hand", "version": "1"});
+        load(&json!({"log": {"version": "1.2", "creator": creator, "entries": entries}}))
+    };
+    let long = format!("{API}/?{}", "a&".repeat(40_000));
+    for (url, headers) in [(long.as_str(), 1), (API, 1_001)] {
+        let error = of(url, headers).unwrap_err().to_string();
+        assert!(error.contains("65536 and 1000 are the most"), "{error:.200}");
+    }
+    assert!(of(&long[..60_000], 1_000).is_ok());
+}
