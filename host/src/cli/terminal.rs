@@ -96,15 +96,15 @@ pub fn remark(level: Level, text: &str) {
         });
         to_stderr(&escaped(&line.to_string()));
     } else if level == Level::ERROR {
-        to_stderr(&harmless(&format!("error: {text}")));
+        to_stderr(&harmless(&visible(&format!("error: {text}"))));
     } else {
-        to_stderr(&harmless(text));
+        to_stderr(&harmless(&visible(text)));
     }
 }
 
 /// Gives GitHub's runner a command, which it reads from standard error as well.
 pub fn command(command: &str) {
-    to_stderr(&without_old_commands(command));
+    to_stderr(&without_old_commands(&visible(command)));
 }
 
 fn to_stderr(line: &str) {
@@ -182,6 +182,16 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
+/// A message in which everything can be seen: it may quote what came from outside.
+fn visible(text: &str) -> Cow<'_, str> {
+    let is_seen = |c: char| c == '\n' || c == '\t' || is_visible(c);
+    if text.chars().all(is_seen) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if is_seen(c) { c.to_string() } else { c.escape_default().to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 /// A text in which GitHub's runner finds no command. It takes `::command::` for one where a
 /// line begins with it, blanks aside, and `##[command]` anywhere in a line
 /// (`ActionCommand.cs` of the repository actions/runner).
@@ -225,6 +235,13 @@ mod tests {
         serde_json::to_writer_pretty(&mut pieces, &value).unwrap();
         let whole = escaped(&serde_json::to_string_pretty(&value).unwrap());
         assert_eq!(String::from_utf8(pieces.out).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_message_shows_what_cannot_be_seen() {
+        let hostile = "its body is in \"a\u{1b}[31m\u{202e}b\0\"\n\tnext: é 🐞";
+        let shown = "its body is in \"a\\u{1b}[31m\\u{202e}b\\u{0}\"\n\tnext: é 🐞";
+        assert_eq!(visible(hostile), shown);
     }
 
     #[test]
