@@ -16,6 +16,7 @@ mod settings;
 pub(crate) mod syntax;
 mod variables;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -237,7 +238,19 @@ impl Config {
 /// not quoted: it may hold a secret.
 pub(crate) fn at_line(text: &str, error: &toml::de::Error) -> String {
     let line = line_of(text, error.span().map_or(0, |span| span.start));
-    format!(":{line}: {}", error.message())
+    format!(":{line}: {}", without_value(error.message()))
+}
+
+/// What a parser says, without the text that it found where something else is wanted.
+fn without_value(message: &str) -> Cow<'_, str> {
+    let quoted = message.find("string \"").zip(message.rfind("\", expected"));
+    match quoted {
+        Some((start, end)) if start < end => {
+            let (before, after) = (&message[..start], &message[end + 1..]);
+            format!("{before}a string{after}").into()
+        }
+        _ => message.into(),
+    }
 }
 
 /// The number of the line that this byte of a text is in.
@@ -279,6 +292,17 @@ mod tests {
         let error = config.select_projects("focus-ios", "github").unwrap_err().to_string();
         assert!(error.contains("[projects.focus-ios.github]"), "{error}");
         assert_eq!(config.select_projects("ALL", "github").unwrap(), ["fenix"]);
+    }
+
+    #[test]
+    fn a_string_where_something_else_is_wanted_is_not_quoted() {
+        for text in [
+            "[datasources.github]\nplugin = \"g.wasm\"\ncredential = \"hunter2\\\"x\"",
+            "[database]\npassword-command = \"hunter2\"",
+        ] {
+            let error = Config::parse(text, &Environment::default()).unwrap_err();
+            assert!(!error.contains("hunter2") && error.contains("a string"), "{error}");
+        }
     }
 
     #[test]

@@ -229,8 +229,11 @@ impl<'a> Reading<'a> {
         let text = text.map_err(|error| told(format!(": {error}")))?;
         let taken = setting.kind.taken(&text);
         let taken = taken.map_err(|wanted| {
-            let shown = if is_text { format!("{text:?}") } else { text.clone() };
-            let source = if is_variable { format!(" (from {written:?})") } else { String::new() };
+            let shown = if is_text { format!("{:?}", cut(&text)) } else { cut(&text) };
+            let source = match is_variable {
+                true => format!(" (from {:?})", cut(&written)),
+                false => String::new(),
+            };
             told(format!(" is {shown}{source}: {wanted}"))
         })?;
         // A number that is used late is kept as the text that a variable in its place would be.
@@ -240,6 +243,15 @@ impl<'a> Reading<'a> {
             self.edits.insert(span.start, (span.end, taken.to_string()));
         }
         Ok(())
+    }
+}
+
+/// As much of a value as a message shows.
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
