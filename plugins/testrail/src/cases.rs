@@ -388,7 +388,3 @@ fn push_choices(batches: &mut Batches, case_id: i64, chosen: Chosen, rows: usize
         batches.push(CustomValue { case_id, field, position, value_id, value });
     }
 }
-
-#[cfg(test)]
-#[path = "cases_tests.rs"]
-mod tests;

@@ -287,7 +287,7 @@ mod tests {
     /// Definitions that TestRail Cloud sent.
     #[test]
     fn recorded_definitions_are_read() {
-        let Some(body) = crate::recorded::shared("case-fields.json") else { return };
+        let Some(body) = crate::shared::body("case-fields.json") else { return };
         let fields: Vec<FieldAnswer> = serde_json::from_str(&body).unwrap();
         assert_eq!(fields.len(), 4);
         assert!(fields.iter().all(|field| field.is_active && field.type_id == Some(MULTI_SELECT)));

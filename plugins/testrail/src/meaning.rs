@@ -188,7 +188,3 @@ fn not_there(
         absent.join(", "),
     ))
 }
-
-#[cfg(test)]
-#[path = "meaning_tests.rs"]
-pub mod tests;

@@ -144,29 +144,3 @@ impl Source for Milestones {
         Ok(Progress::More)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use crate::MILESTONES;
-    use crate::world::{Pump, World, table};
-
-    #[test]
-    fn the_parts_of_a_milestone_are_rows_of_their_own() {
-        let mut world = World::new(1);
-        let milestone = json!({
-            "id": 1, "name": "Release 136 🦊", "is_started": 1, "is_completed": true,
-            "completed_on": 1_770_000_000, "due_on": null,
-            "milestones": [{"id": 2, "name": "Beta"}, {"id": 3, "name": null, "parent_id": 1}],
-        });
-        world.milestones.insert(1, milestone);
-        let mut pump = Pump::new(MILESTONES, world);
-        pump.load().unwrap();
-        let columns = ["id", "name", "parent_id", "is_started", "completed_on", "due_on"];
-        assert_eq!(
-            table(&pump.host, "testrail_milestones", &columns),
-            ["1 Release 136 🦊 - true 1770000000 -", "2 Beta 1 false - -", "3 - 1 false - -"]
-        );
-    }
-}

@@ -543,7 +543,7 @@ mod tests {
     #[test]
     fn recorded_bare_arrays_are_read() {
         for file in ["statuses.json", "case-types.json", "templates.json", "case-fields.json"] {
-            let Some(body) = crate::recorded::shared(file) else { continue };
+            let Some(body) = crate::shared::body(file) else { continue };
             let things: Vec<Thing> = serde_json::from_str(&body).unwrap();
             let ids: Vec<i64> = things.iter().map(Listed::id).collect();
             assert!(!ids.is_empty(), "{file}");

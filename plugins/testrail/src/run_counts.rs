@@ -286,7 +286,3 @@ impl Plans {
         Ok(())
     }
 }
-
-#[cfg(test)]
-#[path = "run_counts_tests.rs"]
-mod tests;

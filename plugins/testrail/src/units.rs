@@ -459,7 +459,3 @@ impl Coming {
         })
     }
 }
-
-#[cfg(test)]
-#[path = "units_tests.rs"]
-mod tests;

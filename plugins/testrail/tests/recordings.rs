@@ -1,17 +1,25 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Tests on whole exchanges: this crate's recordings, and bodies that a real TestRail sent.
+//! Whole exchanges: the project's own recordings, made by `fixtures/generate.py`, and bodies that a
+//! real TestRail sent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod shared;
+mod world;
 
 use serde_json::json;
 use test_dashboard_sdk::testing::{
     self, FakeHttp, MemoryHost, OddFields, Reply, odd_fields_cost_their_rows,
 };
 use test_dashboard_sdk::{Request, Value};
-
-use crate::{
-    CASES, COVERAGE, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, RUN_COUNTS, TestRail,
-};
+use test_dashboard_testrail::TestRail;
+use world::{CASES, COVERAGE, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, RUN_COUNTS};
 
 /// The recordings' projects with their numbers.
 const PROJECTS: [(&str, i64); 5] = [
@@ -21,17 +29,6 @@ const PROJECTS: [(&str, i64); 5] = [
     ("firefox-ios", 14),
     ("focus-ios", 27),
 ];
-
-/// A body that a real TestRail sent, where those stand beside the project; says so where they
-/// do not.
-pub fn shared(file: &str) -> Option<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/testrail");
-    let body = std::fs::read_to_string(format!("{folder}/{file}")).ok();
-    if body.is_none() {
-        eprintln!("skipped: there is no shared/fixtures/testrail/{file} beside the project");
-    }
-    body
-}
 
 fn request(report: &str, project: &str, project_id: i64, http: &FakeHttp) -> Request {
     let mut context = testing::context(http, json!({"project-id": project_id}));
@@ -167,7 +164,7 @@ fn the_runs_of_a_recording_are_in_plans_and_outside() {
 
 #[test]
 fn a_recorded_entry_of_a_plan_is_read() {
-    let Some(entry) = shared("plan-entry.json") else { return };
+    let Some(entry) = shared::body("plan-entry.json") else { return };
     let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
     let created_on = entry["runs"][0]["created_on"].clone();
     let listed = json!([{"id": 15355, "created_on": created_on}]).to_string();

@@ -1,7 +1,13 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A TestRail whose runs and plans change between loads.
+//! `test-run-counts`, of a TestRail whose runs and plans change between loads.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,11 +15,11 @@ use std::rc::Rc;
 
 use serde_json::{Value as JsonValue, json};
 use test_dashboard_sdk::testing::{self, FakeHttp, MemoryHost, Reply};
-use test_dashboard_sdk::{FailureKind, Row, Value};
+use test_dashboard_sdk::{Failure, FailureKind, Request, Timestamp, Value};
+use test_dashboard_testrail::TestRail;
 
-use super::*;
-use crate::{RUN_COUNTS, TestRail};
-
+const REPORT: &str = "test-run-counts";
+const TABLE: &str = "testrail_test_runs";
 const HOUR: i64 = 3_600;
 /// 2026-02-01T00:00:00Z.
 const FEBRUARY: i64 = 1_769_904_000;
@@ -54,6 +60,8 @@ struct World {
     plans: BTreeMap<i64, JsonValue>,
     /// Answers every request for this plan with a failure.
     broken_plan: Option<i64>,
+    /// Answers every request for this run as a proxy does that does not let it through.
+    proxied_run: Option<i64>,
 }
 
 impl World {
@@ -96,6 +104,9 @@ impl World {
         match method {
             "get_runs" => list("runs", &self.runs),
             "get_plans" => list("plans", &self.plans),
+            "get_run" if self.proxied_run == Some(id) => {
+                Reply::text(400, "text/html", "<h1>Bad Request</h1>")
+            }
             "get_run" => single(self.runs.get(&id)),
             "get_plan" if self.broken_plan == Some(id) => Reply::json(500, "{}"),
             "get_plan" => single(self.plans.get(&id)),
@@ -121,8 +132,7 @@ impl Pump {
             let world = world.clone();
             move |request| world.borrow().answer(&request.url)
         });
-        let request =
-            testing::request(RUN_COUNTS, testing::context(&http, json!({"project-id": 59})));
+        let request = testing::request(REPORT, testing::context(&http, json!({"project-id": 59})));
         Pump { world, http, host: MemoryHost::new(), request, requests_before: 0 }
     }
 
@@ -144,7 +154,7 @@ impl Pump {
 
     /// The ids of the rows, with a `+` for those that are closed.
     fn rows(&self) -> Vec<String> {
-        let rows = self.host.select(TestRun::TABLE, &["id", "is_completed"]);
+        let rows = self.host.select(TABLE, &["id", "is_completed"]);
         rows.iter()
             .map(|row| match row[..] {
                 [Value::Int64(id), Value::Boolean(true)] => format!("{id}+"),
@@ -187,7 +197,7 @@ fn runs_in_plans_and_outside_have_all_their_counts() {
     let text = |value: &str| Value::Text(value.into());
     let columns = ["plan_id", "plan_name", "entry_id", "config", "milestone_id", "total_count"];
     assert_eq!(
-        pump.host.select(TestRun::TABLE, &columns)[..2],
+        pump.host.select(TABLE, &columns)[..2],
         [
             vec![Value::Null, Value::Null, Value::Null, Value::Null, Value::Null, Value::Int64(25)],
             vec![
@@ -203,7 +213,7 @@ fn runs_in_plans_and_outside_have_all_their_counts() {
     let columns =
         ["untested_count", "custom_status1_count", "custom_status2_count", "custom_status7_count"];
     assert_eq!(
-        pump.host.select(TestRun::TABLE, &columns)[0],
+        pump.host.select(TABLE, &columns)[0],
         [Value::Int64(2), Value::Int64(5), Value::Null, Value::Null]
     );
 }
@@ -301,16 +311,17 @@ fn what_was_open_and_is_deleted_is_let_go_of() {
 
 #[test]
 fn a_failure_that_is_not_testrails_own_word_deletes_nothing() {
-    let http = FakeHttp::serve(|request| match request.url.contains("get_run/") {
-        true => Reply::text(400, "text/html", "<h1>Bad Request</h1>"),
-        false => Reply::json(200, "[]"),
+    let mut pump = Pump::new(|world| {
+        world.put_run(1, FEBRUARY, false);
+        world.put_run(2, FEBRUARY + 9 * HOUR, true);
     });
-    let request = testing::request(RUN_COUNTS, testing::context(&http, json!({"project-id": 59})));
-    let mut state = State::default();
-    state.read(1, false);
-    let checkpoint = Checkpoint::of(&state).unwrap();
-    let mut reader = open(&request, &super::plan()[0], Some(&checkpoint)).unwrap();
-    assert_eq!(reader.next_batch(100).unwrap_err().kind, FailureKind::UnexpectedResponse);
+    pump.load().unwrap();
+    pump.change(|world| world.proxied_run = Some(1));
+    assert_eq!(pump.load().unwrap_err().kind, FailureKind::UnexpectedResponse);
+    assert_eq!(pump.rows(), ["1", "2+"]);
+    pump.change(|world| world.proxied_run = None);
+    pump.load().unwrap();
+    assert!(pump.asked().iter().any(|call| call == "get_run/1"));
 }
 
 #[test]
@@ -430,7 +441,7 @@ fn days_that_are_asked_for_are_read_whatever_was_read_before() {
         pump.load().unwrap();
         let wanted: Vec<i64> = (first.unwrap_or(1)..=last.unwrap_or(9)).collect();
         assert_eq!(pump.plans_asked(), wanted, "{first:?} to {last:?}");
-        let rows = pump.host.select(TestRun::TABLE, &["id", "passed_count", "plan_id"]);
+        let rows = pump.host.select(TABLE, &["id", "passed_count", "plan_id"]);
         let read = rows.iter().filter(|row| row[1] == Value::Int64(77)).count();
         assert_eq!(read, wanted.len(), "{first:?} to {last:?}");
         // The next load without days goes on where the first one was.
@@ -525,11 +536,11 @@ fn a_run_without_a_count_is_rejected_and_read_until_it_has_one() {
     });
     pump.host = MemoryHost::new().rejecting();
     pump.load().unwrap();
-    assert_eq!(pump.host.select("testrail_test_runs", &["id"]), [[Value::Int64(2)]]);
+    assert_eq!(pump.host.select(TABLE, &["id"]), [[Value::Int64(2)]]);
     assert_eq!(pump.host.rejected().len(), 1);
     pump.world.borrow_mut().runs.get_mut(&1).expect("a run")["untested_count"] = 3.into();
     pump.load().unwrap();
-    let counts = pump.host.select("testrail_test_runs", &["id", "untested_count"]);
+    let counts = pump.host.select(TABLE, &["id", "untested_count"]);
     assert_eq!(counts[0], [Value::Int64(1), Value::Int64(3)]);
 }
 

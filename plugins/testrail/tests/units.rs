@@ -2,12 +2,19 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! Runs and plans by month, and the tests and results in them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod world;
 
 use serde_json::json;
 use test_dashboard_sdk::{Datasource, Timestamp, testing};
-
-use crate::world::{BEGIN, DAY, HOUR, Pump, World, table};
-use crate::{PLANS_AND_RUNS, RESULTS, TestRail};
+use test_dashboard_testrail::TestRail;
+use world::{BEGIN, DAY, HOUR, PLANS_AND_RUNS, Pump, RESULTS, World, table};
 
 const RESULT: [&str; 4] = ["status_id", "elapsed", "elapsed_seconds", "comment"];
 
@@ -83,7 +90,7 @@ fn days_that_are_asked_for_are_read_again_whole() {
             _ => ("testrail_test_runs", "name"),
         };
         let is_new = |pump: &Pump| {
-            let rows = crate::world::table(&pump.host, table, &[column]);
+            let rows = world::table(&pump.host, table, &[column]);
             rows.iter().filter(|value| *value == "New").count()
         };
         let mut request = pump.request(false);

@@ -3,15 +3,25 @@
 
 //! Every request for one thing, answered in every wrong way, for one of twenty and for all: the
 //! run fails and names what is missing, everything else is written, and the next run brings it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod world;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as JsonValue;
 use test_dashboard_sdk::testing::{self, MemoryHost, Reply};
 use test_dashboard_sdk::{Datasource, Failure, FailureKind, Value};
-
-use crate::world::{BEGIN, DAY, HOUR, Pump, World, error, runs};
-use crate::{CASES, COVERAGE, PLANS_AND_RUNS, RESULTS, RUN_COUNTS, TestRail};
+use test_dashboard_testrail::TestRail;
+use world::{
+    BEGIN, CASES, COVERAGE, DAY, HOUR, PLANS_AND_RUNS, Pump, RESULTS, RUN_COUNTS, Things, World,
+    error, runs,
+};
 
 const MANY: i64 = 20;
 
@@ -81,7 +91,7 @@ fn many() -> World {
 /// Everything is completed, and every case edited.
 fn complete_all(world: &mut World) {
     world.now += DAY;
-    let ids = |things: &crate::world::Things| things.keys().copied().collect::<Vec<_>>();
+    let ids = |things: &Things| things.keys().copied().collect::<Vec<_>>();
     ids(&world.runs).into_iter().for_each(|id| world.complete_run(id));
     ids(&world.plans).into_iter().for_each(|id| world.complete_plan(id));
     for case in world.cases.values_mut() {

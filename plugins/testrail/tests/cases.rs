@@ -2,13 +2,20 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! Cases, sections and choices, in a TestRail of one suite.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod world;
 
 use serde_json::json;
 use test_dashboard_sdk::FailureKind;
 use test_dashboard_sdk::testing;
-
-use crate::CASES;
-use crate::world::{DAY, HOUR, Pump, World, table};
+use test_dashboard_testrail::TestRail;
+use world::{CASES, DAY, HOUR, Pump, World, table};
 
 const CHOICES: &str = "testrail_test_case_custom_values";
 const CHOICE: [&str; 4] = ["field", "position", "value_id", "value"];
@@ -257,11 +264,11 @@ fn suites_can_be_chosen() {
     pump.change(|world| _ = world.add_suite());
     let mut request = pump.request(false);
     request.context.settings_json = json!({"project-id": 59, "suite-ids": [suite]}).to_string();
-    pump.host.run::<crate::TestRail>(&request).unwrap();
+    pump.host.run::<TestRail>(&request).unwrap();
     assert!(
         !pump.http.requests().iter().any(|url| url.contains(&format!("suite_id={}", suite + 2)))
     );
     request.context.settings_json = json!({"project-id": 59, "suite-ids": [1]}).to_string();
-    let failure = pump.host.run::<crate::TestRail>(&request).unwrap_err();
+    let failure = pump.host.run::<TestRail>(&request).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotFound);
 }

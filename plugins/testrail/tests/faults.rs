@@ -3,16 +3,23 @@
 
 //! What goes wrong between a report and TestRail, at every request: the run fails and says
 //! with what, and the next one has everything.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
+mod world;
 
 use test_dashboard_sdk::testing::{MemoryHost, Reply};
 use test_dashboard_sdk::{Datasource, Failure, FailureKind, Value};
-
-use crate::days_tests::{
-    self, Differences, NONE, OF_CASES, OF_PLANS_AND_RUNS, OF_RESULTS, assert_equal_but_for,
+use test_dashboard_testrail::TestRail;
+use world::differences::{
+    Differences, NONE, OF_CASES, OF_PLANS_AND_RUNS, OF_RESULTS, assert_equal_but_for,
     is_empty_choice,
 };
-use crate::world::{DAY, HOUR, Pump, World};
-use crate::{CASES, MILESTONES, PLANS_AND_RUNS, REFERENCE, RESULTS, TestRail};
+use world::{CASES, DAY, HOUR, MILESTONES, PLANS_AND_RUNS, Pump, REFERENCE, RESULTS, World};
 
 const REPORTS: [(&str, Differences); 5] = [
     (CASES, OF_CASES),
@@ -185,7 +192,7 @@ fn what_happens_while_it_is_read_is_there_the_next_day() {
             let fresh = pump.fresh();
             assert_equal_but_for(&pump, &fresh, &differences, &when);
             pump.load_full().unwrap();
-            assert_equal_but_for(&pump, &fresh, &days_tests::NONE, &when);
+            assert_equal_but_for(&pump, &fresh, &NONE, &when);
             assert_eq!(pump.host, fresh, "{when}");
         }
     }

@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! For tests: a TestRail with one project, and what happens in it.
+//! A TestRail with one project, and what happens in it.
 //!
 //! It follows the API's rules: pages, limits, filters, what a list leaves out, and how errors
 //! look. Whoever changes it has to keep what really does not change: a completed run or plan.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,19 @@ use test_dashboard_sdk::{
     Checkpoint, Context, Datasource, Description, Failure, Partition, Reader, Request, Timestamp,
     Value, http,
 };
-
-use crate::TestRail;
+use test_dashboard_testrail::TestRail;
 
 mod days;
+pub mod differences;
+pub mod fields;
+
+pub const COVERAGE: &str = "test-case-coverage";
+pub const RUN_COUNTS: &str = "test-run-counts";
+pub const CASES: &str = "test-cases";
+pub const PLANS_AND_RUNS: &str = "test-plans-and-runs";
+pub const RESULTS: &str = "test-results";
+pub const MILESTONES: &str = "milestones";
+pub const REFERENCE: &str = "reference";
 
 pub const PROJECT: i64 = 59;
 pub const HOUR: i64 = 3_600;
