@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use test_dashboard_egress::{
-    Cassette, Gaps, Masks, Recorder, Rehearsal, Tape, Window, Written, cassette,
+    Cassette, Gaps, Masks, Recorder, Rehearsal, Window, Written, cassette,
 };
 
 use crate::config::Limits;
@@ -18,7 +18,7 @@ use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::pump::{
-    self, DryRows, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
+    self, DryRows, Job, JobTape, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
 };
 
 /// What is recorded.
@@ -115,7 +115,7 @@ impl Recording<'_> {
     pub async fn take(&self, ended: impl AsyncFnMut(&PartitionReport)) -> anyhow::Result<Taken> {
         let title = format!("{} {}", self.project, self.report);
         let recorder = Recorder::new(title, self.now, self.window, self.masks.clone());
-        let (run, rows) = self.run(Tape::Record(recorder.clone()), ended).await?;
+        let (run, rows) = self.run(Arc::new(recorder.clone()), ended).await?;
         if run.failures().next().is_some() {
             return Ok(Taken::Failed(run));
         }
@@ -176,7 +176,7 @@ impl Recording<'_> {
     }
 
     fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, Misuse> {
-        let job = self.job(Tape::Live)?;
+        let job = self.job(None)?;
         Ok(Stage {
             limits: Limits::clone(job.plugin.limits()),
             plugin: job.plugin,
@@ -188,15 +188,15 @@ impl Recording<'_> {
         })
     }
 
-    fn job(&self, tape: Tape) -> Result<Job, Misuse> {
+    fn job(&self, tape: Option<Arc<dyn JobTape>>) -> Result<Job, Misuse> {
         let reading = ReadOptions { now: self.now, window: self.window, full: false, tape };
         self.source.job(self.project, self.report, reading)
     }
 
     /// Plays a recording, which has to succeed, to use every answer and to give as many rows.
     async fn prove(&self, path: &Path, written: &Written, rows: &Rows) -> anyhow::Result<()> {
-        let cassette = Cassette::load(path)?;
-        let (run, played) = self.run(Tape::Replay(cassette), async |_| {}).await?;
+        let cassette = Arc::new(Cassette::load(path)?);
+        let (run, played) = self.run(cassette, async |_| {}).await?;
         let masked = !self.masks.is_empty();
         if run.failures().next().is_some() {
             let messages = run.failures().filter_map(|failure| failure.error.as_ref());
@@ -216,10 +216,10 @@ impl Recording<'_> {
     /// order of entries.
     async fn run(
         &self,
-        tape: Tape,
+        tape: Arc<dyn JobTape>,
         ended: impl AsyncFnMut(&PartitionReport),
     ) -> Result<(RunReport, Rows), Misuse> {
-        let job = self.job(tape)?;
+        let job = self.job(Some(tape))?;
         let rows = DryRows::default();
         let options = Options { jobs: 1, ..Options::default() };
         let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;

@@ -25,34 +25,16 @@ mod replay;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use jiff::Timestamp;
 use url::Url;
 
 use crate::error::shown;
-use crate::{Extension, Scene};
 
 pub use file::discard;
 pub use mask::{MaskError, MaskUse, Masks};
 pub use record::{Recorder, Written};
-pub use replay::Cassette;
-pub(crate) use replay::Key;
-
-/// Where a session's answers come from.
-#[derive(Debug, Clone)]
-pub enum Tape {
-    /// The network.
-    Live,
-    /// The network, and what it answers is kept.
-    Record(Recorder),
-    /// A recording; nothing is sent.
-    Replay(Cassette),
-    /// Recordings, in any order and as often as one likes; nothing is sent.
-    Rehearse(Scene),
-    /// Recordings, and the network where they end, whose answers are kept.
-    Extend(Extension),
-}
+pub use replay::{Cassette, Key};
 
 /// The time that a run looks at. A recording keeps it, so that a replay asks for the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,17 +68,8 @@ impl Window {
     }
 }
 
-/// What came of one attempt, as a recording knows it: an answer, or why there was none.
-pub(crate) type Recorded = Result<Response<Bytes>, String>;
-
-/// One recorded answer, and the time at which it came.
-#[derive(Debug, Clone)]
-pub(crate) struct Taped {
-    pub answer: Recorded,
-    pub at: Timestamp,
-}
-
-pub(crate) fn describe(method: &Method, url: &Url) -> String {
+/// A request as messages name it.
+pub fn describe(method: &Method, url: &Url) -> String {
     format!("{method} {}", shown(url))
 }
 

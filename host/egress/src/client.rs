@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::address::AddressRefused;
 use crate::intake::{Intake, size_of};
 use crate::request::Permitted;
-use crate::retry::FailureKind;
+use crate::retry::{Failure, FailureKind};
 use crate::session::UsedUp;
 use crate::{AddressPolicy, Credential};
 
@@ -82,13 +82,6 @@ pub(crate) enum SendError {
     UsedUp(UsedUp),
     /// The network failed.
     Failed(Failure),
-}
-
-/// How the network failed, and in which words.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub kind: FailureKind,
-    pub reason: String,
 }
 
 impl Client {

@@ -7,15 +7,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-
-use crate::cassette::{Key, Recorded, Taped};
-use crate::client::Failure;
-use crate::rehearsal::{Line, is_tried_again};
+use crate::cassette::Key;
+use crate::rehearsal::is_tried_again;
 use crate::request::Permitted;
-use crate::retry::FailureKind;
 use crate::retry::wants_json;
-use crate::{Recorder, Scene, Tape};
+use crate::{Play, Recorder, Scene, Sent, Tape, Taped};
 
 /// What recordings lack. Clones share it.
 #[derive(Debug, Clone)]
@@ -36,8 +32,8 @@ impl Gaps {
     }
 
     /// The tape of a session that plays `scene` as far as it goes.
-    pub fn tape(&self, scene: Scene) -> Tape {
-        Tape::Extend(Extension { scene, gaps: self.clone() })
+    pub fn beyond(&self, scene: Scene) -> Extension {
+        Extension { scene, gaps: self.clone() }
     }
 
     fn learned(&self) -> MutexGuard<'_, HashMap<Key, Taped>> {
@@ -52,51 +48,38 @@ pub struct Extension {
     gaps: Gaps,
 }
 
-impl Extension {
-    /// The answer to `request` where it is known: from the scene, or because the network has
-    /// given it before.
-    pub(crate) fn play(&self, request: &Permitted) -> Option<Line> {
-        if let Ok(line) = self.scene.play(request) {
-            return Some(line);
+impl Tape for Extension {
+    /// What the scene has, or else what the network has given before.
+    fn play(&self, request: &Permitted) -> Play {
+        if let Play::Taped(taped) = self.scene.play(request) {
+            return Play::Taped(taped);
         }
-        let taped = self.gaps.learned().get(&key(request))?.clone();
-        if is_tried_again(request.method(), wants_json(request.headers()), &taped) {
-            return None;
-        }
-        let outcome = taped.answer.map_err(|reason| Failure { kind: FailureKind::Connect, reason });
-        Some(Line { outcome, at: taped.at })
+        let learned = self.gaps.learned().get(&Key::of(request)).cloned();
+        let known = learned.filter(|taped| !is_passing(request, taped));
+        known.map_or(Play::Network, Play::Taped)
     }
 
-    /// Keeps what the network answered.
-    pub(crate) fn learn(
-        &self,
-        label: &str,
-        request: &Permitted,
-        answer: &Recorded,
-        started: Timestamp,
-        ended: Timestamp,
-    ) {
+    fn keep(&self, sent: &Sent<'_>) {
         let mut learned = self.gaps.learned();
-        let key = key(request);
+        let key = Key::of(sent.request);
         // Two sessions may have asked for it at the same time; one answer is enough.
-        if learned.get(&key).is_some_and(|taped| {
-            !is_tried_again(request.method(), wants_json(request.headers()), taped)
-        }) {
+        if learned.get(&key).is_some_and(|taped| !is_passing(sent.request, taped)) {
             return;
         }
-        self.gaps.recorder.add(label, request, answer, started, ended);
-        learned.insert(key, Taped { answer: answer.clone(), at: ended });
+        self.gaps.recorder.keep(sent);
+        learned.insert(key, Taped { outcome: sent.outcome.clone(), at: sent.ended });
     }
 }
 
-fn key(request: &Permitted) -> Key {
-    Key::new(request.method(), request.url(), request.body())
+/// Whether the host does not leave it at this answer.
+fn is_passing(request: &Permitted, taped: &Taped) -> bool {
+    is_tried_again(request.method(), wants_json(request.headers()), taped)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Reply, Server, get, options, session};
+    use crate::testing::{Reply, Server, get, options, session_with};
     use crate::{Cassette, Gate, Masks, Rehearsal, Window};
 
     fn recorder() -> Recorder {
@@ -120,14 +103,14 @@ mod tests {
         .await;
         let gate = Gate::new(options(&[&server.origin])).unwrap();
         let main = recorder();
-        gate.send(get(&server.url("/known")), &session(Tape::Record(main.clone()))).await.unwrap();
+        gate.send(get(&server.url("/known")), &session_with(main.clone())).await.unwrap();
         let service = Rehearsal::new(&written(&main), &[]);
 
         let resumed = recorder();
         let gaps = Gaps::new(resumed.clone());
         let full = recorder();
         for gaps in [gaps.clone(), gaps.clone(), gaps.recorded_by(full.clone())] {
-            let session = session(gaps.tape(service.scene(None)));
+            let session = session_with(gaps.beyond(service.scene(None)));
             for (path, body) in [("/known", "0"), ("/new", "2"), ("/known", "0")] {
                 let answer = gate.send(get(&server.url(path)), &session).await.unwrap();
                 assert_eq!(answer.body(), body, "{path}");

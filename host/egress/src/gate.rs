@@ -14,17 +14,18 @@ use http::{HeaderValue, Request, Response};
 use jiff::Timestamp;
 use reqwest::Certificate;
 
-use crate::cassette::{Recorded, describe};
-use crate::client::{Client, Failure, SendError, certificates};
+use crate::cassette::describe;
+use crate::client::{Client, SendError, certificates};
 use crate::error::shown;
 use crate::intake::Intake;
 use crate::limit::Limiter;
-use crate::rehearsal::Line;
 use crate::request::{Permitted, RequestPolicy};
-use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide, wants_json};
+use crate::retry::{
+    Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide, wants_json,
+};
 use crate::session::UsedUp;
 use crate::{
-    AddressPolicy, AllowList, Cassette, Credential, GateError, Redactor, Scene, Session, Tape,
+    AddressPolicy, AllowList, Credential, GateError, Play, Redactor, Sent, Session, Taped, tape,
 };
 
 /// What the operator decided about one datasource's requests.
@@ -82,8 +83,10 @@ struct Inner {
 
 /// What came of one attempt, and when.
 struct Attempted {
-    outcome: Result<Response<Bytes>, Failure>,
+    outcome: tape::Outcome,
     at: Timestamp,
+    /// Whether a tape has answered: then nothing is waited for.
+    is_taped: bool,
 }
 
 impl Gate {
@@ -199,10 +202,8 @@ impl Inner {
                 }
                 (attempted, _) => attempted?,
             };
-            let decision = decide(
-                self.patience,
-                attempt_of(&request, (number, put_off), waited, &attempted, session),
-            );
+            let decision =
+                decide(self.patience, attempt_of(&request, (number, put_off), waited, &attempted));
             log_attempt(&self.policy.datasource, session, &request, number, &attempted, decision);
             put_off += u32::from(matches!(decision, Decision::Retry { asked: true, .. }));
             match decision {
@@ -212,12 +213,12 @@ impl Inner {
                         .map_err(|failure| self.failed(&failure, number, &request));
                 }
                 Decision::RateLimited { retry_after } => {
-                    if !is_replay(session) {
+                    if !attempted.is_taped {
                         self.limiter.pause(retry_after);
                     }
                     return Err(self.rate_limited(answer_of(&attempted), retry_after, &request));
                 }
-                Decision::Retry { after, .. } if is_replay(session) => {
+                Decision::Retry { after, .. } if attempted.is_taped => {
                     waited += after;
                     before = Some(attempted.outcome);
                 }
@@ -237,14 +238,14 @@ impl Inner {
         session: &Session,
         waited: &mut Duration,
     ) -> Result<Attempted, GateError> {
-        match session.tape() {
-            Tape::Replay(cassette) => self.replay(request, cassette, session).await,
-            Tape::Rehearse(scene) => self.rehearse(request, scene, session).await,
-            Tape::Extend(extension) => match extension.play(request) {
-                Some(line) => self.speak(line, request, session).await,
-                None => self.send(request, session, waited).await,
-            },
-            Tape::Live | Tape::Record(_) => self.send(request, session, waited).await,
+        match session.tape().map_or(Play::Network, |tape| tape.play(request)) {
+            Play::Network => self.send(request, session, waited).await,
+            Play::Taped(taped) => self.take(taped, request, session).await,
+            Play::Nothing(hint) => Err(GateError::NotRecorded {
+                datasource: self.policy.datasource.clone(),
+                request: describe(request.method(), request.url()),
+                hint,
+            }),
         }
     }
 
@@ -289,68 +290,37 @@ impl Inner {
             }
         };
         let at = Timestamp::now();
-        let answer = || -> Recorded { outcome.clone().map_err(|failure| failure.reason) };
-        match session.tape() {
-            Tape::Record(recorder) => {
-                recorder.add(session.label(), request, &answer(), started, at);
-            }
-            Tape::Extend(extension) => {
-                extension.learn(session.label(), request, &answer(), started, at);
-            }
-            Tape::Live | Tape::Replay(_) | Tape::Rehearse(_) => {}
+        if let Some(tape) = session.tape() {
+            let outcome = &outcome;
+            tape.keep(&Sent { session: session.label(), request, outcome, started, ended: at });
         }
         // A recording's copy is the operator's, and not part of what the plugin holds.
-        Ok(Attempted { outcome: outcome.map(|response| intake.owned(response)), at })
+        let outcome = outcome.map(|response| intake.owned(response));
+        Ok(Attempted { outcome, at, is_taped: false })
     }
 
-    /// One attempt from a recording: the same budgets, and nothing is waited for.
-    async fn replay(
+    /// One attempt that a tape has answered: the same budgets, and nothing is waited for.
+    async fn take(
         &self,
-        request: &Permitted,
-        cassette: &Cassette,
-        session: &Session,
-    ) -> Result<Attempted, GateError> {
-        let taped = cassette.take(request).map_err(|hint| GateError::NotRecorded {
-            datasource: self.policy.datasource.clone(),
-            request: describe(request.method(), request.url()),
-            hint,
-        })?;
-        session.count_sent();
-        let outcome = match taped.answer {
-            Ok(response) => Ok(self.take_in(response, request, session).await?),
-            Err(reason) => Err(Failure { kind: FailureKind::Connect, reason }),
-        };
-        Ok(Attempted { outcome, at: taped.at })
-    }
-
-    /// One attempt at a rehearsal.
-    async fn rehearse(
-        &self,
-        request: &Permitted,
-        scene: &Scene,
-        session: &Session,
-    ) -> Result<Attempted, GateError> {
-        let line = scene.play(request).map_err(|hint| GateError::NotRecorded {
-            datasource: self.policy.datasource.clone(),
-            request: describe(request.method(), request.url()),
-            hint,
-        })?;
-        self.speak(line, request, session).await
-    }
-
-    /// An answer of a rehearsal: the same budgets, and nothing is waited for.
-    async fn speak(
-        &self,
-        line: Line,
+        taped: Taped,
         request: &Permitted,
         session: &Session,
     ) -> Result<Attempted, GateError> {
         session.count_sent();
-        let outcome = match line.outcome {
-            Ok(response) => Ok(self.take_in(response, request, session).await?),
+        let outcome = match taped.outcome {
+            Ok(response) => {
+                let mut intake = Intake::new(session, self.max_response_bytes);
+                let taken = async {
+                    intake.piece(response.body().len()).await?;
+                    self.redact(response, &mut intake).await
+                };
+                let taken = taken.await.map_err(|used_up| self.used_up(used_up, request, session));
+                let response = taken?;
+                Ok(intake.owned(response))
+            }
             Err(failure) => Err(failure),
         };
-        Ok(Attempted { outcome, at: line.at })
+        Ok(Attempted { outcome, at: taped.at, is_taped: true })
     }
 
     /// An answer as it may be seen: the plugin makes a message of one that is a refusal.
@@ -362,22 +332,6 @@ impl Inner {
         let is_data = response.status().is_success();
         let redactor = if is_data { &self.redactor } else { &self.refusal_redactor };
         intake.redacted(response, redactor).await
-    }
-
-    /// An answer that is there as a whole: the same budgets.
-    async fn take_in(
-        &self,
-        response: Response<Bytes>,
-        request: &Permitted,
-        session: &Session,
-    ) -> Result<Response<Bytes>, GateError> {
-        let mut intake = Intake::new(session, self.max_response_bytes);
-        let taken = async {
-            intake.piece(response.body().len()).await?;
-            self.redact(response, &mut intake).await
-        };
-        let response = taken.await.map_err(|used_up| self.used_up(used_up, request, session))?;
-        Ok(intake.owned(response))
     }
 
     fn client(&self, request: &Permitted) -> Result<&Client, GateError> {
@@ -433,16 +387,11 @@ impl Inner {
     }
 }
 
-fn is_replay(session: &Session) -> bool {
-    matches!(session.tape(), Tape::Replay(_) | Tape::Rehearse(_))
-}
-
 fn attempt_of<'a>(
     request: &'a Permitted,
     (number, put_off): (u32, u32),
     waited: Duration,
     attempted: &'a Attempted,
-    session: &Session,
 ) -> Attempt<'a> {
     let outcome = match &attempted.outcome {
         Ok(response) => Outcome::Answer {
@@ -454,7 +403,7 @@ fn attempt_of<'a>(
     };
     // A replay waits the least, in its reckoning, so that it never gives up where the run
     // that was recorded went on.
-    let jitter = if is_replay(session) { 0.0 } else { rand::random() };
+    let jitter = if attempted.is_taped { 0.0 } else { rand::random() };
     let wants_json = wants_json(request.headers());
     let (method, now) = (request.method(), attempted.at);
     Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter }

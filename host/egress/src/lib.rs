@@ -12,10 +12,11 @@
 //! 3. the addresses behind the host ([`AddressPolicy`]: nothing loopback, private,
 //!    link-local or belonging to a cloud's metadata service unless it was granted), checked
 //!    by the resolver that the connection itself uses;
-//! 4. a recording that answers instead ([`Cassette`], [`Rehearsal`]), or: rate limit, credential, sending,
-//!    retry, the budgets of bytes and time, and the recording of what came back.
+//! 4. a tape that answers instead, such as a recording ([`mod@tape`], [`Cassette`]), or: rate
+//!    limit, credential, sending, and the recording of what came back;
+//! 5. whoever has answered: redaction, the budgets of bytes, retry.
 //!
-//! A recording never bypasses the allowlist, a redirect is returned as it is (following it
+//! A tape never bypasses the allowlist, a redirect is returned as it is (following it
 //! is a new request through the same gate), and a plugin never holds a secret: the
 //! credential is added behind the policy, for one origin only.
 //!
@@ -39,13 +40,14 @@ pub mod rehearsal;
 pub mod request;
 pub mod retry;
 pub mod session;
+pub mod tape;
 #[cfg(test)]
 mod testing;
 
 pub use account::{Account, Held, OverMemory};
 pub use address::{AddressPolicy, AddressPolicyError};
 pub use allow::{AllowList, AllowListError};
-pub use cassette::{Cassette, MaskError, MaskUse, Masks, Recorder, Tape, Window, Written};
+pub use cassette::{Cassette, MaskError, MaskUse, Masks, Recorder, Window, Written};
 pub use credential::{Credential, CredentialError, CredentialKind, Secret};
 pub use error::GateError;
 pub use extension::{Extension, Gaps};
@@ -53,6 +55,7 @@ pub use gate::{Gate, GateOptions};
 pub use redact::Redactor;
 pub use rehearsal::{Answer, Bookmark, Breakage, Exchange, Fault, Rehearsal, Scene};
 pub use session::{RequestBudget, Session};
+pub use tape::{Play, Sent, Tape, Taped};
 
 /// JSON without the byte order mark that some programs write before it.
 pub(crate) fn without_byte_order_mark(json: &[u8]) -> &[u8] {

@@ -24,11 +24,10 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::Cassette;
-use crate::cassette::{Key, Taped, describe};
-use crate::client::Failure;
+use crate::cassette::{Key, describe};
 use crate::request::Permitted;
-use crate::retry::{Attempt, Decision, FailureKind, Outcome, Patience, decide};
+use crate::retry::{Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide};
+use crate::{Cassette, Play, Tape, Taped, tape};
 
 /// How long a rate limit asks to be left alone that was put in: longer than a person would
 /// wait at the terminal, shorter than the pause between two runs of a schedule.
@@ -78,7 +77,7 @@ impl Fault {
         }
     }
 
-    fn apply(self, recorded: &Response<Bytes>) -> Result<Response<Bytes>, Failure> {
+    fn apply(self, recorded: &Response<Bytes>) -> tape::Outcome {
         let (status, kind, body) = match self {
             Fault::CutConnection => {
                 let reason = "the connection was closed before the answer was whole";
@@ -201,7 +200,7 @@ impl Service {
             if self.by_key.contains_key(key) {
                 continue;
             }
-            let answers = without_retried(&key.method, recorded);
+            let answers = without_retried(key.method(), recorded);
             let expected = if is_expected { answers.len() } else { 0 };
             self.by_key.insert(key.clone(), self.requests.len());
             self.requests.push(Known { request: request.to_owned(), answers, expected });
@@ -221,7 +220,7 @@ fn without_retried(method: &Method, recorded: &[Taped]) -> Vec<Taped> {
 }
 
 pub(crate) fn is_tried_again(method: &Method, wants_json: bool, taped: &Taped) -> bool {
-    let outcome = match &taped.answer {
+    let outcome = match &taped.outcome {
         Ok(response) => Outcome::Answer {
             status: response.status(),
             headers: response.headers(),
@@ -303,12 +302,6 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// What a scene answers to one request.
-pub(crate) struct Line {
-    pub outcome: Result<Response<Bytes>, Failure>,
-    pub at: Timestamp,
-}
-
 impl Scene {
     /// Everything that was asked so far, in order.
     pub fn exchanges(&self) -> Vec<Exchange> {
@@ -342,8 +335,8 @@ impl Scene {
     /// # Errors
     ///
     /// It is in no recording: a hint at what comes nearest.
-    pub(crate) fn play(&self, request: &Permitted) -> Result<Line, String> {
-        let key = Key::new(request.method(), request.url(), request.body());
+    fn answer(&self, request: &Permitted) -> Result<Taped, String> {
+        let key = Key::of(request);
         let service = &self.0.service;
         let mut played = self.played();
         let known = service.by_key.get(&key).copied();
@@ -357,13 +350,12 @@ impl Scene {
             return Err("its recording holds no answer".to_owned());
         };
         let fault = played.fault_at(index, self.0.breakage);
-        let recorded = taped.answer.clone();
-        let outcome = match (fault, recorded) {
+        let outcome = match (fault, taped.outcome.clone()) {
             (Some(fault), Ok(response)) => fault.apply(&response),
             (Some(fault), Err(_)) => fault.apply(&Response::new(Bytes::new())),
             (None, recorded) => {
                 played.asked.insert(index, asked + 1);
-                recorded.map_err(|reason| Failure { kind: FailureKind::Connect, reason })
+                recorded
             }
         };
         let answer = match &outcome {
@@ -371,7 +363,7 @@ impl Scene {
             Err(failure) => Answer::Failed(failure.reason.clone()),
         };
         played.log(request, answer, fault);
-        Ok(Line { outcome, at: taped.at })
+        Ok(Taped { outcome, at: taped.at })
     }
 
     fn hint(&self, request: &Permitted) -> String {
@@ -388,6 +380,12 @@ impl Scene {
 
     fn played(&self) -> MutexGuard<'_, Played> {
         self.0.played.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tape for Scene {
+    fn play(&self, request: &Permitted) -> Play {
+        self.answer(request).map_or_else(Play::Nothing, Play::Taped)
     }
 }
 

@@ -90,6 +90,15 @@ pub enum FailureKind {
     Tls,
 }
 
+/// How an attempt failed, and in which words.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// How.
+    pub kind: FailureKind,
+    /// In which words.
+    pub reason: String,
+}
+
 /// What to do about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {

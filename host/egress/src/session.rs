@@ -32,7 +32,7 @@ pub struct Session(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     label: String,
-    tape: Tape,
+    tape: Option<Arc<dyn Tape>>,
     budget: RequestBudget,
     asked: AtomicU64,
     sent: AtomicU64,
@@ -49,6 +49,8 @@ struct Inner {
 struct Turn {
     waiting: u32,
     under_way: u32,
+    /// Whether one has ever been under way.
+    has_set_out: bool,
     since: Option<Instant>,
     before: Duration,
 }
@@ -101,15 +103,16 @@ pub(crate) struct UsedUp {
 }
 
 impl Session {
-    /// A session named `label` in messages (`fenix/issues/mozilla-mobile`).
-    pub fn new(label: String, tape: Tape, budget: RequestBudget) -> Session {
+    /// A session named `label` in messages (`fenix/issues/mozilla-mobile`). Without a tape the
+    /// network answers, and nothing is kept of it.
+    pub fn new(label: String, tape: Option<Arc<dyn Tape>>, budget: RequestBudget) -> Session {
         Session::metered(label, tape, budget, Arc::default())
     }
 
     /// A session whose requests are counted in `meter` as well, as they are sent.
     pub fn metered(
         label: String,
-        tape: Tape,
+        tape: Option<Arc<dyn Tape>>,
         budget: RequestBudget,
         meter: Arc<AtomicU64>,
     ) -> Session {
@@ -157,6 +160,7 @@ impl Session {
     pub(crate) fn set_out(&self) -> UnderWay<'_> {
         let mut turn = self.0.turn();
         turn.under_way += 1;
+        turn.has_set_out = true;
         turn.note();
         UnderWay(&self.0)
     }
@@ -176,13 +180,13 @@ impl Session {
         &self.0.label
     }
 
-    /// Whether its answers are recorded ones.
+    /// Whether a tape answers, and nothing has been asked of the network.
     pub fn is_replay(&self) -> bool {
-        matches!(self.0.tape, Tape::Replay(_) | Tape::Rehearse(_))
+        self.0.tape.is_some() && !self.0.turn().has_set_out
     }
 
-    pub(crate) fn tape(&self) -> &Tape {
-        &self.0.tape
+    pub(crate) fn tape(&self) -> Option<&dyn Tape> {
+        self.0.tape.as_deref()
     }
 
     pub(crate) fn set_violation(&self, error: &GateError) {
@@ -226,7 +230,7 @@ mod tests {
 
     fn session() -> Session {
         let budget = RequestBudget { max_requests: 1, max_response_bytes: 1, memory: 1 };
-        Session::new("fenix".into(), Tape::Live, budget)
+        Session::new("fenix".into(), None, budget)
     }
 
     async fn pass(seconds: u64) {

@@ -159,8 +159,17 @@ pub(crate) fn options(origins: &[&str]) -> GateOptions {
     }
 }
 
-/// A session with room for everything.
-pub(crate) fn session(tape: Tape) -> Session {
+/// A session over the network with room for everything.
+pub(crate) fn session() -> Session {
+    session_of(None)
+}
+
+/// The same with a tape.
+pub(crate) fn session_with(tape: impl Tape + 'static) -> Session {
+    session_of(Some(Arc::new(tape)))
+}
+
+fn session_of(tape: Option<Arc<dyn Tape>>) -> Session {
     let budget =
         RequestBudget { max_requests: 100, max_response_bytes: 100_000_000, memory: 100_000_000 };
     Session::new("fenix/issues".into(), tape, budget)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::json;
-use test_dashboard_egress::{Gate, GateOptions, Session, Tape};
+use test_dashboard_egress::{Gate, GateOptions, Session};
 
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
@@ -133,7 +133,7 @@ async fn one_project(
         .map_err(|error| error.to_string())?;
     let label = format!("{project} check");
     let budget = plugin.limits().requests();
-    let session = Session::new(label.clone(), Tape::Live, budget);
+    let session = Session::new(label.clone(), None, budget);
     let context = ProjectContext {
         project: project.to_string(),
         base_url: base_url.to_string(),

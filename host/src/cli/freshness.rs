@@ -4,7 +4,6 @@
 //! How fresh a run leaves its reports, for `status` and `--every`.
 
 use jiff::Timestamp;
-use test_dashboard_egress::Tape;
 use test_dashboard_store::{Outcome, ReportEnd, RunId, Store};
 
 use crate::pump::{Job, RunReport};
@@ -31,11 +30,10 @@ pub fn failed(started: Timestamp, error: String) -> ReportEnd {
     ReportEnd { started, outcome: Outcome::Failed, error: Some(error), rows_read: 0 }
 }
 
-/// Puts it on record. A replay leaves no trace: its answers are as old as the recording. Nor
-/// does a run over a window, which has not looked at the rest: it neither makes the report
-/// fresh nor hides why it is not.
+/// Puts it on record. A run over a window leaves no trace, because it has not looked at the rest:
+/// it neither makes the report fresh nor hides why it is not.
 pub async fn keep(store: &Store, run: RunId, job: &Job, end: &ReportEnd) {
-    if matches!(job.tape, Tape::Replay(_)) || job.window().is_some() {
+    if job.window().is_some() {
         return;
     }
     if let Err(error) = store.record_report(run, &job.key(), end).await {

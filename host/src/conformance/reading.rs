@@ -228,11 +228,11 @@ impl Stage {
         let budget = limits.requests();
         let context = &self.request.context;
         let label = format!("{} {}", context.project, self.request.report);
-        let tape = match &self.gaps {
-            Some(gaps) => gaps.tape(scene.clone()),
-            None => Tape::Rehearse(scene.clone()),
+        let tape: Arc<dyn Tape> = match &self.gaps {
+            Some(gaps) => Arc::new(gaps.beyond(scene.clone())),
+            None => Arc::new(scene.clone()),
         };
-        let session = Session::new(label.clone(), tape, budget);
+        let session = Session::new(label.clone(), Some(tape), budget);
         let gate = Some((self.gate.clone(), session));
         let options = InstanceOptions { label, gate, now: context.now };
         Ok(self.plugin.instantiate_within(Arc::new(limits), options).await?)

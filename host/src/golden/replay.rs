@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use test_dashboard_egress::{Cassette, Tape};
+use test_dashboard_egress::Cassette;
 use test_dashboard_model::Table;
 
 use super::GoldenRow;
@@ -62,8 +62,8 @@ fn job(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Job> {
             fixture.recording.display()
         );
     };
-    let options =
-        ReadOptions { now, window: cassette.window(), full: false, tape: Tape::Replay(cassette) };
+    let window = cassette.window();
+    let options = ReadOptions { now, window, full: false, tape: Some(Arc::new(cassette)) };
     Ok(source.job(&fixture.project, &fixture.report, options)?)
 }
 

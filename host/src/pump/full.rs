@@ -10,7 +10,6 @@
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::Tape;
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{RunId, Store, StoreError};
 
@@ -32,7 +31,7 @@ pub async fn make_full_if_due(
     store: &Store,
     every_days: u32,
 ) -> Result<(), StoreError> {
-    let can_be = matches!(job.tape, Tape::Live) && job.window().is_none() && has_merge(job);
+    let can_be = job.tape.is_none() && job.window().is_none() && has_merge(job);
     if every_days == 0 || job.request.full || !can_be {
         return Ok(());
     }

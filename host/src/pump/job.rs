@@ -3,94 +3,17 @@
 
 //! What is read: one report of one project, through one plugin.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::{Cassette, Gate, GateError, Masks, Recorder, Session, Tape, Window};
+use test_dashboard_egress::{Gate, Session, Tape, Window};
 use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
-use super::Progress;
 use super::output::Output;
+use super::{JobTape, Progress};
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
-
-/// Where a run's requests are recorded to or replayed from.
-#[derive(Debug, Clone, Default)]
-pub enum Tapes {
-    /// They are sent, and that is all.
-    #[default]
-    Live,
-    /// They are sent and written to `FOLDER/PROJECT/REPORT.har`.
-    Record(PathBuf),
-    /// They are answered from `FOLDER/PROJECT/REPORT.har`.
-    Replay(PathBuf),
-}
-
-impl Tapes {
-    /// Whether answers come from recordings.
-    pub fn is_replay(&self) -> bool {
-        matches!(self, Tapes::Replay(_))
-    }
-
-    /// The recording that answers for one report and project; none for a run that asks the
-    /// network.
-    ///
-    /// # Errors
-    ///
-    /// When the recording cannot be read.
-    pub fn cassette(&self, project: &str, report: &str) -> Result<Option<Cassette>, GateError> {
-        match self {
-            Tapes::Live | Tapes::Record(_) => Ok(None),
-            Tapes::Replay(folder) => {
-                Cassette::load(&recording_file(folder, project, report)).map(Some)
-            }
-        }
-    }
-
-    /// The tape of a run that asks the network. A recording of it holds nothing that `masks`
-    /// find.
-    pub fn live(
-        &self,
-        project: &str,
-        report: &str,
-        now: jiff::Timestamp,
-        window: Window,
-        masks: &Masks,
-    ) -> Tape {
-        match self {
-            Tapes::Live | Tapes::Replay(_) => Tape::Live,
-            Tapes::Record(_) => {
-                let title = format!("{project} {report}");
-                Tape::Record(Recorder::new(title, now, window, masks.clone()))
-            }
-        }
-    }
-
-    /// Ends a tape: writes what was recorded, and warns of what should not be shown to others.
-    ///
-    /// # Errors
-    ///
-    /// When the recording cannot be written.
-    pub fn close(&self, project: &str, report: &str, tape: &Tape) -> Result<(), GateError> {
-        match (self, tape) {
-            (Tapes::Record(folder), Tape::Record(recorder)) => {
-                let written = recorder.write(&recording_file(folder, project, report))?;
-                for warning in written.warnings() {
-                    tracing::warn!("{project} {report}: {warning}");
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Where the recording of one report and project is, in a folder of recordings.
-pub fn recording_file(folder: &Path, project: &str, report: &str) -> PathBuf {
-    folder.join(project).join(format!("{report}.har"))
-}
 
 /// One report of one project.
 pub struct Job {
@@ -104,8 +27,8 @@ pub struct Job {
     pub request: Request,
     /// The tables that the report fills.
     pub tables: Vec<Arc<Table>>,
-    /// Where its requests are recorded to or replayed from.
-    pub tape: Tape,
+    /// What its requests are recorded to or replayed from.
+    pub tape: Option<Arc<dyn JobTape>>,
     /// How far it has come.
     pub progress: Progress,
     /// What its partitions have returned.
@@ -152,7 +75,8 @@ impl Job {
     /// A session for the requests of one instance, with a budget of its own.
     pub fn session(&self, label: String) -> Session {
         let budget = self.plugin.limits().requests();
-        Session::metered(label, self.tape.clone(), budget, self.progress.requests())
+        let tape = self.tape.clone().map(|tape| tape as Arc<dyn Tape>);
+        Session::metered(label, tape, budget, self.progress.requests())
     }
 
     /// A fresh instance whose requests go through the gate in `session`.

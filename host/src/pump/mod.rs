@@ -19,13 +19,15 @@ mod report;
 mod run;
 mod sink;
 mod source;
+mod tape;
 
 pub use full::{finish as finish_full, make_full_if_due, may_finish as may_finish_full};
 pub use installed::{Installed, base_url_of, gate_options, load_one, owner, settings_of};
-pub use job::{Job, Tapes, recording_file, run_window};
+pub use job::{Job, run_window};
 pub use memory::Memory;
 pub use progress::{Progress, Seen};
 pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
 pub use run::{Options, PLAN, RECORDING, Selection, run, views_failed};
 pub use sink::{DryRows, DryTable, Sink};
 pub use source::{ReadOptions, Source};
+pub use tape::{JobRecording, JobTape, recording_file};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use test_dashboard_egress::{Session, Tape};
+use test_dashboard_egress::Session;
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{CheckpointText, Partition, Table};
 use test_dashboard_store::{CommitPoint, Counts, Reading, StoreError};
@@ -87,9 +87,9 @@ impl PartitionError {
 /// What was tried so far.
 #[derive(Default)]
 struct Attempts {
-    /// A recording gives each answer once. It has those of a plugin's second attempt, and none for
-    /// what is tried again because of today's database.
-    is_replay: bool,
+    /// A recording has each answer once. It has those of a plugin's second attempt, and none, or not
+    /// twice, for what is tried again because of today's database.
+    has_tape: bool,
     /// How long a lock that somebody holds is worth another attempt, from the first one on.
     patience: Duration,
     plugin: u32,
@@ -116,7 +116,7 @@ impl Attempts {
                 self.plugin += 1;
                 (self.plugin < PLUGIN_ATTEMPTS).then_some(Duration::ZERO)
             }
-            PartitionError::Store(_) if self.is_replay => None,
+            PartitionError::Store(_) if self.has_tape => None,
             PartitionError::Store(StoreError::Busy { .. }) if elapsed >= self.patience => None,
             PartitionError::Store(error) if error.is_transient() => {
                 self.database += 1;
@@ -162,9 +162,8 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let mut done = Done::default();
-    let is_replay = matches!(job.tape, Tape::Replay(_) | Tape::Rehearse(_));
     let patience = job.plugin.limits().wall_time;
-    let mut attempts = Attempts { is_replay, patience, ..Attempts::default() };
+    let mut attempts = Attempts { has_tape: job.tape.is_some(), patience, ..Attempts::default() };
     let outcome = loop {
         let attempt = attempt_once(&job, &partition, &sink, &mut attempts, &mut done).await;
         let Err(error) = attempt else { break Ok(()) };
@@ -208,11 +207,7 @@ async fn attempt_once(
     let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
     let writer = sink.open(key, &job.tables, reading).await?;
     attempts.begin(writer.checkpoint());
-    // A recording begins at the beginning, so that it can be replayed into any database.
-    let checkpoint = match job.tape {
-        Tape::Live => writer.checkpoint().cloned(),
-        Tape::Record(_) | Tape::Replay(_) | Tape::Rehearse(_) | Tape::Extend(_) => None,
-    };
+    let checkpoint = writer.checkpoint().filter(|_| job.tape.is_none()).cloned();
     let session = job.session(format!("{} {}", job.label(), partition.id));
     let (sender, receiver) = mpsc::channel(BATCHES_BETWEEN);
     // A set, because dropping it stops its task: a cancelled run leaves no plugin running.
@@ -446,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_replay_fails_with_the_databases_words_at_once() {
-        let mut attempts = Attempts { is_replay: true, ..Attempts::default() };
+        let mut attempts = Attempts { has_tape: true, ..Attempts::default() };
         assert!(attempts.pause_after(&lost(), Duration::ZERO).is_none());
     }
 

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream;
-use test_dashboard_egress::Tape;
 use test_dashboard_model::Partition;
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::report::{PartitionFailure, PartitionReport};
-use super::{Job, Memory, RunReport, Sink, Tally, Tapes, full, partition};
+use super::{Job, Memory, RunReport, Sink, Tally, full, partition};
 use crate::plugin::PluginError;
 
 /// What the history calls the part of a run that finds the partitions. No partition has
@@ -35,8 +34,6 @@ pub struct Options {
     pub jobs: usize,
     /// What all that is read at the same time may take.
     pub memory: Memory,
-    /// Where requests are recorded to or replayed from.
-    pub tapes: Tapes,
     /// Which of the planned partitions are read.
     pub selection: Selection,
 }
@@ -121,7 +118,7 @@ pub async fn run(
         report.partitions.push(partition);
     }
     for (job, partitions) in &planned {
-        let tape = close_tape(job, options);
+        let tape = end_tape(job);
         let mine = report.of(&job.context().project, &job.request.report);
         let full = match &sink {
             Sink::Store(store, run) if options.selection.is_whole() && full::may_finish(&mine) => {
@@ -197,26 +194,10 @@ fn failure(error: &PluginError) -> PartitionFailure {
     PartitionFailure { kind: error.kind().into(), message: error.to_string() }
 }
 
-/// Writes a recording, or finds what a replay never asked for: a plugin that asks for less
-/// than it once did has changed, and a recording that says otherwise is not true any more.
-fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
-    let project = &job.context().project;
-    let message = match &job.tape {
-        Tape::Replay(cassette) => match cassette.unused().as_slice() {
-            [] => None,
-            unused => Some(format!(
-                "{} recorded answers were never asked for: {}",
-                unused.len(),
-                unused.iter().take(3).cloned().collect::<Vec<_>>().join("; ")
-            )),
-        },
-        tape => options
-            .tapes
-            .close(project, &job.request.report, tape)
-            .err()
-            .map(|error| error.to_string()),
-    };
-    let failure = PartitionFailure { kind: "recording".into(), message: message? };
+/// Tells what is wrong with a job's recording.
+fn end_tape(job: &Job) -> Option<PartitionReport> {
+    let message = job.tape.as_ref()?.end().err()?;
+    let failure = PartitionFailure { kind: "recording".into(), message };
     Some(about(job, RECORDING, jiff::Timestamp::now(), Tally::default(), Some(failure)))
 }
 

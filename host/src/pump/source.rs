@@ -8,10 +8,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use test_dashboard_egress::{Gate, Masks, Tape, Window};
+use test_dashboard_egress::{Gate, Masks, Window};
 
 use super::output::Output;
-use super::{Job, Progress, gate_options, settings_of};
+use super::{Job, JobTape, Progress, gate_options, settings_of};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
@@ -34,8 +34,8 @@ pub struct ReadOptions {
     pub window: Window,
     /// Whether everything is read again.
     pub full: bool,
-    /// Where answers come from.
-    pub tape: Tape,
+    /// Where answers come from, or go to, but for the network.
+    pub tape: Option<Arc<dyn JobTape>>,
 }
 
 impl<'a> Source<'a> {

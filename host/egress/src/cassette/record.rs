@@ -16,10 +16,11 @@ use jiff::Timestamp;
 
 use super::file::{self, as_text};
 use super::mask::{MaskUse, Masking, Masks, Originals, is_json};
-use super::{Cassette, Recorded, Window, lock};
-use crate::GateError;
+use super::{Cassette, Window, lock};
 use crate::intake::size_of;
 use crate::request::Permitted;
+use crate::tape::Outcome;
+use crate::{GateError, Play, Sent, Tape};
 
 /// Collects a recording. Clones share it.
 #[derive(Debug, Clone)]
@@ -151,18 +152,17 @@ impl Recorder {
     pub fn requests(&self) -> usize {
         lock(&self.0.entries).len()
     }
+}
 
-    /// Adds an attempt of the session named `label`.
-    pub(crate) fn add(
-        &self,
-        label: &str,
-        request: &Permitted,
-        answer: &Recorded,
-        started: Timestamp,
-        ended: Timestamp,
-    ) {
-        let asked = request.url().as_str().len() + request.body().len();
-        let answered = answer
+impl Tape for Recorder {
+    fn play(&self, _request: &Permitted) -> Play {
+        Play::Network
+    }
+
+    fn keep(&self, sent: &Sent<'_>) {
+        let asked = sent.request.url().as_str().len() + sent.request.body().len();
+        let answered = sent
+            .outcome
             .as_ref()
             .map_or(0, |response| response.body().len() as u64 + size_of(response.headers()));
         let bytes = asked as u64 + answered;
@@ -170,15 +170,15 @@ impl Recorder {
             lock(&self.0.entries).clear();
             return;
         }
-        let time = (ended.duration_since(started).as_millis().max(0)) as f64;
+        let time = (sent.ended.duration_since(sent.started).as_millis().max(0)) as f64;
         let entry = Entries {
             pageref: Some(PAGE.to_owned()),
-            started_date_time: started.to_string(),
+            started_date_time: sent.started.to_string(),
             time,
-            request: recorded_request(request),
-            response: recorded_response(answer),
+            request: recorded_request(sent.request),
+            response: recorded_response(sent.outcome),
             timings: Timings { wait: time, ..Timings::default() },
-            comment: Some(label.to_owned()),
+            comment: Some(sent.session.to_owned()),
             ..Entries::default()
         };
         lock(&self.0.entries).push(entry);
@@ -349,12 +349,12 @@ fn recorded_request(request: &Permitted) -> har::v1_2::Request {
     }
 }
 
-fn recorded_response(answer: &Recorded) -> har::v1_2::Response {
-    let response = match answer {
+fn recorded_response(outcome: &Outcome) -> har::v1_2::Response {
+    let response = match outcome {
         Ok(response) => response,
-        Err(reason) => {
+        Err(failure) => {
             return har::v1_2::Response {
-                comment: Some(reason.clone()),
+                comment: Some(failure.reason.clone()),
                 redirect_url: Some(String::new()),
                 headers_size: -1,
                 body_size: -1,

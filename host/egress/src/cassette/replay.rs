@@ -14,9 +14,11 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::file::{self, cannot, from_text};
-use super::{Recorded, Taped, Window, describe, lock};
-use crate::GateError;
+use super::{Window, describe, lock};
 use crate::request::Permitted;
+use crate::retry::{Failure, FailureKind};
+use crate::tape::Outcome;
+use crate::{GateError, Play, Tape, Taped};
 
 /// A recording that answers in place of the network. Clones share what was used of it.
 #[derive(Debug, Clone)]
@@ -41,8 +43,8 @@ struct Repeats {
 
 /// What a replayed request is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    pub(crate) method: Method,
+pub struct Key {
+    method: Method,
     origin: String,
     path: String,
     query: Vec<(String, String)>,
@@ -50,7 +52,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) fn new(method: &Method, url: &Url, body: &Bytes) -> Key {
+    /// That of a request.
+    pub fn of(request: &Permitted) -> Key {
+        Key::new(request.method(), request.url(), request.body())
+    }
+
+    fn new(method: &Method, url: &Url, body: &Bytes) -> Key {
         let mut query: Vec<_> = url.query_pairs().into_owned().collect();
         query.sort();
         Key {
@@ -60,6 +67,11 @@ impl Key {
             query,
             body: body.clone(),
         }
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &Method {
+        &self.method
     }
 }
 
@@ -112,7 +124,7 @@ impl Cassette {
     }
 
     /// What was recorded: each request, how a message names it, and its answers in order.
-    pub(crate) fn recorded(&self) -> impl Iterator<Item = (&Key, &str, &[Taped])> {
+    pub fn recorded(&self) -> impl Iterator<Item = (&Key, &str, &[Taped])> {
         let key_of: HashMap<usize, &Key> =
             self.0.by_key.iter().map(|(key, index)| (*index, key)).collect();
         self.0.requests.iter().enumerate().filter_map(move |(index, repeats)| {
@@ -125,8 +137,8 @@ impl Cassette {
     /// # Errors
     ///
     /// There is none: a hint at what comes nearest.
-    pub(crate) fn take(&self, request: &Permitted) -> Result<Taped, String> {
-        let key = Key::new(request.method(), request.url(), request.body());
+    fn take(&self, request: &Permitted) -> Result<Taped, String> {
+        let key = Key::of(request);
         let Some(repeats) = self.0.by_key.get(&key).and_then(|index| self.0.requests.get(*index))
         else {
             return Err(self.nearest(&key, request));
@@ -176,6 +188,12 @@ impl Cassette {
     }
 }
 
+impl Tape for Cassette {
+    fn play(&self, request: &Permitted) -> Play {
+        self.take(request).map_or_else(Play::Nothing, Play::Taped)
+    }
+}
+
 impl CassetteInner {
     fn add(&mut self, entry: &Entries, attached: Option<Bytes>) -> Result<(), String> {
         let request = &entry.request;
@@ -186,7 +204,7 @@ impl CassetteInner {
             None => Bytes::new(),
             Some(data) => from_text(data.text.as_deref(), data.comment.as_deref())?,
         };
-        let taped = Taped { answer: taped_answer(&entry.response, attached)?, at: ended(entry)? };
+        let taped = Taped { outcome: outcome(&entry.response, attached)?, at: ended(entry)? };
         let next = self.requests.len();
         let index = *self.by_key.entry(Key::new(&method, &url, &body)).or_insert(next);
         match self.requests.get_mut(index) {
@@ -201,13 +219,11 @@ impl CassetteInner {
     }
 }
 
-fn taped_answer(
-    recorded: &har::v1_2::Response,
-    attached: Option<Bytes>,
-) -> Result<Recorded, String> {
+fn outcome(recorded: &har::v1_2::Response, attached: Option<Bytes>) -> Result<Outcome, String> {
     if recorded.status == 0 {
-        let reason = recorded.comment.as_deref().unwrap_or("no answer was recorded");
-        return Ok(Err(reason.to_owned()));
+        // Which kind of failure it was is not in a recording.
+        let reason = recorded.comment.as_deref().unwrap_or("no answer was recorded").to_owned();
+        return Ok(Err(Failure { kind: FailureKind::Connect, reason }));
     }
     let status = u16::try_from(recorded.status)
         .ok()

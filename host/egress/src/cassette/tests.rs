@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Reply, Server, get, options, request, session};
+use crate::testing::{Reply, Server, get, options, request, session_with};
 use crate::{Gate, GateError, GateOptions, Session};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -44,7 +45,7 @@ fn cassette(entries: Vec<Value>) -> Cassette {
 }
 
 fn replay(cassette: &Cassette) -> (Gate, Session) {
-    (Gate::new(options(&[API])).unwrap(), session(Tape::Replay(cassette.clone())))
+    (Gate::new(options(&[API])).unwrap(), session_with(cassette.clone()))
 }
 
 #[tokio::test]
@@ -75,7 +76,7 @@ async fn what_was_recorded_is_what_a_replay_answers() {
         Window::default(),
         Masks::default(),
     );
-    let live = session(Tape::Record(recorder.clone()));
+    let live = session_with(recorder.clone());
     let mut recorded = Vec::new();
     for request in asked() {
         recorded.push(gate.send(request, &live).await.unwrap());
@@ -86,7 +87,7 @@ async fn what_was_recorded_is_what_a_replay_answers() {
 
     let cassette = Cassette::load(&path).unwrap();
     assert_eq!(cassette.now(), Some(NOW.parse().unwrap()));
-    let again = session(Tape::Replay(cassette.clone()));
+    let again = session_with(cassette.clone());
     for (request, recorded) in asked().into_iter().zip(&recorded) {
         let replayed = gate.send(request, &again).await.unwrap();
         assert_eq!(replayed.status(), recorded.status());
@@ -131,12 +132,9 @@ async fn a_recording_is_a_har_file_of_its_owner() {
         Window::default(),
         Masks::default(),
     );
-    gate.send(
-        request(Method::GET, &server.url("/a?x=1"), "b"),
-        &session(Tape::Record(recorder.clone())),
-    )
-    .await
-    .unwrap();
+    gate.send(request(Method::GET, &server.url("/a?x=1"), "b"), &session_with(recorder.clone()))
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.har");
     std::fs::write(&path, "an older recording").unwrap();
@@ -171,12 +169,12 @@ async fn attempts_without_an_answer_are_recorded_and_replayed() {
     let gate = Gate::new(options(&[&server.origin])).unwrap();
     let recorder =
         Recorder::new("run".into(), NOW.parse().unwrap(), Window::default(), Masks::default());
-    gate.send(get(&server.url("/")), &session(Tape::Record(recorder.clone()))).await.unwrap();
+    gate.send(get(&server.url("/")), &session_with(recorder.clone())).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     recorder.write(&folder.path().join("run.har")).unwrap();
 
     let cassette = Cassette::load(&folder.path().join("run.har")).unwrap();
-    let again = session(Tape::Replay(cassette.clone()));
+    let again = session_with(cassette.clone());
     let response = gate.send(get(&server.url("/")), &again).await.unwrap();
     assert_eq!((response.body().as_ref(), again.requests()), (&b"whole"[..], 2));
     assert_eq!(cassette.unused(), Vec::<String>::new());
@@ -217,7 +215,7 @@ async fn waiting_is_free_and_counts_as_it_did_when_it_was_recorded() {
 async fn the_operators_own_pace_does_not_slow_a_replay() {
     let entries =
         (0..50).map(|n| entry("GET", &format!("{API}/{n}"), 200, json!([]), "")).collect();
-    let session = session(Tape::Replay(cassette(entries)));
+    let session = session_with(cassette(entries));
     let requests_per_minute = std::num::NonZeroU32::new(1);
     let gate = Gate::new(GateOptions { requests_per_minute, ..options(&[API]) }).unwrap();
     let start = tokio::time::Instant::now();
@@ -280,7 +278,7 @@ fn entries_that_name_one_body_share_it() {
     let bodies: Vec<Bytes> = cassette
         .recorded()
         .flat_map(|(_, _, answers)| answers)
-        .map(|taped| taped.answer.as_ref().unwrap().body().clone())
+        .map(|taped| taped.outcome.as_ref().unwrap().body().clone())
         .collect();
     assert_eq!(bodies, [&b"[]"[..]; 3]);
     assert!(bodies.iter().all(|body| body.as_ptr() == bodies[0].as_ptr()));
@@ -334,7 +332,7 @@ async fn a_recording_does_not_get_past_the_policy() {
         entry("GET", "https://evil.org/", 200, json!([]), "x"),
         entry("GET", metadata, 200, json!([]), "x"),
     ]);
-    let tape = || session(Tape::Replay(recording.clone()));
+    let tape = || session_with(recording.clone());
     let gate = Gate::new(options(&[API, "http://169.254.169.254"])).unwrap();
     let error = gate.send(get("https://evil.org/"), &tape()).await.unwrap_err();
     assert!(matches!(error, GateError::NotAllowed { .. }), "{error}");
@@ -347,7 +345,7 @@ async fn a_recording_does_not_get_past_the_policy() {
 async fn a_recording_is_held_to_the_same_budgets() {
     let recording = cassette(vec![entry("GET", API, 200, json!([]), "12345")]);
     let gate = Gate::new(GateOptions { max_response_bytes: 4, ..options(&[API]) }).unwrap();
-    let error = gate.send(get(API), &session(Tape::Replay(recording))).await.unwrap_err();
+    let error = gate.send(get(API), &session_with(recording)).await.unwrap_err();
     assert!(error.to_string().contains("`limits.max-body-bytes`"), "{error}");
 }
 

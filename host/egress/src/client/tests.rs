@@ -12,7 +12,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::*;
 use crate::testing::{get, options, session};
-use crate::{CredentialKind, Gate, GateError, GateOptions, Secret, Tape};
+use crate::{CredentialKind, Gate, GateError, GateOptions, Secret};
 
 /// The protocols that a client offered, and what it sent.
 type Seen = (Vec<String>, String);
@@ -89,7 +89,7 @@ async fn the_authority_that_the_operator_names_is_trusted() {
         ..options(&[&server.origin])
     })
     .unwrap();
-    let response = gate.send(get(&server.origin), &session(Tape::Live)).await.unwrap();
+    let response = gate.send(get(&server.origin), &session()).await.unwrap();
     assert_eq!(response.body().as_ref(), b"hi");
     let (alpn, request) = server.seen.lock().unwrap().remove(0);
     assert_eq!(alpn, ["h2", "http/1.1"]);
@@ -100,7 +100,7 @@ async fn the_authority_that_the_operator_names_is_trusted() {
 async fn a_server_that_nobody_vouches_for_is_refused_at_once_and_told_nothing() {
     let server = TlsServer::new().await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let error = gate.send(get(&server.origin), &session).await.unwrap_err();
     assert!(matches!(error, GateError::Tls { .. }) && !error.is_violation(), "{error}");
     assert!(error.to_string().contains("`extra-root-certificates`"), "{error}");

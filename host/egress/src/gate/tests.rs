@@ -7,8 +7,8 @@ use http::Method;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::testing::{Reply, Server, get, gzip, options, request, session};
-use crate::{CredentialKind, Masks, Recorder, RequestBudget, Secret, Window};
+use crate::testing::{Reply, Server, get, gzip, options, request, session, session_with};
+use crate::{Cassette, CredentialKind, Masks, Recorder, RequestBudget, Secret, Window};
 
 const SECRET: &str = "ghp_hushhushhush";
 
@@ -39,7 +39,7 @@ async fn a_request_passes_with_the_hosts_headers_and_the_answer_comes_back_whole
         b"hello",
     );
     let server = Server::with(vec![reply]).await;
-    let session = session(Tape::Live);
+    let session = session();
     let mut asked = request(Method::GET, &server.url("/p?b=2&a=1"), "body");
     asked.headers_mut().insert("content-length", "999".parse().unwrap());
     asked.headers_mut().insert("accept-encoding", "br".parse().unwrap());
@@ -68,7 +68,7 @@ async fn what_would_change_something_is_not_sent_and_ends_the_session() {
     let server = Server::with(vec![ok("")]).await;
     let gate = Gate::new(GateOptions { credential: bearer(&server), ..options(&[&server.origin]) })
         .unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let asked = request(Method::DELETE, &server.url("/repos/mozilla-mobile/fenix"), "");
     let refused = gate.send(asked, &session).await.unwrap_err();
     assert!(matches!(refused, GateError::NotReading { .. }), "{refused}");
@@ -81,7 +81,7 @@ async fn the_plugins_user_agent_is_kept() {
     let server = Server::with(vec![ok("")]).await;
     let mut asked = get(&server.url("/"));
     asked.headers_mut().insert("user-agent", "github-plugin/1".parse().unwrap());
-    gate(&server).send(asked, &session(Tape::Live)).await.unwrap();
+    gate(&server).send(asked, &session()).await.unwrap();
     let sent = server.requests().remove(0);
     assert!(
         sent.contains("user-agent: github-plugin/1\r\n") && !sent.contains("test-dashboard"),
@@ -99,7 +99,7 @@ async fn a_credential_does_not_follow_a_redirect_to_another_origin() {
         ..options(&[&server.origin, &other.origin])
     })
     .unwrap();
-    let session = session(Tape::Live);
+    let session = session();
 
     let redirect = gate.send(get(&server.url("/here")), &session).await.unwrap();
     assert_eq!(
@@ -122,7 +122,7 @@ async fn html_and_half_a_document_are_tried_again_where_json_was_asked_for() {
     let server = Server::with(vec![html.clone(), half, whole]).await;
     let mut asked = get(&server.url("/list"));
     asked.headers_mut().insert("accept", "application/json".parse().unwrap());
-    let live = session(Tape::Live);
+    let live = session();
     let response = gate(&server).send(asked.clone(), &live).await.unwrap();
     assert_eq!(response.body().as_ref(), b"[{\"id\": 1}, {\"id\": 2}]");
     assert_eq!((server.requests().len(), live.requests()), (3, 3));
@@ -134,7 +134,7 @@ async fn html_and_half_a_document_are_tried_again_where_json_was_asked_for() {
     *asked.uri_mut() = server.url("/list").parse().unwrap();
     let recorder =
         Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
-    let recording = session(Tape::Record(recorder.clone()));
+    let recording = session_with(recorder.clone());
     let response = gate.send(asked.clone(), &recording).await.unwrap();
     assert_eq!(response.body().as_ref(), b"<h1>Back soon</h1>");
     assert_eq!(server.requests().len(), 2);
@@ -144,12 +144,12 @@ async fn html_and_half_a_document_are_tried_again_where_json_was_asked_for() {
     recorder.write(&folder.path().join("run.har")).unwrap();
     let cassette = Cassette::load(&folder.path().join("run.har")).unwrap();
     let patient = Gate::new(options(&[&server.origin])).unwrap();
-    let response = patient.send(asked, &session(Tape::Replay(cassette.clone()))).await.unwrap();
+    let response = patient.send(asked, &session_with(cassette.clone())).await.unwrap();
     assert_eq!(response.body().as_ref(), b"<h1>Back soon</h1>");
     assert_eq!(cassette.unused(), Vec::<String>::new());
 
     // Whoever does not ask for JSON may be after the page.
-    gate.send(get(&server.url("/page")), &session(Tape::Live)).await.unwrap();
+    gate.send(get(&server.url("/page")), &session()).await.unwrap();
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -160,7 +160,7 @@ async fn a_name_that_leads_to_this_machine_is_refused_before_anything_is_sent() 
     let gate =
         Gate::new(GateOptions { addresses: AddressPolicy::default(), ..options(&[&origin]) })
             .unwrap();
-    let session = session(Tape::Live);
+    let session = session();
 
     let error = gate.send(get(&origin), &session).await.unwrap_err();
     assert!(matches!(error, GateError::AddressRefused { .. }), "{error}");
@@ -178,7 +178,7 @@ async fn a_name_that_the_operator_granted_may_lead_to_this_machine() {
     let origin = server.origin.replace("127.0.0.1", "localhost");
     let addresses = AddressPolicy::new(&["localhost"]).unwrap();
     let gate = Gate::new(GateOptions { addresses, ..options(&[&origin]) }).unwrap();
-    let response = gate.send(get(&origin), &session(Tape::Live)).await.unwrap();
+    let response = gate.send(get(&origin), &session()).await.unwrap();
     assert_eq!(response.body().as_ref(), b"granted");
 }
 
@@ -186,7 +186,7 @@ async fn a_name_that_the_operator_granted_may_lead_to_this_machine() {
 async fn after_a_violation_nothing_leaves_any_more() {
     let server = Server::with(vec![ok("")]).await;
     let gate = gate(&server);
-    let session = session(Tape::Live);
+    let session = session();
     let mut forged = get(&server.url("/"));
     forged.headers_mut().insert("authorization", "Bearer mine".parse().unwrap());
 
@@ -205,7 +205,7 @@ async fn after_a_violation_nothing_leaves_any_more() {
 async fn a_body_that_is_cut_off_is_fetched_again_with_get() {
     let cut = Reply::claiming(10, 200, &[], b"half");
     let server = Server::with(vec![cut, ok("whole body")]).await;
-    let session = session(Tape::Live);
+    let session = session();
     let response = gate(&server).send(get(&server.url("/")), &session).await.unwrap();
     assert_eq!(response.body().as_ref(), b"whole body");
     // Both were sent, and what arrived of the first is counted.
@@ -218,7 +218,7 @@ async fn compressed_data_that_is_cut_off_is_not_taken_for_an_answer() {
     let half = Reply::new(200, &[("content-encoding", "gzip")], &packed[..packed.len() / 2]);
     let server = Server::with(vec![half]).await;
     let gate = Gate::new(GateOptions { max_attempts: 1, ..options(&[&server.origin]) }).unwrap();
-    let error = gate.send(get(&server.url("/")), &session(Tape::Live)).await.unwrap_err();
+    let error = gate.send(get(&server.url("/")), &session()).await.unwrap_err();
     assert!(matches!(error, GateError::Connection { .. }), "{error}");
 }
 
@@ -228,7 +228,7 @@ async fn a_body_that_unpacks_to_more_than_allowed_is_stopped_on_the_way() {
     let server = Server::with(vec![Reply::new(200, &[("content-encoding", "gzip")], &bomb)]).await;
     let gate = Gate::new(GateOptions { max_response_bytes: 100_000, ..options(&[&server.origin]) })
         .unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let error = gate.send(get(&server.url("/")), &session).await.unwrap_err();
     let message = error.to_string();
     for part in ["fenix/issues", "100000", "`limits.max-body-bytes`"] {
@@ -243,7 +243,7 @@ async fn response_bytes_are_one_budget_over_all_requests() {
     let server = Server::with(vec![Reply::new(200, &[], &[b'x'; 60])]).await;
     let gate = gate(&server);
     let budget = RequestBudget { max_requests: 9, max_response_bytes: 100, memory: 1_000 };
-    let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+    let session = Session::new("fenix/issues".into(), None, budget);
     gate.send(get(&server.url("/1")), &session).await.unwrap();
     let error = gate.send(get(&server.url("/2")), &session).await.unwrap_err();
     assert!(error.to_string().contains("`limits.max-response-bytes`"), "{error}");
@@ -255,7 +255,7 @@ async fn memory_is_held_for_an_answer_until_it_is_dropped() {
     let server = Server::with(vec![Reply::new(200, &[], &[b'x'; 600])]).await;
     let gate = gate(&server);
     let budget = RequestBudget { max_requests: 9, max_response_bytes: 10_000, memory: 1_500 };
-    let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+    let session = Session::new("fenix/issues".into(), None, budget);
     for n in 0..3 {
         let read = gate.send(get(&server.url(&format!("/{n}"))), &session).await.unwrap();
         assert!(session.account().left() < 900, "{:?}", session.account());
@@ -286,7 +286,7 @@ async fn what_an_answer_grows_by_without_its_secrets_is_held_as_well() {
     let with_memory = |memory| {
         let budget = RequestBudget { max_requests: 9, max_response_bytes: 10_000, memory };
         let options = GateOptions { credential: bearer(&server), ..options(&[&server.origin]) };
-        let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+        let session = Session::new("fenix/issues".into(), None, budget);
         (Gate::new(options).unwrap(), session)
     };
     // While it is written anew there are both; then what it has become, and its headers.
@@ -307,7 +307,7 @@ async fn what_an_answer_grows_by_without_its_secrets_is_held_as_well() {
 async fn headers_without_measure_are_no_answer() {
     let long = "x".repeat(70 << 10);
     let server = Server::with(vec![Reply::new(200, &[("x-long", long.as_str())], b"{}")]).await;
-    let error = gate(&server).send(get(&server.url("/")), &session(Tape::Live)).await.unwrap_err();
+    let error = gate(&server).send(get(&server.url("/")), &session()).await.unwrap_err();
     assert!(error.to_string().contains("65536 are the most"), "{error}");
 }
 
@@ -321,7 +321,7 @@ async fn a_request_that_waits_behind_one_of_its_own_session_waits_for_nobody_els
         request_timeout,
         ..options(&[&server.origin])
     };
-    let (gate, session) = (Gate::new(options).unwrap(), session(Tape::Live));
+    let (gate, session) = (Gate::new(options).unwrap(), session());
     let (first, second) = (get(&server.url("/1")), get(&server.url("/2")));
     let (first, second) = tokio::join!(gate.send(first, &session), gate.send(second, &session));
     assert!(first.is_err() && second.is_err());
@@ -333,7 +333,7 @@ async fn requests_are_a_budget_that_the_hosts_retries_do_not_use_up() {
     let server = Server::new(|n, _| if n == 0 { Reply::new(500, &[], b"") } else { ok("") }).await;
     let gate = gate(&server);
     let budget = RequestBudget { max_requests: 2, max_response_bytes: 100, memory: 1_000 };
-    let session = Session::new("fenix/issues".into(), Tape::Live, budget);
+    let session = Session::new("fenix/issues".into(), None, budget);
     gate.send(get(&server.url("/1")), &session).await.unwrap();
     gate.send(get(&server.url("/2")), &session).await.unwrap();
     assert_eq!(session.requests(), 3);
@@ -355,7 +355,7 @@ async fn a_body_that_stops_coming_is_given_up() {
         ..options(&[&server.origin])
     })
     .unwrap();
-    let error = gate.send(get(&server.url("/")), &session(Tape::Live)).await.unwrap_err();
+    let error = gate.send(get(&server.url("/")), &session()).await.unwrap_err();
     assert!(matches!(error, GateError::Timeout { attempts: 1, .. }), "{error}");
     assert!(error.to_string().contains("`request-timeout`"), "{error}");
 }
@@ -364,7 +364,7 @@ async fn a_body_that_stops_coming_is_given_up() {
 async fn dropping_the_future_closes_the_connection() {
     let server = Server::with(vec![Reply::claiming(10, 200, &[], b"half").then_hangs()]).await;
     let gate = gate(&server);
-    let session = session(Tape::Live);
+    let session = session();
     tokio::select! {
         result = gate.send(get(&server.url("/")), &session) => panic!("{result:?}"),
         () = server.asked() => {}
@@ -383,8 +383,7 @@ async fn a_secret_that_comes_back_reaches_neither_the_plugin_nor_a_recording() {
         .unwrap();
     let recorder =
         Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
-    let response =
-        gate.send(get(&server.url("/")), &session(Tape::Record(recorder.clone()))).await.unwrap();
+    let response = gate.send(get(&server.url("/")), &session_with(recorder.clone())).await.unwrap();
     assert_eq!(response.body().as_ref(), br#"{"you sent": "authorization: Bearer [redacted]"}"#);
     assert_eq!(response.headers()["x-echo"], "authorization: Bearer [redacted]");
 
@@ -404,7 +403,7 @@ async fn a_header_whose_name_holds_a_secret_is_left_out() {
     let server = server.await;
     let options = GateOptions { credential: bearer(&server), ..options(&[&server.origin]) };
     let gate = Gate::new(options).unwrap();
-    let response = gate.send(get(&server.url("/")), &session(Tape::Live)).await.unwrap();
+    let response = gate.send(get(&server.url("/")), &session()).await.unwrap();
     assert!(!response.headers().contains_key(name.as_str()), "{:?}", response.headers());
     assert_eq!(response.headers()["x-y"], "2");
 }
@@ -417,7 +416,7 @@ async fn the_address_that_logs_in_may_be_data_but_is_in_no_refusal() {
     let kind = CredentialKind::Basic { user: "a@b.example".into() };
     let credential = Credential::new(kind, Secret::new(SECRET.into()), &server.origin).unwrap();
     let options = GateOptions { credential: Some(credential), ..options(&[&server.origin]) };
-    let (gate, session) = (Gate::new(options).unwrap(), session(Tape::Live));
+    let (gate, session) = (Gate::new(options).unwrap(), session());
     let answer = gate.send(get(&server.url("/")), &session).await.unwrap();
     assert_eq!(answer.body().as_ref(), b"for a@b.example");
     let refusal = gate.send(get(&server.url("/")), &session).await.unwrap();
@@ -428,7 +427,7 @@ async fn the_address_that_logs_in_may_be_data_but_is_in_no_refusal() {
 async fn a_long_rate_limit_is_given_up_at_once_and_spares_the_service_the_others() {
     let server = Server::with(vec![Reply::new(429, &[("retry-after", "3600")], b"")]).await;
     let gate = gate(&server);
-    let one = session(Tape::Live);
+    let one = session();
     let error = gate.send(get(&server.url("/")), &one).await.unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
     for part in ["answered 429", "3600 s", "`max-wait`"] {
@@ -437,7 +436,7 @@ async fn a_long_rate_limit_is_given_up_at_once_and_spares_the_service_the_others
     assert!(one.violation().is_none());
     assert!(gate.waiting_until().unwrap() > Timestamp::now() + Duration::from_secs(3500));
 
-    let other = session(Tape::Live);
+    let other = session();
     let error = gate.send(get(&server.url("/other")), &other).await.unwrap_err();
     assert!(error.retry_after().unwrap() > Duration::from_secs(3500));
     assert_eq!((other.requests(), server.requests().len()), (0, 1));
@@ -449,7 +448,7 @@ async fn a_short_rate_limit_is_waited_for_and_a_replay_of_it_is_not() {
     let server = Server::with(vec![limited, ok("now")]).await;
     let recorder =
         Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default());
-    let live = session(Tape::Record(recorder.clone()));
+    let live = session_with(recorder.clone());
     let response = gate(&server).send(get(&server.url("/")), &live).await.unwrap();
     assert_eq!((response.body().as_ref(), live.requests()), (&b"now"[..], 2));
 
@@ -459,7 +458,7 @@ async fn a_short_rate_limit_is_waited_for_and_a_replay_of_it_is_not() {
     let gate = gate(&server);
     tokio::time::pause();
     let start = tokio::time::Instant::now();
-    let replay = session(Tape::Replay(cassette.clone()));
+    let replay = session_with(cassette.clone());
     let response = gate.send(get(&server.url("/")), &replay).await.unwrap();
     assert_eq!((response.body().as_ref(), replay.requests()), (&b"now"[..], 2));
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -472,7 +471,7 @@ async fn a_short_rate_limit_is_waited_for_and_a_replay_of_it_is_not() {
 async fn a_server_error_that_does_not_pass_is_the_plugins_to_read() {
     let server = Server::with(vec![Reply::new(502, &[], b"<html>")]).await;
     let gate = Gate::new(GateOptions { max_attempts: 2, ..options(&[&server.origin]) }).unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let response = gate.send(get(&server.url("/")), &session).await.unwrap();
     assert_eq!((response.status().as_u16(), session.requests()), (502, 2));
 }
@@ -483,7 +482,7 @@ async fn a_server_that_is_not_there_is_named_with_the_number_of_attempts() {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let gate = Gate::new(GateOptions { max_attempts: 2, ..options(&[&origin]) }).unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let error = gate.send(get(&origin), &session).await.unwrap_err();
     assert!(matches!(error, GateError::Connection { attempts: 2, .. }), "{error}");
     assert!(error.to_string().contains(&origin) && !error.is_violation(), "{error}");
@@ -500,7 +499,7 @@ async fn a_server_without_encryption_is_not_asked_over_https() {
         stream
     });
     let gate = Gate::new(options(&[&origin])).unwrap();
-    let session = session(Tape::Live);
+    let session = session();
     let error = gate.send(get(&origin), &session).await.unwrap_err();
     assert!(matches!(error, GateError::Tls { .. }), "{error}");
     assert_eq!(session.requests(), 1, "it is not tried again");
@@ -545,7 +544,7 @@ fn connections_are_not_read_and_written_where_plugins_run() {
         asked.send(stream).unwrap();
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (gate, session) = (Gate::new(options(&[&origin])).unwrap(), session(Tape::Live));
+    let (gate, session) = (Gate::new(options(&[&origin])).unwrap(), session());
     let mut sending = Box::pin(gate.send(get(&format!("{origin}/")), &session));
     runtime.block_on(async { assert!(sending.as_mut().now_or_never().is_none()) });
     // From here on nobody works for the plugin's own runtime.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{get, options, session};
-use crate::{Gate, GateError, GateOptions, Tape};
+use crate::testing::{get, options, session_with};
+use crate::{Gate, GateError, GateOptions};
 
 const API: &str = "https://api.github.com";
 
@@ -45,7 +45,7 @@ fn gate() -> Gate {
 
 /// Asks for these paths in turn: the answers' bodies, or what was said instead.
 async fn ask(scene: &Scene, paths: &[&str]) -> Vec<String> {
-    let (gate, session) = (gate(), session(Tape::Rehearse(scene.clone())));
+    let (gate, session) = (gate(), session_with(scene.clone()));
     let mut told = Vec::new();
     for path in paths {
         told.push(match gate.send(get(&format!("{API}{path}")), &session).await {
@@ -172,7 +172,7 @@ async fn a_scene_goes_on_from_a_bookmark() {
 async fn everything_else_of_the_gate_stays_in_force() {
     let tape = recording(&[("/a", 200, "[1]")]);
     let scene = Rehearsal::new(&tape, &[]).scene(None);
-    let session = session(Tape::Rehearse(scene.clone()));
+    let session = session_with(scene.clone());
     let refused = gate().send(get("https://elsewhere.example.com/a"), &session).await.unwrap_err();
     assert!(matches!(refused, GateError::NotAllowed { .. }), "{refused}");
     assert!(scene.exchanges().is_empty());

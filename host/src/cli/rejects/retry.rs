@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::json;
-use test_dashboard_egress::{Tape, Window};
+use test_dashboard_egress::Window;
 use test_dashboard_store::{PartitionKey, RejectFilter, Store};
 
 use super::{chosen, rows};
@@ -23,7 +23,7 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    Installed, Job, Memory, Options, PLAN, ReadOptions, RunReport, Selection, Source, Tapes,
+    Installed, Job, Memory, Options, PLAN, ReadOptions, RunReport, Selection, Source,
 };
 
 type Partitions = HashSet<PartitionKey>;
@@ -182,7 +182,7 @@ impl Reading<'_> {
     ) -> Result<Job, Misuse> {
         self.config.select_projects(project, datasource)?;
         let now = jiff::Timestamp::now();
-        let whole = ReadOptions { now, window: Window::default(), full: true, tape: Tape::Live };
+        let whole = ReadOptions { now, window: Window::default(), full: true, tape: None };
         source.job(project, report, whole)
     }
 
@@ -197,7 +197,6 @@ impl Reading<'_> {
         let options = Options {
             jobs: self.jobs,
             memory: Memory::new(self.config.memory()),
-            tapes: Tapes::Live,
             selection: Selection::Only(partitions.clone()),
         };
         let writing = Writing {
@@ -208,6 +207,7 @@ impl Reading<'_> {
             command: "rejects retry".into(),
             every: None,
             part: None,
+            is_replay: false,
             options: &options,
         };
         writing.write(jobs, account).await

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use test_dashboard_egress::{Cassette, Tape};
+use test_dashboard_egress::Cassette;
 use test_dashboard_store::{NewRun, REPLAY, Store};
 
 use super::args::{Format, RunArgs};
@@ -27,8 +27,8 @@ use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{
-    self, DryRows, Installed, Job, Memory, Options, PartitionReport, ReadOptions, Selection, Sink,
-    Source, Tapes,
+    self, DryRows, Installed, Job, JobRecording, JobTape, Memory, Options, PartitionReport,
+    ReadOptions, Selection, Sink, Source, recording_file,
 };
 pub use account::Account;
 use shard::Part;
@@ -87,7 +87,6 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     let options = Options {
         jobs: args.jobs.map_or_else(|| config.jobs(), usize::from),
         memory: Memory::new(config.memory()),
-        tapes: tapes(args),
         selection: part.as_ref().map_or(Selection::All, |part| Selection::of_shard(part.shard)),
     };
     let prepared = async {
@@ -96,7 +95,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
     };
     let jobs = match prepared.await {
         Ok(jobs) => jobs,
-        Err(error) if args.dry_run || options.tapes.is_replay() => return Err(error),
+        Err(error) if args.dry_run || args.replay.is_some() => return Err(error),
         Err(error) => {
             let run = new_run(project, report, &command);
             if let Ok(target) = context::database(common, Some(&config), &environment) {
@@ -122,6 +121,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         command,
         every: args.every,
         part,
+        is_replay: args.replay.is_some(),
         options: &options,
     };
     let exit = writing.write(jobs, account).await;
@@ -198,14 +198,6 @@ fn flags(args: &RunArgs) -> String {
     args.days.flags() + full + &replay.unwrap_or_default()
 }
 
-fn tapes(args: &RunArgs) -> Tapes {
-    match (&args.record, &args.replay) {
-        (Some(folder), _) => Tapes::Record(folder.clone()),
-        (_, Some(folder)) => Tapes::Replay(folder.clone()),
-        _ => Tapes::Live,
-    }
-}
-
 /// What the arguments ask for, as jobs: one per project.
 fn jobs(
     config: &Config,
@@ -218,22 +210,27 @@ fn jobs(
 ) -> anyhow::Result<Vec<Job>> {
     let (datasource, plugin, _) = installed.owner_of(report)?;
     let projects = config.select_projects(project, datasource)?;
-    let (is_live, shards) = (!options.tapes.is_replay(), options.selection.shards());
+    let (is_live, shards) = (args.replay.is_none(), options.selection.shards());
     let source = Source::in_shard(config, environment, datasource, plugin, is_live, shards)?;
     let masks = source.masks(&[])?;
     let present = jiff::Timestamp::now();
     let mut jobs = Vec::new();
     for project in projects {
-        let cassette = options.tapes.cassette(&project, report);
+        let file = args.replay.as_ref().map(|folder| recording_file(folder, &project, report));
+        let cassette = file.map(|file| Cassette::load(&file)).transpose();
         let cassette = cassette.map_err(|error| Misuse::new(error.to_string()))?;
         let now = cassette.as_ref().and_then(Cassette::now).unwrap_or(present);
         let window = match &cassette {
             Some(cassette) if !args.days.are_named() && !args.full => cassette.window(),
             _ => days::window(&args.days, now)?,
         };
-        let tape = match cassette {
-            Some(cassette) => Tape::Replay(cassette),
-            None => options.tapes.live(&project, report, now, window, &masks),
+        let tape: Option<Arc<dyn JobTape>> = match (cassette, &args.record) {
+            (Some(cassette), _) => Some(Arc::new(cassette)),
+            (None, Some(folder)) => {
+                let masks = masks.clone();
+                Some(Arc::new(JobRecording::new(folder, &project, report, now, window, masks)))
+            }
+            (None, None) => None,
         };
         let reading = ReadOptions { now, window, full: args.full, tape };
         jobs.push(source.job(&project, report, reading)?);

@@ -25,7 +25,7 @@ use super::write::{Writing, due, forget_old_runs, keep};
 use crate::cli::exit::Exit;
 use crate::cli::{freshness, output};
 use crate::misuse::Misuse;
-use crate::pump::{self, Job, Options, PartitionReport, RunReport, Selection, Tapes};
+use crate::pump::{self, Job, Options, PartitionReport, RunReport, Selection};
 
 /// What the first shard decides for all.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,6 @@ impl Reading {
         let options = Options {
             jobs: writing.options.jobs,
             memory: writing.options.memory.clone(),
-            tapes: Tapes::Live,
             selection: Selection::Shard(*shard, done.into_iter().collect()),
         };
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::Tape;
 use test_dashboard_store::{
     NewRun, Outcome, PartitionKey, ReportEnd, ReportKey, RunEnd, RunId, RunWindow, Store,
     TableChange,
@@ -38,6 +37,8 @@ pub struct Writing<'a> {
     pub every: Option<Every>,
     /// The part that this process reads, where several share the run.
     pub part: Option<Part>,
+    /// Whether recordings answer.
+    pub is_replay: bool,
     /// How it is done.
     pub options: &'a Options,
 }
@@ -50,14 +51,14 @@ impl Writing<'_> {
     /// What made the whole run impossible; it is on record as a failed run where it came before
     /// that began. A partition's failure is no error but an exit code.
     pub async fn write(&self, jobs: Vec<Job>, account: &mut Account) -> anyhow::Result<Exit> {
-        let window = window_of(&jobs);
+        let window = self.window(&jobs);
         let outcome = self.write_all(jobs, account).await;
         if let Err(error) = &outcome
             && account.pumped.run.is_none()
             && !error.is::<Misuse>()
         {
             let due = account.jobs.iter().filter(|job| job.is_due).map(|job| job.key.clone());
-            let keys = if self.options.tapes.is_replay() { Vec::new() } else { due.collect() };
+            let keys = if self.is_replay { Vec::new() } else { due.collect() };
             let id = failed::keep(self.store, &self.new_run(), &keys, window, error).await;
             account.pumped.run = id.map(|id| id.0);
         }
@@ -108,16 +109,17 @@ impl Writing<'_> {
 
     /// Puts on record which days the run is for: the same in all of its jobs.
     pub(super) async fn keep_window(&self, run: RunId, jobs: &[Job]) {
-        let Some(window) = window_of(jobs) else { return };
+        let Some(window) = self.window(jobs) else { return };
         if let Err(error) = self.store.record_window(run, window).await {
             tracing::warn!("the history lacks that run {run} is over {window}: {error}");
         }
     }
 
     /// Puts on record how fresh the jobs' reports are. A run of some of their partitions says
-    /// nothing of a report as a whole: it neither makes it fresh nor hides why it is not.
+    /// nothing of a report as a whole: it neither makes it fresh nor hides why it is not. Nor does
+    /// a replay, whose answers are as old as the recording.
     async fn keep_freshness(&self, run: RunId, jobs: &[Arc<Job>], end: impl Fn(&Job) -> ReportEnd) {
-        if !self.options.selection.is_whole() {
+        if self.is_replay || !self.options.selection.is_whole() {
             return;
         }
         for job in jobs {
@@ -192,6 +194,11 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// The days that it is for, the same in all of its jobs. A replay is for none.
+    fn window(&self, jobs: &[Job]) -> Option<RunWindow> {
+        if self.is_replay { None } else { jobs.iter().find_map(Job::window) }
+    }
+
     pub(super) fn new_run(&self) -> NewRun {
         new_run(self.project, self.report, &self.command)
     }
@@ -225,11 +232,6 @@ pub async fn due(store: &Store, jobs: &[Job], every: Every) -> anyhow::Result<Ve
         }
     }
     Ok(due)
-}
-
-/// The days that a run is for, the same in all of its jobs. A replay is for none.
-fn window_of(jobs: &[Job]) -> Option<RunWindow> {
-    jobs.iter().filter(|job| !matches!(job.tape, Tape::Replay(_))).find_map(Job::window)
 }
 
 /// Old history in the way is a nuisance, and no reason to fail a run.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use test_dashboard::config::{Config, Environment};
 use test_dashboard::plugin::Plugin;
-use test_dashboard::pump::{ReadOptions, Source};
-use test_dashboard_egress::{Cassette, Rehearsal, Tape};
+use test_dashboard::pump::{JobTape, ReadOptions, Source};
+use test_dashboard_egress::{Cassette, Rehearsal};
 
 use super::shipped;
 use crate::corpus::repository;
@@ -58,8 +58,9 @@ impl Har {
         let (now, window) = (cassette.now().unwrap_or_default(), cassette.window());
         let scene = Rehearsal::new(&cassette, &[]).scene(None);
         let mut told = Vec::new();
-        for tape in [Tape::Replay(cassette), Tape::Rehearse(scene)] {
-            let reading = ReadOptions { now, window, full: false, tape };
+        let tapes: [Arc<dyn JobTape>; 2] = [Arc::new(cassette), Arc::new(scene)];
+        for tape in tapes {
+            let reading = ReadOptions { now, window, full: false, tape: Some(tape) };
             told.push(match source.job(&project, &report, reading) {
                 Ok(job) => shipped::run(job).await?,
                 Err(error) => error.to_string(),

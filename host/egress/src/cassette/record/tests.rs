@@ -7,8 +7,8 @@ use http::Response;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{Reply, Server, get, options, request, session};
-use crate::{Cassette, Gate, Tape};
+use crate::testing::{Reply, Server, get, options, request, session_with};
+use crate::{Cassette, Gate};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
 const LARGE: usize = file::LARGEST_INLINE + 1;
@@ -28,7 +28,7 @@ async fn record(recorder: &Recorder, replies: Vec<Reply>) -> (Gate, Vec<String>)
     let server = Server::with(replies).await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
     let urls: Vec<String> = (0..count).map(|n| server.url(&format!("/{n}"))).collect();
-    let live = session(Tape::Record(recorder.clone()));
+    let live = session_with(recorder.clone());
     for url in &urls {
         gate.send(get(url), &live).await.unwrap();
     }
@@ -38,7 +38,7 @@ async fn record(recorder: &Recorder, replies: Vec<Reply>) -> (Gate, Vec<String>)
 /// Asks the same of the recording in `path`.
 async fn replay(gate: &Gate, path: &Path, urls: &[String]) -> Vec<Response<Bytes>> {
     let cassette = Cassette::load(path).unwrap();
-    let session = session(Tape::Replay(cassette.clone()));
+    let session = session_with(cassette.clone());
     let mut answers = Vec::new();
     for url in urls {
         answers.push(gate.send(get(url), &session).await.unwrap());
@@ -133,7 +133,7 @@ async fn a_masked_value_that_stands_elsewhere_is_told_without_it() {
     let reply = || json_reply(&json!({"email": "ada@example.org", "text": "ask ada@example.org"}));
     let server = Server::with(vec![reply(), reply()]).await;
     let gate = Gate::new(options(&[&server.origin])).unwrap();
-    let live = session(Tape::Record(recorder.clone()));
+    let live = session_with(recorder.clone());
     gate.send(get(&server.url("/")), &live).await.unwrap();
     gate.send(get(&server.url("/?by=ada%40example.org")), &live).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -255,11 +255,11 @@ async fn a_request_with_a_body_is_recorded_with_it() {
     let gate = Gate::new(options(&[&server.origin])).unwrap();
     let recorder = recorder(&["$..email"]);
     let asked = || request(http::Method::GET, &server.url("/"), "{\"email\": \"ada@example.org\"}");
-    gate.send(asked(), &session(Tape::Record(recorder.clone()))).await.unwrap();
+    gate.send(asked(), &session_with(recorder.clone())).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("issues.har");
     recorder.write(&path).unwrap();
-    let again = session(Tape::Replay(Cassette::load(&path).unwrap()));
+    let again = session_with(Cassette::load(&path).unwrap());
     gate.send(asked(), &again).await.unwrap();
 }
 
