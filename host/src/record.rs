@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use test_dashboard_egress::{
-    Cassette, Gaps, Masks, Recorder, Rehearsal, Window, Written, cassette,
-};
+use test_dashboard_egress::{Cassette, Masks, Recorder, Window, Written, cassette};
 
 use crate::config::Limits;
-use crate::conformance::{self, Rule, Stage};
+use crate::conformance::{self, Gaps, Rehearsal, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::pump::{

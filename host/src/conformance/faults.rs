@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use test_dashboard_egress::{Breakage, Exchange, Fault};
 use test_dashboard_model::{FailureKind, Partition};
 
 use super::findings::{Findings, Scenario, evidence_at};
 use super::reading::{Read, Stage, Stop, Variation};
+use super::rehearsal::{Breakage, Exchange, Fault};
 use super::rules::{Rule, fitting};
 use super::side_by_side;
 use super::whole::{Part, Run};

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use test_dashboard_egress::Exchange;
 
 use super::reading::Stop;
+use super::rehearsal::Exchange;
 use super::rules::Rule;
 use super::tables::Difference;
 

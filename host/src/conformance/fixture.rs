@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use test_dashboard_egress::Exchange;
-
 use super::faults;
 use super::findings::{Findings, Scenario, evidence, evidence_at};
 use super::pages;
 use super::reading::{Place, Stage, Stop, Variation};
+use super::rehearsal::Exchange;
 use super::rules::Rule;
 use super::side_by_side;
 use super::whole::{Part, Run};

@@ -4,7 +4,7 @@
 //! `plugin check`: everything that a run relies on, tried, and reported by name.
 //!
 //! A fixture is a recorded run of one report of one project. Its exchanges become a service
-//! that can be asked as often as one likes ([`test_dashboard_egress::Rehearsal`]), and tables
+//! that can be asked as often as one likes ([`Rehearsal`]), and tables
 //! in memory take what comes ([`tables`]). An undisturbed run from nothing says what the right
 //! rows are; then the same is read again, in small batches, in full, from every checkpoint,
 //! and with every fault at one request after the other ([`faults`]). Each of these has to end
@@ -17,8 +17,10 @@ mod declared;
 mod faults;
 mod findings;
 mod fixture;
+mod gaps;
 mod pages;
 mod reading;
+mod rehearsal;
 mod rules;
 mod setup;
 mod tables;
@@ -35,8 +37,10 @@ use tracing::subscriber::NoSubscriber;
 
 pub use findings::{Evidence, Finding, Findings, Gap, Scenario};
 pub use fixture::{go_on_from_checkpoints, go_through_in_full};
+pub use gaps::Gaps;
 pub use pages::{CONTAINERS, NAMES};
 pub use reading::Stage;
+pub use rehearsal::{Rehearsal, Scene};
 pub use rules::{Rule, fitting};
 pub use setup::stage;
 pub use tables::{Difference, Sample};

@@ -17,8 +17,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use test_dashboard_egress::{Answer, Exchange};
 use url::Url;
+
+use super::rehearsal::{Answer, Exchange};
 
 /// The fields that name a next page.
 pub const NAMES: &[&str] = &[

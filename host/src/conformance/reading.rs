@@ -7,12 +7,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use test_dashboard_egress::{
-    Bookmark, Breakage, Exchange, Gaps, Gate, GateError, Rehearsal, Scene, Session, Tape,
-};
+use test_dashboard_egress::{Gate, GateError, Session, Tape};
 use test_dashboard_model::validate::{RejectedRow, Validator};
 use test_dashboard_model::{CheckpointText, Failure, Partition, Table};
 
+use super::gaps::Gaps;
+use super::rehearsal::{Bookmark, Breakage, Exchange, Rehearsal, Scene};
 use super::rules::Rule;
 use super::tables::{Committed, Writer};
 use crate::config::Limits;

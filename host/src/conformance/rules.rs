@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use test_dashboard_egress::Fault;
 use test_dashboard_model::FailureKind;
+
+use super::rehearsal::Fault;
 
 /// One rule. Its name is how it is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use std::sync::Arc;
-use test_dashboard_egress::{
-    AddressPolicy, AllowList, Cassette, Gate, GateOptions, Rehearsal, Window,
-};
+use test_dashboard_egress::{AddressPolicy, AllowList, Cassette, Gate, GateOptions, Window};
 
 use super::reading::Stage;
+use super::rehearsal::Rehearsal;
 use crate::config::{Config, Environment, Limits};
 use crate::fixtures::Fixture;
 use crate::misuse::{Misuse, did_you_mean};
@@ -69,14 +68,20 @@ pub fn stage(
 }
 
 /// Exactly the origins that the plugin declares, whatever the operator allows: what it needs
-/// besides, it has to say. Addresses do not matter, because nothing is connected to.
+/// besides, it has to say.
 fn gate(plugin: &Plugin, base_url: &str) -> anyhow::Result<Gate> {
     let base = url::Url::parse(base_url).with_context(|| format!("the base URL {base_url:?}"))?;
     let mut origins = vec![base.origin().ascii_serialization()];
     origins.extend(plugin.description.hosts.iter().cloned());
+    gate_to(&plugin.description.name, &origins, plugin.limits())
+}
+
+/// A gate to these origins for a service that is rehearsed. Addresses do not matter, because nothing
+/// is connected to.
+pub fn gate_to(datasource: &str, origins: &[String], limits: &Limits) -> anyhow::Result<Gate> {
     let options = GateOptions {
-        datasource: plugin.description.name.clone(),
-        allow: AllowList::new(&origins).context("the hosts that the plugin declares")?,
+        datasource: datasource.to_owned(),
+        allow: AllowList::new(origins).context("the hosts that the plugin declares")?,
         addresses: AddressPolicy::new(&["0.0.0.0/0", "::/0"])?,
         credential: None,
         requests_per_minute: None,
@@ -84,8 +89,8 @@ fn gate(plugin: &Plugin, base_url: &str) -> anyhow::Result<Gate> {
         // The faults are those that are left when the host has given up.
         max_attempts: 1,
         max_wait: Duration::ZERO,
-        request_timeout: plugin.limits().request_timeout,
-        max_response_bytes: plugin.limits().max_body_bytes,
+        request_timeout: limits.request_timeout,
+        max_response_bytes: limits.max_body_bytes,
         user_agent: concat!("test-dashboard/", env!("CARGO_PKG_VERSION")).to_string(),
         extra_root_certificates: Vec::new(),
     };

@@ -3,10 +3,10 @@
 
 //! A whole run of a report: the plan, then every partition.
 
-use test_dashboard_egress::Exchange;
 use test_dashboard_model::Partition;
 
 use super::reading::{Place, Planned, Read, Stage, Stop, Variation};
+use super::rehearsal::Exchange;
 use super::tables::Committed;
 
 /// A run from nothing.

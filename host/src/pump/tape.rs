@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use test_dashboard_egress::request::Permitted;
-use test_dashboard_egress::{Cassette, Masks, Play, Recorder, Scene, Sent, Tape, Window};
+use test_dashboard_egress::{Cassette, Masks, Play, Recorder, Sent, Tape, Window};
 
 /// A tape that a whole job is read with. Such a job begins at the beginning, so that a recording
 /// can be replayed into any database.
@@ -39,8 +39,6 @@ impl JobTape for Cassette {
 
 /// What becomes of the recording is up to who has made the recorder.
 impl JobTape for Recorder {}
-
-impl JobTape for Scene {}
 
 /// Where the recording of one report and project is, in a folder of recordings.
 pub fn recording_file(folder: &Path, project: &str, report: &str) -> PathBuf {

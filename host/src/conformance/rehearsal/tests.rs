@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-use std::time::Duration;
-
+use http::Request;
 use serde_json::{Value, json};
+use test_dashboard_egress::{Gate, GateError, Session};
 
+use super::super::setup::gate_to;
 use super::*;
-use crate::testing::{get, options, session_with};
-use crate::{Gate, GateError, GateOptions};
+use crate::config::Limits;
 
 const API: &str = "https://api.github.com";
 
@@ -40,12 +40,21 @@ fn recording(exchanges: &[(&str, u16, &str)]) -> Cassette {
 }
 
 fn gate() -> Gate {
-    Gate::new(GateOptions { max_attempts: 1, max_wait: Duration::ZERO, ..options(&[API]) }).unwrap()
+    gate_to("github", &[API.into()], &Limits::default()).unwrap()
+}
+
+fn session(scene: &Scene) -> Session {
+    let scene = Arc::new(scene.clone());
+    Session::new("fenix/issues".into(), Some(scene), Limits::default().requests())
+}
+
+fn get(url: &str) -> Request<Bytes> {
+    Request::get(url).body(Bytes::new()).unwrap()
 }
 
 /// Asks for these paths in turn: the answers' bodies, or what was said instead.
 async fn ask(scene: &Scene, paths: &[&str]) -> Vec<String> {
-    let (gate, session) = (gate(), session_with(scene.clone()));
+    let (gate, session) = (gate(), session(scene));
     let mut told = Vec::new();
     for path in paths {
         told.push(match gate.send(get(&format!("{API}{path}")), &session).await {
@@ -172,7 +181,7 @@ async fn a_scene_goes_on_from_a_bookmark() {
 async fn everything_else_of_the_gate_stays_in_force() {
     let tape = recording(&[("/a", 200, "[1]")]);
     let scene = Rehearsal::new(&tape, &[]).scene(None);
-    let session = session_with(scene.clone());
+    let session = session(&scene);
     let refused = gate().send(get("https://elsewhere.example.com/a"), &session).await.unwrap_err();
     assert!(matches!(refused, GateError::NotAllowed { .. }), "{refused}");
     assert!(scene.exchanges().is_empty());

@@ -21,13 +21,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use jiff::Timestamp;
+use test_dashboard_egress::cassette::{Key, describe};
+use test_dashboard_egress::request::Permitted;
+use test_dashboard_egress::retry::{
+    Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide,
+};
+use test_dashboard_egress::{Cassette, Play, Tape, Taped, tape};
 use url::Url;
 
-use crate::cassette::{Key, describe};
-use crate::request::Permitted;
-use crate::retry::{Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide};
-use crate::{Cassette, Play, Tape, Taped, tape};
+use crate::pump::JobTape;
 
 /// How long a rate limit asks to be left alone that was put in: longer than a person would
 /// wait at the terminal, shorter than the pause between two runs of a schedule.
@@ -219,7 +221,7 @@ fn without_retried(method: &Method, recorded: &[Taped]) -> Vec<Taped> {
     recorded.iter().enumerate().filter(seen).map(|(_, taped)| taped.clone()).collect()
 }
 
-pub(crate) fn is_tried_again(method: &Method, wants_json: bool, taped: &Taped) -> bool {
+pub fn is_tried_again(method: &Method, wants_json: bool, taped: &Taped) -> bool {
     let outcome = match &taped.outcome {
         Ok(response) => Outcome::Answer {
             status: response.status(),
@@ -388,6 +390,9 @@ impl Tape for Scene {
         self.answer(request).map_or_else(Play::Nothing, Play::Taped)
     }
 }
+
+/// A job may be read with one, too: then it may ask as often as it likes.
+impl JobTape for Scene {}
 
 impl Played {
     /// The fault that the next exchange meets, which asks for the request `index`.

@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cassette::Key;
-use crate::rehearsal::is_tried_again;
-use crate::request::Permitted;
-use crate::retry::wants_json;
-use crate::{Play, Recorder, Scene, Sent, Tape, Taped};
+use test_dashboard_egress::cassette::Key;
+use test_dashboard_egress::request::Permitted;
+use test_dashboard_egress::retry::wants_json;
+use test_dashboard_egress::{Play, Recorder, Sent, Tape, Taped};
+
+use super::rehearsal::{Scene, is_tried_again};
 
 /// What recordings lack. Clones share it.
 #[derive(Debug, Clone)]
@@ -78,9 +79,63 @@ fn is_passing(request: &Permitted, taped: &Taped) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use bytes::Bytes;
+    use jiff::Timestamp;
+    use test_dashboard_egress::{
+        AddressPolicy, AllowList, Cassette, Gate, GateOptions, Masks, Session, Window,
+    };
+    use tokio::net::TcpListener;
+
+    use super::super::Rehearsal;
     use super::*;
-    use crate::testing::{Reply, Server, get, options, session_with};
-    use crate::{Cassette, Gate, Masks, Rehearsal, Window};
+    use crate::config::Limits;
+
+    /// A service on loopback that counts what it is asked, and its address.
+    async fn service(asked: Arc<AtomicUsize>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let answer = move || async move {
+            match asked.fetch_add(1, Ordering::Relaxed) {
+                // Tried again by the host, and then known.
+                1 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], String::new()),
+                n => (StatusCode::OK, [("x-asked", "before")], n.to_string()),
+            }
+        };
+        let service = axum::Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        origin
+    }
+
+    fn gate(origin: &str) -> Gate {
+        let options = GateOptions {
+            datasource: "github".into(),
+            allow: AllowList::new(&[origin]).unwrap(),
+            addresses: AddressPolicy::new(&["127.0.0.1"]).unwrap(),
+            credential: None,
+            requests_per_minute: None,
+            max_concurrent: 8,
+            max_attempts: 3,
+            max_wait: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(60),
+            max_response_bytes: 1_000,
+            user_agent: "test-dashboard/0".into(),
+            extra_root_certificates: Vec::new(),
+        };
+        Gate::new(options).unwrap()
+    }
+
+    fn session(tape: impl Tape + 'static) -> Session {
+        Session::new("fenix/issues".into(), Some(Arc::new(tape)), Limits::default().requests())
+    }
+
+    async fn ask(gate: &Gate, url: &str, session: &Session) -> Bytes {
+        let request = http::Request::get(url).body(Bytes::new()).unwrap();
+        gate.send(request, session).await.unwrap().into_body()
+    }
 
     fn recorder() -> Recorder {
         Recorder::new("run".into(), Timestamp::UNIX_EPOCH, Window::default(), Masks::default())
@@ -95,28 +150,23 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_is_in_no_recording_is_asked_of_the_network_and_that_once() {
-        let server = Server::new(|n, _| match n {
-            // Tried again by the host, and then known.
-            1 => Reply::new(503, &[("retry-after", "0")], b""),
-            _ => Reply::new(200, &[], n.to_string().as_bytes()),
-        })
-        .await;
-        let gate = Gate::new(options(&[&server.origin])).unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let origin = service(Arc::clone(&asked)).await;
+        let gate = gate(&origin);
         let main = recorder();
-        gate.send(get(&server.url("/known")), &session_with(main.clone())).await.unwrap();
+        ask(&gate, &format!("{origin}/known"), &session(main.clone())).await;
         let service = Rehearsal::new(&written(&main), &[]);
 
         let resumed = recorder();
         let gaps = Gaps::new(resumed.clone());
         let full = recorder();
         for gaps in [gaps.clone(), gaps.clone(), gaps.recorded_by(full.clone())] {
-            let session = session_with(gaps.beyond(service.scene(None)));
+            let session = session(gaps.beyond(service.scene(None)));
             for (path, body) in [("/known", "0"), ("/new", "2"), ("/known", "0")] {
-                let answer = gate.send(get(&server.url(path)), &session).await.unwrap();
-                assert_eq!(answer.body(), body, "{path}");
+                assert_eq!(ask(&gate, &format!("{origin}{path}"), &session).await, body, "{path}");
             }
         }
-        assert_eq!(server.requests().len(), 3);
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
         assert_eq!((resumed.requests(), full.requests()), (2, 0));
     }
 }
