@@ -11,7 +11,8 @@
 //! ```
 //!
 //! [`cli`] is what a person types, [`config`] what an operator wrote, [`plugin`] runs a
-//! plugin without trusting it, [`pump`] is the path of a row. The egress gate, the database
+//! plugin without trusting it, [`source`] makes jobs of what is configured, [`pump`] is the path of
+//! a row. The egress gate, the database
 //! and the words they all share are crates of their own beside this one.
 
 pub mod cli;
@@ -26,3 +27,4 @@ pub mod prepared;
 pub mod project;
 pub mod pump;
 pub mod record;
+pub mod source;

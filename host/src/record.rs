@@ -17,9 +17,8 @@ use crate::config::Limits;
 use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
-use crate::pump::{
-    self, DryRows, Job, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
-};
+use crate::pump::{self, DryRows, Options, PartitionReport, RunReport, Sink};
+use crate::source::{Job, ReadOptions, Source};
 
 /// What is recorded.
 pub struct Recording<'a> {

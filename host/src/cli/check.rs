@@ -16,7 +16,7 @@ use super::{context, health, output};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
-use crate::pump::{Installed, Memory, gate_options, settings_of};
+use crate::source::{Installed, Memory, gate_options, settings_of};
 
 /// How many projects are tried at the same time.
 const AT_ONCE: usize = 4;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use test_dashboard_egress::Tape;
 use test_dashboard_store::{Outcome, ReportEnd, RunId, Store};
 
-use crate::pump::{Job, RunReport};
+use crate::pump::RunReport;
+use crate::source::Job;
 
 /// How a job of a run ended.
 pub fn end_of(job: &Job, run: &RunReport, started: Timestamp) -> ReportEnd {

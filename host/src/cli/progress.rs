@@ -13,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::output::{self, counted};
 use super::terminal;
-use crate::pump::{Job, PartitionReport, Seen};
+use crate::pump::PartitionReport;
+use crate::source::{Job, Seen};
 
 /// How often the bars are drawn.
 const FRAME: Duration = Duration::from_millis(200);

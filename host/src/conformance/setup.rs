@@ -17,7 +17,7 @@ use crate::config::{Config, Environment, Limits};
 use crate::fixtures::Fixture;
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
-use crate::pump::{base_url_of, settings_of};
+use crate::source::{base_url_of, settings_of};
 
 /// How long a plugin's code may run in one scenario. Nothing is waited for there, so what
 /// takes longer does not come to an end.

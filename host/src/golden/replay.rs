@@ -12,7 +12,8 @@ use super::GoldenRow;
 use super::row;
 use crate::fixtures::Fixture;
 use crate::plugin::printable;
-use crate::pump::{self, DryRows, DryTable, Job, Options, ReadOptions, RunReport, Sink, Source};
+use crate::pump::{self, DryRows, DryTable, Options, RunReport, Sink};
+use crate::source::{Job, ReadOptions, Source};
 
 /// What came of a recording.
 #[derive(Debug)]

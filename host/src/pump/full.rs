@@ -14,9 +14,10 @@ use test_dashboard_egress::Tape;
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{RunId, Store, StoreError};
 
+use super::Tally;
 use super::report::{PartitionFailure, PartitionReport, RunReport};
 use super::run::about;
-use super::{Job, Tally};
+use crate::source::Job;
 
 /// What the history calls the end of a full run, which is no partition of the plugin's.
 const FULL: &str = "(full)";

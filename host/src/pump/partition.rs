@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use super::output::{self, Output};
 use super::report::{PartitionFailure, PartitionReport, RejectedRows};
 use super::sink::PartitionSink;
-use super::{DryRows, Job, Sink, Tally};
+use super::{DryRows, Sink, Tally};
 use crate::plugin::{Batch, Budget, PluginError, printable};
+use crate::source::Job;
 
 /// How many batches may lie between the plugin and the database.
 const BATCHES_BETWEEN: usize = 2;
@@ -157,8 +158,14 @@ impl Done {
     }
 }
 
-/// Pumps one partition to its end. Whatever happens is in the report.
-pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
+/// Pumps one partition to its end. Whatever happens is in the report. What comes counts in `all`,
+/// too: what the job's partitions return together.
+pub async fn pump(
+    job: Arc<Job>,
+    partition: Partition,
+    sink: Sink,
+    all: Arc<Output>,
+) -> PartitionReport {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let mut done = Done::default();
@@ -166,7 +173,7 @@ pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionR
     let patience = job.plugin.limits().wall_time;
     let mut attempts = Attempts { is_replay, patience, ..Attempts::default() };
     let outcome = loop {
-        let attempt = attempt_once(&job, &partition, &sink, &mut attempts, &mut done).await;
+        let attempt = attempt_once(&job, &partition, &sink, &all, &mut attempts, &mut done).await;
         let Err(error) = attempt else { break Ok(()) };
         let Some(pause) = attempts.pause_after(&error, clock.elapsed()) else { break Err(error) };
         tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
@@ -201,6 +208,7 @@ async fn attempt_once(
     job: &Arc<Job>,
     partition: &Partition,
     sink: &Sink,
+    all: &Output,
     attempts: &mut Attempts,
     done: &mut Done,
 ) -> Result<(), PartitionError> {
@@ -218,7 +226,7 @@ async fn attempt_once(
     // A set, because dropping it stops its task: a cancelled run leaves no plugin running.
     let mut reading = JoinSet::new();
     reading.spawn(read(Arc::clone(job), partition.clone(), checkpoint, session.clone(), sender));
-    let written = Writing::new(job, writer, done).write_all(receiver).await;
+    let written = Writing::new(job, writer, all, done).write_all(receiver).await;
     if written.is_err() {
         reading.abort_all();
     }
@@ -282,6 +290,7 @@ async fn read(
 struct Writing<'a> {
     job: &'a Job,
     writer: PartitionSink,
+    all: &'a Output,
     done: &'a mut Done,
     validators: HashMap<String, Validator>,
     first_reject: Option<(String, String, String)>,
@@ -292,14 +301,14 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    fn new(job: &'a Job, writer: PartitionSink, done: &'a mut Done) -> Self {
+    fn new(job: &'a Job, writer: PartitionSink, all: &'a Output, done: &'a mut Done) -> Self {
         let validators = job
             .tables
             .iter()
             .map(|table| (table.name.clone(), Validator::new(Arc::clone(table))))
             .collect();
         let (first_reject, output) = (None, Output::default());
-        Writing { job, writer, done, validators, first_reject, output, read: 0, rejected: 0 }
+        Writing { job, writer, all, done, validators, first_reject, output, read: 0, rejected: 0 }
     }
 
     async fn write_all(
@@ -326,7 +335,7 @@ impl<'a> Writing<'a> {
         let nuls_before = validator.replaced_nuls();
         let read = batch.rows.len() as u64;
         let limits = self.job.plugin.limits();
-        output::count(&self.output, &self.job.output, limits, (read, batch.bytes))
+        output::count(&self.output, self.all, limits, (read, batch.bytes))
             .map_err(PartitionError::Output)?;
         if !self.writer.has_room(batch.bytes) {
             return Err(PartitionError::DryRun);

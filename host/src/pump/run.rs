@@ -14,9 +14,11 @@ use test_dashboard_model::Partition;
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::output::Output;
 use super::report::{PartitionFailure, PartitionReport};
-use super::{Job, Memory, RunReport, Sink, Tally, Tapes, full, partition};
+use super::{RunReport, Sink, Tally, full, partition};
 use crate::plugin::PluginError;
+use crate::source::{Job, Memory, Tapes};
 
 /// What the history calls the part of a run that finds the partitions. No partition has
 /// this name: parentheses cannot be in an id.
@@ -98,7 +100,7 @@ pub async fn run(
     mut ended: impl AsyncFnMut(&PartitionReport),
 ) -> RunReport {
     let mut report = RunReport::default();
-    let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
+    let mut planned: Vec<(Arc<Job>, Vec<Partition>, Arc<Output>)> = Vec::new();
     let memory = &options.memory;
     let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan(), memory));
     let mut planning = stream::iter(planning).buffered(options.jobs.max(1));
@@ -108,19 +110,23 @@ pub async fn run(
         ended(&plan_report).await;
         report.partitions.push(plan_report);
         report.planned.extend(partitions.iter().map(|partition| job.partition_key(&partition.id)));
-        planned.push((job, partitions));
+        planned.push((job, partitions, Arc::default()));
     }
     let pumping = planned
         .iter()
-        .flat_map(|(job, partitions)| partitions.iter().map(move |partition| (job, partition)))
-        .filter(|(job, partition)| options.selection.takes(job, partition))
-        .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone(), memory));
+        .flat_map(|(job, partitions, all)| {
+            partitions.iter().map(move |partition| (job, partition, all))
+        })
+        .filter(|(job, partition, _)| options.selection.takes(job, partition))
+        .map(|(job, partition, all)| {
+            pump(Arc::clone(job), partition.clone(), sink.clone(), Arc::clone(all), memory)
+        });
     let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs.max(1));
     while let Some(partition) = pumping.next().await {
         ended(&partition).await;
         report.partitions.push(partition);
     }
-    for (job, partitions) in &planned {
+    for (job, partitions, _) in &planned {
         let tape = close_tape(job, options);
         let mine = report.of(&job.context().project, &job.request.report);
         let full = match &sink {
@@ -141,18 +147,24 @@ pub async fn run(
 
 /// Pumps a partition in a task of its own, so that partitions use all cores. The task stops
 /// with the future: a cancelled run leaves nothing running.
-async fn pump(job: Arc<Job>, partition: Partition, sink: Sink, memory: &Memory) -> PartitionReport {
+async fn pump(
+    job: Arc<Job>,
+    partition: Partition,
+    sink: Sink,
+    all: Arc<Output>,
+    memory: &Memory,
+) -> PartitionReport {
     let _reserved = memory.reserve(job.plugin.limits().memory).await;
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
     let _active = job.progress.begin();
-    let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink));
+    let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink, all));
     let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
         let message = format!("the task of this partition ended without an answer: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
         about(&job, &id, started, Tally::default(), Some(failure))
     });
-    job.progress.end(&report);
+    job.progress.end(report.error.is_some());
     report
 }
 

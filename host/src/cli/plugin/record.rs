@@ -17,8 +17,9 @@ use crate::config::{Config, Environment};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{self, RunReport, Source, recording_file};
+use crate::pump::RunReport;
 use crate::record::{Fixture, Recording, Taken};
+use crate::source::{self, Source, recording_file};
 
 /// Records a report of a project.
 ///
@@ -31,7 +32,7 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
     let environment = Environment::of_process();
     let config = Config::load(common.config.file())?;
     let runtime = Runtime::new()?;
-    let plugin = pump::load_one(&config, &runtime, &args.file).await?;
+    let plugin = source::load_one(&config, &runtime, &args.file).await?;
     let datasource = &plugin.description.name;
     let project = project(&config, &args.project, datasource)?;
     let source = Source::new(&config, &environment, datasource, &plugin, true)?;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use test_dashboard_store::{ReportKey, Store};
 
 use crate::config::Config;
-use crate::pump::{Job, RunReport};
+use crate::pump::RunReport;
+use crate::source::Job;
 
 /// A run, as far as it got. Whatever ends it, this is what there is to tell.
 pub struct Account {

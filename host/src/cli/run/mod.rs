@@ -26,10 +26,8 @@ use super::{context, days, line, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{
-    self, DryRows, Installed, Job, Memory, Options, PartitionReport, ReadOptions, Selection, Sink,
-    Source, Tapes,
-};
+use crate::pump::{self, DryRows, Options, PartitionReport, Selection, Sink};
+use crate::source::{self, Installed, Job, Memory, ReadOptions, Source, Tapes};
 pub use account::Account;
 use shard::Part;
 use summary::SummaryFile;
@@ -78,7 +76,7 @@ async fn pump(args: &RunArgs, account: &mut Account) -> anyhow::Result<Exit> {
         // Before all that may fail for another reason than the command line.
         None => {
             let now = Timestamp::now();
-            pump::run_window(days::window(&args.days, now)?, now)
+            source::run_window(days::window(&args.days, now)?, now)
         }
         Some(_) => None,
     };

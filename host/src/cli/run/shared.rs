@@ -25,7 +25,8 @@ use super::write::{Writing, due, forget_old_runs, keep};
 use crate::cli::exit::Exit;
 use crate::cli::{freshness, output};
 use crate::misuse::Misuse;
-use crate::pump::{self, Job, Options, PartitionReport, RunReport, Selection, Tapes};
+use crate::pump::{self, Options, PartitionReport, RunReport, Selection};
+use crate::source::{Job, Tapes};
 
 /// What the first shard decides for all.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

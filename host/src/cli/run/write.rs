@@ -20,7 +20,8 @@ use crate::cli::progress::Shown;
 use crate::cli::{context, freshness, output};
 use crate::config::{Config, DatasourceConfig, Every, approximate};
 use crate::misuse::Misuse;
-use crate::pump::{self, Job, Options, PartitionReport, Sink, make_full_if_due};
+use crate::pump::{self, Options, PartitionReport, Sink, make_full_if_due};
+use crate::source::{self, Job};
 
 /// A run that writes to the database.
 pub struct Writing<'a> {
@@ -157,7 +158,7 @@ impl Writing<'_> {
     pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<Option<PartitionReport>> {
         let store = self.store;
         let Some(job) = jobs.first() else { return Ok(None) };
-        for change in store.prepare_tables(&pump::owner(&job.plugin), &job.tables).await? {
+        for change in store.prepare_tables(&source::owner(&job.plugin), &job.tables).await? {
             match change {
                 TableChange::Created { table } => tracing::info!("created the table {table}"),
                 TableChange::ColumnAdded { table, column } => {

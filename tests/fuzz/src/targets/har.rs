@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use test_dashboard::config::{Config, Environment};
 use test_dashboard::plugin::Plugin;
-use test_dashboard::pump::{ReadOptions, Source};
+use test_dashboard::source::{ReadOptions, Source};
 use test_dashboard_egress::{Cassette, Rehearsal, Tape};
 
 use super::shipped;

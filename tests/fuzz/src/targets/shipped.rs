@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use test_dashboard::config::Limits;
 use test_dashboard::plugin::{Plugin, Runtime};
-use test_dashboard::pump::{self, DryRows, Job, Options, Sink};
+use test_dashboard::pump::{self, DryRows, Options, Sink};
+use test_dashboard::source::Job;
 
 use crate::corpus::repository;
 

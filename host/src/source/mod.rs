@@ -3,6 +3,19 @@
 
 //! A datasource of the configuration, ready to be read: its plugin, and the gate that all of
 //! its jobs go through.
+//!
+//! ```text
+//! configuration → plugin (installed) → policy → gate (Source) → job
+//! ```
+//!
+//! [`Installed`] has the plugins, a [`Source`] one of them behind its gate, and a [`Job`] is one
+//! report of one project.
+
+mod installed;
+mod job;
+mod memory;
+mod policy;
+mod progress;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,11 +23,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_egress::{Gate, Masks, Tape, Window};
 
-use super::output::Output;
-use super::{Job, Progress, gate_options, settings_of};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
+pub use installed::{Installed, load_one, owner};
+pub use job::{Job, Tapes, recording_file, run_window};
+pub use memory::Memory;
+pub use policy::{base_url_of, gate_options, settings_of};
+pub use progress::{Progress, Seen};
 
 /// One datasource, its plugin loaded.
 pub struct Source<'a> {
@@ -131,7 +147,6 @@ impl<'a> Source<'a> {
             tables: self.plugin.tables_of(declared),
             tape: reading.tape,
             progress: Progress::default(),
-            output: Output::default(),
         })
     }
 }

@@ -13,7 +13,6 @@ use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
 use super::Progress;
-use super::output::Output;
 use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
 
 /// Where a run's requests are recorded to or replayed from.
@@ -108,8 +107,6 @@ pub struct Job {
     pub tape: Tape,
     /// How far it has come.
     pub progress: Progress,
-    /// What its partitions have returned.
-    pub output: Output,
 }
 
 impl Job {
