@@ -13,7 +13,6 @@ use test_dashboard_egress::{
     Cassette, Gaps, Masks, Recorder, Rehearsal, Tape, Window, Written, cassette,
 };
 
-use crate::config::Limits;
 use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
@@ -175,16 +174,7 @@ impl Recording<'_> {
     }
 
     fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, Misuse> {
-        let job = self.job(Tape::Live)?;
-        Ok(Stage {
-            limits: Limits::clone(job.plugin.limits()),
-            plugin: job.plugin,
-            gate: job.gate,
-            request: job.request,
-            tables: job.tables,
-            service: service.clone(),
-            gaps: Some(gaps),
-        })
+        Ok(Stage { job: self.job(Tape::Live)?, service: service.clone(), gaps: Some(gaps) })
     }
 
     fn job(&self, tape: Tape) -> Result<Job, Misuse> {

@@ -87,7 +87,8 @@ pub async fn finish(
         if !job.request.full && store.last_full(&key).await?.is_some() {
             return Ok(None);
         }
-        let exhaustive = job.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);
+        let exhaustive =
+            job.access.plugin.report(&job.request.report).is_some_and(|r| r.exhaustive);
         let all = planned.as_deref().filter(|_| job.request.full && exhaustive);
         store.finish_full(run, &key, &job.tables, all).await.map(Some)
     }

@@ -170,7 +170,7 @@ pub async fn pump(
     let clock = Instant::now();
     let mut done = Done::default();
     let is_replay = matches!(job.tape, Tape::Replay(_) | Tape::Rehearse(_));
-    let patience = job.plugin.limits().wall_time;
+    let patience = job.access.limits.wall_time;
     let mut attempts = Attempts { is_replay, patience, ..Attempts::default() };
     let outcome = loop {
         let attempt = attempt_once(&job, &partition, &sink, &all, &mut attempts, &mut done).await;
@@ -334,7 +334,7 @@ impl<'a> Writing<'a> {
         let table: Arc<Table> = Arc::clone(validator.table());
         let nuls_before = validator.replaced_nuls();
         let read = batch.rows.len() as u64;
-        let limits = self.job.plugin.limits();
+        let limits = &self.job.access.limits;
         output::count(&self.output, self.all, limits, (read, batch.bytes))
             .map_err(PartitionError::Output)?;
         if !self.writer.has_room(batch.bytes) {
@@ -378,7 +378,7 @@ impl<'a> Writing<'a> {
         checkpoint: Option<CheckpointText>,
         point: CommitPoint,
     ) -> Result<(), PartitionError> {
-        let limits = self.job.plugin.limits();
+        let limits = &self.job.access.limits;
         let (rows, share) = (limits.max_rejected_rows, limits.max_rejected_share);
         if self.rejected > rows
             && self.rejected as f64 > share * self.read as f64

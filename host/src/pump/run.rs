@@ -154,7 +154,7 @@ async fn pump(
     all: Arc<Output>,
     memory: &Memory,
 ) -> PartitionReport {
-    let _reserved = memory.reserve(job.plugin.limits().memory).await;
+    let _reserved = memory.reserve(job.access.limits.memory).await;
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
     let _active = job.progress.begin();
@@ -173,7 +173,7 @@ async fn plan(
     step: String,
     memory: &Memory,
 ) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
-    let reserved = memory.reserve(job.plugin.limits().memory).await;
+    let reserved = memory.reserve(job.access.limits.memory).await;
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let session = job.session(format!("{} {step}", job.label()));

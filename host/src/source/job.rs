@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::{Cassette, Gate, GateError, Masks, Recorder, Session, Tape, Window};
+use test_dashboard_egress::{Cassette, GateError, Masks, Recorder, Session, Tape, Window};
 use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
-use super::Progress;
-use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
+use super::{Access, Progress};
+use crate::plugin::{Instance, PluginError, ProjectContext, Request};
 
 /// Where a run's requests are recorded to or replayed from.
 #[derive(Debug, Clone, Default)]
@@ -95,10 +95,8 @@ pub fn recording_file(folder: &Path, project: &str, report: &str) -> PathBuf {
 pub struct Job {
     /// The datasource's name.
     pub datasource: String,
-    /// Its plugin.
-    pub plugin: Arc<Plugin>,
-    /// Its gate.
-    pub gate: Gate,
+    /// Its plugin, behind its gate.
+    pub access: Access,
     /// What is asked of the plugin.
     pub request: Request,
     /// The tables that the report fills.
@@ -148,22 +146,20 @@ impl Job {
 
     /// A session for the requests of one instance, with a budget of its own.
     pub fn session(&self, label: String) -> Session {
-        let budget = self.plugin.limits().requests();
-        Session::metered(label, self.tape.clone(), budget, self.progress.requests())
+        self.access.session(label, self.tape.clone(), self.progress.requests())
     }
 
     /// A fresh instance whose requests go through the gate in `session`.
     ///
     /// # Errors
     ///
-    /// As [`Plugin::instantiate`].
+    /// As [`Access::instantiate`].
     pub async fn instantiate(
         &self,
         label: String,
         session: Session,
     ) -> Result<Instance, PluginError> {
-        let gate = Some((self.gate.clone(), session));
-        self.plugin.instantiate(InstanceOptions { label, gate, now: self.context().now }).await
+        self.access.instantiate(label, session, self.context().now).await
     }
 }
 

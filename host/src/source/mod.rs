@@ -11,6 +11,7 @@
 //! [`Installed`] has the plugins, a [`Source`] one of them behind its gate, and a [`Job`] is one
 //! report of one project.
 
+mod access;
 mod installed;
 mod job;
 mod memory;
@@ -21,11 +22,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use test_dashboard_egress::{Gate, Masks, Tape, Window};
+use test_dashboard_egress::{Gate, GateOptions, Masks, Tape, Window};
 
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
+pub use access::Access;
 pub use installed::{Installed, load_one, owner};
 pub use job::{Job, Tapes, recording_file, run_window};
 pub use memory::Memory;
@@ -37,8 +39,7 @@ pub struct Source<'a> {
     config: &'a Config,
     environment: &'a Environment,
     name: String,
-    plugin: Arc<Plugin>,
-    gate: Gate,
+    access: Access,
     base_url: String,
 }
 
@@ -60,16 +61,15 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] names the setting that is missing or makes no sense; else why there can be
-    /// no gate.
+    /// [`Misuse`] names the setting that is missing or makes no sense.
     pub fn new(
         config: &'a Config,
         environment: &'a Environment,
         name: &str,
         plugin: &Arc<Plugin>,
         credentials: bool,
-    ) -> anyhow::Result<Self> {
-        Self::in_shard(config, environment, name, plugin, credentials, 1)
+    ) -> Result<Self, Misuse> {
+        Self::with_gate(config, environment, name, plugin, credentials, |gate| gate)
     }
 
     /// The same in one of so many shards, which keep together to the pace that the service bears:
@@ -85,18 +85,46 @@ impl<'a> Source<'a> {
         plugin: &Arc<Plugin>,
         credentials: bool,
         shards: u16,
-    ) -> anyhow::Result<Self> {
-        let (mut gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
-        gate.requests_per_minute = gate.requests_per_minute.map(|all| share(all, shards));
-        Ok(Source {
-            config,
-            environment,
-            name: name.to_string(),
-            plugin: Arc::clone(plugin),
-            // Each of its reasons is a setting of the datasource.
-            gate: Gate::new(gate).map_err(|error| Misuse::new(error.to_string()))?,
-            base_url,
+    ) -> Result<Self, Misuse> {
+        Self::with_gate(config, environment, name, plugin, credentials, |gate| GateOptions {
+            requests_per_minute: gate.requests_per_minute.map(|all| share(all, shards)),
+            ..gate
         })
+    }
+
+    /// The same with a gate that differs from what is configured.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::new`].
+    pub fn with_gate(
+        config: &'a Config,
+        environment: &'a Environment,
+        name: &str,
+        plugin: &Arc<Plugin>,
+        credentials: bool,
+        change: impl FnOnce(GateOptions) -> GateOptions,
+    ) -> Result<Self, Misuse> {
+        let (gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
+        // Each of its reasons is a setting of the datasource.
+        let gate = Gate::new(change(gate)).map_err(|error| Misuse::new(error.to_string()))?;
+        Ok(Self::behind(config, environment, Access::new(plugin, gate), base_url))
+    }
+
+    /// The datasource of a plugin behind a gate that is not configured, at this base URL.
+    pub fn behind(
+        config: &'a Config,
+        environment: &'a Environment,
+        access: Access,
+        base_url: String,
+    ) -> Self {
+        let name = access.plugin.description.name.clone();
+        Source { config, environment, name, access, base_url }
+    }
+
+    /// Its plugin, behind its gate.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What is masked in recordings: the datasource's `record-mask`, and `further`.
@@ -118,35 +146,44 @@ impl<'a> Source<'a> {
     /// [`Misuse`] when the plugin has no such report, or the project's settings are not what
     /// the plugin takes.
     pub fn job(&self, project: &str, report: &str, reading: ReadOptions) -> Result<Job, Misuse> {
-        let Some(declared) = self.plugin.report(report) else {
-            let known = self.plugin.description.reports.iter().map(|report| &report.name);
+        let plugin = &self.access.plugin;
+        let Some(declared) = plugin.report(report) else {
+            let known = plugin.description.reports.iter().map(|report| &report.name);
             return Err(Misuse::new(format!(
                 "{} has no report {report:?}{}",
                 self.name,
                 did_you_mean(report, known)
             )));
         };
-        let settings =
-            settings_of(self.config, self.environment, &self.name, &self.plugin, project)?;
         Ok(Job {
             datasource: self.name.clone(),
-            plugin: Arc::clone(&self.plugin),
-            gate: self.gate.clone(),
             request: Request {
                 report: report.to_string(),
-                context: ProjectContext {
-                    project: project.to_string(),
-                    base_url: self.base_url.clone(),
-                    settings,
-                    now: reading.now,
-                },
+                context: self.context(project, reading.now)?,
                 since: reading.window.since,
                 until: reading.window.until,
                 full: reading.full,
             },
-            tables: self.plugin.tables_of(declared),
+            tables: plugin.tables_of(declared),
+            access: self.access.clone(),
             tape: reading.tape,
             progress: Progress::default(),
+        })
+    }
+
+    /// What the plugin is given of a project with every call.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`] when the project's settings are not what the plugin takes.
+    pub fn context(&self, project: &str, now: Timestamp) -> Result<ProjectContext, Misuse> {
+        let Source { config, environment, name, access, base_url } = self;
+        let settings = settings_of(config, environment, name, &access.plugin, project)?;
+        Ok(ProjectContext {
+            project: project.to_string(),
+            base_url: base_url.clone(),
+            settings,
+            now,
         })
     }
 }

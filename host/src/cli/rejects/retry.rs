@@ -149,7 +149,7 @@ impl Reading<'_> {
         let (mut jobs, mut errors) = (Vec::new(), Vec::new());
         let source = match self.source(datasource, report) {
             Ok(source) => source,
-            Err(error) => return (jobs, vec![error]),
+            Err(misuse) => return (jobs, vec![misuse.into()]),
         };
         let projects: BTreeSet<&str> = partitions.iter().map(|key| key.project.as_str()).collect();
         for project in projects {
@@ -161,13 +161,12 @@ impl Reading<'_> {
         (jobs, errors)
     }
 
-    fn source(&self, datasource: &str, report: &str) -> anyhow::Result<Source<'_>> {
+    fn source(&self, datasource: &str, report: &str) -> Result<Source<'_>, Misuse> {
         let (owner, plugin, _) = self.installed.owner_of(report)?;
         if owner != datasource {
             return Err(Misuse::new(format!(
                 "the report {report} was {datasource}'s when its rows were rejected, and is {owner}'s now"
-            ))
-            .into());
+            )));
         }
         Source::new(self.config, self.environment, datasource, plugin, true)
     }

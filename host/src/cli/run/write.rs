@@ -158,7 +158,7 @@ impl Writing<'_> {
     pub(super) async fn prepare(&self, jobs: &[Job]) -> anyhow::Result<Option<PartitionReport>> {
         let store = self.store;
         let Some(job) = jobs.first() else { return Ok(None) };
-        for change in store.prepare_tables(&source::owner(&job.plugin), &job.tables).await? {
+        for change in store.prepare_tables(&source::owner(&job.access.plugin), &job.tables).await? {
             match change {
                 TableChange::Created { table } => tracing::info!("created the table {table}"),
                 TableChange::ColumnAdded { table, column } => {
