@@ -27,4 +27,5 @@ pub mod prepared;
 pub mod project;
 pub mod pump;
 pub mod record;
+pub mod run;
 pub mod source;

@@ -16,7 +16,8 @@ use test_dashboard_egress::{
 use crate::conformance::{self, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
-use crate::pump::{self, DryRows, Options, PartitionReport, RunReport, Sink};
+use crate::pump::{DryRows, PartitionReport, Sink};
+use crate::run::{self, Options, RunReport};
 use crate::source::{Job, ReadOptions, Source};
 
 /// What is recorded.
@@ -211,7 +212,7 @@ impl Recording<'_> {
         let job = self.job(tape)?;
         let rows = DryRows::default();
         let options = Options { jobs: 1, ..Options::default() };
-        let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
+        let run = run::read(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
         let rows = rows.take().into_iter().map(|(table, dry)| (table, dry.rows.len())).collect();
         Ok((run, rows))
     }

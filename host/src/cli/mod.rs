@@ -13,7 +13,6 @@ mod db;
 mod documented;
 mod exit;
 mod expected;
-mod freshness;
 mod health;
 mod help;
 mod init;

@@ -17,7 +17,8 @@ use tracing::Level;
 use super::args::Format;
 use super::terminal;
 use crate::plugin::printable;
-use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
+use crate::pump::{DryTable, PartitionReport, Tally};
+use crate::run::RunReport;
 
 /// How many rows of each table a dry run shows a person.
 const DRY_ROWS: usize = 10;

@@ -17,8 +17,8 @@ use crate::config::{Config, Environment};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::RunReport;
 use crate::record::{Fixture, Recording, Taken};
+use crate::run::RunReport;
 use crate::source::{self, Source, recording_file};
 
 /// Records a report of a project.

@@ -22,7 +22,7 @@ use crate::cli::run::{Account, Writing};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{Options, PLAN, RunReport, Selection};
+use crate::run::{Options, PLAN, RunReport, Selection};
 use crate::source::{Installed, Job, Memory, ReadOptions, Source, Tapes};
 
 type Partitions = HashSet<PartitionKey>;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use test_dashboard_store::{ReportKey, Store};
 
 use crate::config::Config;
-use crate::pump::RunReport;
+use crate::run::RunReport;
 use crate::source::Job;
 
 /// A run, as far as it got. Whatever ends it, this is what there is to tell.

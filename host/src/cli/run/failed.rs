@@ -10,8 +10,9 @@ use test_dashboard_store::{
     NewRun, Outcome, ReportKey, RunEnd, RunId, RunWindow, Store, StoreError, Target,
 };
 
-use crate::cli::{context, freshness};
+use crate::cli::context;
 use crate::config::Config;
+use crate::run::freshness;
 
 /// Puts a failed run of these reports on record; its number, unless that fails, too. One over a
 /// window says nothing of how fresh they are.

@@ -7,7 +7,6 @@ mod account;
 mod ending;
 mod failed;
 mod github;
-mod shard;
 mod shared;
 mod summary;
 mod write;
@@ -26,10 +25,10 @@ use super::{context, days, line, output};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{self, DryRows, Options, PartitionReport, Selection, Sink};
+use crate::pump::{DryRows, PartitionReport, Sink};
+use crate::run::{self, Options, Part, Selection};
 use crate::source::{self, Installed, Job, Memory, ReadOptions, Source, Tapes};
 pub use account::Account;
-use shard::Part;
 use summary::SummaryFile;
 pub use write::Writing;
 
@@ -159,7 +158,7 @@ async fn dry_run(
         shown.ended(partition);
         account.pumped.partitions.push(partition.clone());
     };
-    let pumping = pump::run(jobs, Sink::Dry(rows.clone()), options, ended);
+    let pumping = run::read(jobs, Sink::Dry(rows.clone()), options, ended);
     let pumped = context::until_interrupted(pumping).await?;
     drop(shown);
     if pumped.is_none() {
@@ -184,7 +183,7 @@ fn asked_for(args: &RunArgs) -> Result<(&str, &str), Misuse> {
 fn part(args: &RunArgs, environment: &Environment) -> Result<Option<Part>, Misuse> {
     match args.dry_run || args.record.is_some() || args.replay.is_some() {
         true => Ok(None),
-        false => shard::part(args.shard, args.run_key.as_deref(), environment),
+        false => run::part(args.shard, args.run_key.as_deref(), environment),
     }
 }
 

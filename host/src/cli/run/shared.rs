@@ -20,12 +20,12 @@ use test_dashboard_store::{
 };
 
 use super::account::Account;
-use super::shard::Part;
 use super::write::{Writing, due, forget_old_runs, keep};
 use crate::cli::exit::Exit;
-use crate::cli::{freshness, output};
+use crate::cli::output;
 use crate::misuse::Misuse;
-use crate::pump::{self, Options, PartitionReport, RunReport, Selection};
+use crate::pump::PartitionReport;
+use crate::run::{self, Options, Part, RunReport, Selection, freshness};
 use crate::source::{Job, Tapes};
 
 /// What the first shard decides for all.
@@ -297,7 +297,7 @@ async fn finish_full(
     run: RunId,
 ) -> Option<PartitionReport> {
     let mine = whole.of(&job.context().project, &job.request.report);
-    if !pump::may_finish_full(&mine) {
+    if !run::may_finish_full(&mine) {
         return None;
     }
     let is_good = mine.failures().next().is_none();
@@ -309,5 +309,5 @@ async fn finish_full(
         .map(|planned| planned.partition.clone());
     let all: BTreeSet<String> = read.chain(planned).collect();
     let all = is_good.then(|| all.into_iter().collect());
-    pump::finish_full(job, all, store, run).await
+    run::finish_full(job, all, store, run).await
 }

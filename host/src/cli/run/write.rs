@@ -13,14 +13,14 @@ use test_dashboard_store::{
 };
 
 use super::account::Account;
-use super::shard::Part;
 use super::{failed, new_run};
 use crate::cli::exit::Exit;
 use crate::cli::progress::Shown;
-use crate::cli::{context, freshness, output};
+use crate::cli::{context, output};
 use crate::config::{Config, DatasourceConfig, Every, approximate};
 use crate::misuse::Misuse;
-use crate::pump::{self, Options, PartitionReport, Sink, make_full_if_due};
+use crate::pump::{PartitionReport, Sink};
+use crate::run::{self, Options, Part, freshness, make_full_if_due};
 use crate::source::{self, Job};
 
 /// A run that writes to the database.
@@ -147,7 +147,7 @@ impl Writing<'_> {
             account.pumped.partitions.push(partition.clone());
             is_on_record &= keep(self.store, id, partition).await;
         };
-        let pumping = pump::run(jobs.to_vec(), Sink::Store(self.store.clone(), id), options, ended);
+        let pumping = run::read(jobs.to_vec(), Sink::Store(self.store.clone(), id), options, ended);
         let run = context::until_interrupted(pumping).await?;
         drop(shown);
         Ok(run.map(|run| Pumped { planned: run.planned, is_on_record }))
@@ -177,7 +177,7 @@ impl Writing<'_> {
             }
             Err(error) => {
                 tracing::error!("{error}");
-                Ok(Some(pump::views_failed(job, error.to_string())))
+                Ok(Some(run::views_failed(job, error.to_string())))
             }
         }
     }

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_page_for_operators_names_every_variable() {
-        let page = include_str!("../../../../docs/operating.md");
+        let page = include_str!("../../../docs/operating.md");
         for source in include_str!("shard.rs").split("environment.get(\"").skip(1) {
             let name = source.split('"').next().unwrap();
             assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/operating.md");

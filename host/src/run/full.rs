@@ -14,9 +14,8 @@ use test_dashboard_egress::Tape;
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{RunId, Store, StoreError};
 
-use super::Tally;
-use super::report::{PartitionFailure, PartitionReport, RunReport};
-use super::run::about;
+use super::RunReport;
+use crate::pump::{PartitionFailure, PartitionReport, Tally};
 use crate::source::Job;
 
 /// What the history calls the end of a full run, which is no partition of the plugin's.
@@ -95,7 +94,10 @@ pub async fn finish(
     .await;
     let told = |rows_removed, error| {
         let tally = Tally { rows_removed, ..Tally::default() };
-        PartitionReport { elapsed: clock.elapsed(), ..about(job, FULL, started, tally, error) }
+        PartitionReport {
+            elapsed: clock.elapsed(),
+            ..PartitionReport::of_step(job, FULL, started, tally, error)
+        }
     };
     match outcome {
         Ok(None | Some(0)) => None,

@@ -14,10 +14,9 @@ use test_dashboard_model::Partition;
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::output::Output;
-use super::report::{PartitionFailure, PartitionReport};
-use super::{RunReport, Sink, Tally, full, partition};
+use super::{RunReport, full};
 use crate::plugin::PluginError;
+use crate::pump::{Output, PartitionFailure, PartitionReport, Sink, Tally, pump_partition};
 use crate::source::{Job, Memory, Tapes};
 
 /// What the history calls the part of a run that finds the partitions. No partition has
@@ -92,8 +91,8 @@ impl Selection {
     }
 }
 
-/// Runs all jobs. `ended` hears of every partition as soon as it has ended.
-pub async fn run(
+/// Reads all jobs. `ended` hears of every partition as soon as it has ended.
+pub async fn read(
     jobs: Vec<Arc<Job>>,
     sink: Sink,
     options: &Options,
@@ -158,11 +157,11 @@ async fn pump(
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
     let _active = job.progress.begin();
-    let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink, all));
+    let task = tokio::spawn(pump_partition(Arc::clone(&job), partition, sink, all));
     let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
         let message = format!("the task of this partition ended without an answer: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
-        about(&job, &id, started, Tally::default(), Some(failure))
+        PartitionReport::of_step(&job, &id, started, Tally::default(), Some(failure))
     });
     job.progress.end(report.error.is_some());
     report
@@ -200,7 +199,7 @@ async fn plan(
     let report = PartitionReport {
         elapsed: clock.elapsed(),
         cpu,
-        ..about(&job, &step, started, tally, error)
+        ..PartitionReport::of_step(&job, &step, started, tally, error)
     };
     (job, partitions, report)
 }
@@ -229,33 +228,17 @@ fn close_tape(job: &Job, options: &Options) -> Option<PartitionReport> {
             .map(|error| error.to_string()),
     };
     let failure = PartitionFailure { kind: "recording".into(), message: message? };
-    Some(about(job, RECORDING, jiff::Timestamp::now(), Tally::default(), Some(failure)))
+    Some(PartitionReport::of_step(
+        job,
+        RECORDING,
+        jiff::Timestamp::now(),
+        Tally::default(),
+        Some(failure),
+    ))
 }
 
 /// Tells that views could not be made, as part of the first of a run's jobs.
 pub fn views_failed(job: &Job, message: String) -> PartitionReport {
     let failure = PartitionFailure { kind: "database".into(), message };
-    about(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
-}
-
-/// A report of something that is no reading of a partition.
-pub(super) fn about(
-    job: &Job,
-    partition: &str,
-    started: jiff::Timestamp,
-    tally: Tally,
-    error: Option<PartitionFailure>,
-) -> PartitionReport {
-    PartitionReport {
-        project: job.context().project.clone(),
-        datasource: job.datasource.clone(),
-        report: job.request.report.clone(),
-        partition: partition.into(),
-        tally,
-        rejected: Vec::new(),
-        started,
-        elapsed: Duration::ZERO,
-        cpu: Duration::ZERO,
-        error,
-    }
+    PartitionReport::of_step(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use test_dashboard_egress::Tape;
 use test_dashboard_store::{Outcome, ReportEnd, RunId, Store};
 
-use crate::pump::RunReport;
+use super::RunReport;
 use crate::source::Job;
 
 /// How a job of a run ended.
