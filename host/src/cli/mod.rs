@@ -7,7 +7,6 @@ mod args;
 mod ask;
 mod check;
 mod context;
-mod days;
 mod db;
 #[cfg(test)]
 mod documented;

@@ -3,11 +3,13 @@
 
 //! How fresh a run leaves its reports, for `status` and `--every`.
 
-use jiff::Timestamp;
-use test_dashboard_egress::Tape;
-use test_dashboard_store::{Outcome, ReportEnd, RunId, Store};
+use std::sync::Arc;
 
-use super::RunReport;
+use jiff::Timestamp;
+use test_dashboard_store::{Outcome, ReportEnd, ReportKey, RunId};
+
+use super::life::Run;
+use super::{Event, RunReport};
 use crate::source::Job;
 
 /// How a job of a run ended.
@@ -32,14 +34,39 @@ pub fn failed(started: Timestamp, error: String) -> ReportEnd {
     ReportEnd { started, outcome: Outcome::Failed, error: Some(error), rows_read: 0 }
 }
 
-/// Puts it on record. A replay leaves no trace: its answers are as old as the recording. Nor
-/// does a run over a window, which has not looked at the rest: it neither makes the report
-/// fresh nor hides why it is not.
-pub async fn keep(store: &Store, run: RunId, job: &Job, end: &ReportEnd) {
-    if matches!(job.tape, Tape::Replay(_)) || job.window().is_some() {
-        return;
+impl Run<'_> {
+    /// Puts on record how fresh the jobs' reports are. A replay leaves no trace: its answers are as
+    /// old as the recording. Nor do runs of some partitions or over a window, which have not looked
+    /// at the rest: they neither make a report fresh nor hide why it is not.
+    pub(super) async fn keep_freshness(
+        &self,
+        run: RunId,
+        jobs: &[Arc<Job>],
+        end: impl Fn(&Job) -> ReportEnd,
+    ) {
+        let is_whole = |job: &&Arc<Job>| self.is_of_whole_reports() && job.window().is_none();
+        for job in jobs.iter().filter(is_whole) {
+            if let Err(error) = self.store.record_report(run, &job.key(), &end(job)).await {
+                let job = job.label();
+                self.warn(format!("`status` does not know of run {run} of {job}: {error}"));
+            }
+        }
     }
-    if let Err(error) = store.record_report(run, &job.key(), end).await {
-        tracing::warn!("`status` does not know of run {run} of {}: {error}", job.label());
+
+    /// Looks up when each report will be late, by the rule of `status`.
+    pub(super) async fn look_up_freshness(&self, keys: &[ReportKey]) {
+        for key in keys {
+            let ReportKey { project, report, .. } = key;
+            let Some(every) = self.config.schedule.get(report) else { continue };
+            match self.store.last_good(key).await {
+                Ok(good) => {
+                    let late = good.and_then(|good| every.late_after(good.started));
+                    late.iter().for_each(|late| (self.hear)(&Event::FreshUntil(key, *late)));
+                }
+                Err(error) => {
+                    self.warn(format!("the summary lacks how fresh {project} {report} is: {error}"))
+                }
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use test_dashboard_model::Partition;
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{RunReport, full};
+use super::RunReport;
 use crate::plugin::PluginError;
 use crate::pump::{Output, PartitionFailure, PartitionReport, Sink, Tally, pump_partition};
 use crate::source::{Job, Memory, Tapes};
@@ -43,35 +43,25 @@ pub struct Options {
 }
 
 /// Which of the planned partitions a run reads.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Selection {
-    /// All of them.
-    #[default]
-    All,
     /// These.
     Only(HashSet<PartitionKey>),
     /// Those of a shard, but for these, which it has done before.
     Shard(Shard, HashSet<PartitionKey>),
 }
 
+impl Default for Selection {
+    /// All of them.
+    fn default() -> Self {
+        Selection::Shard(Shard::WHOLE, HashSet::new())
+    }
+}
+
 impl Selection {
-    /// Those of a shard, all of which are still to be read.
-    pub fn of_shard(shard: Shard) -> Self {
-        Selection::Shard(shard, HashSet::new())
-    }
-
-    /// How many processes read the run.
-    pub fn shards(&self) -> u16 {
-        match self {
-            Selection::All | Selection::Only(_) => 1,
-            Selection::Shard(shard, _) => shard.count(),
-        }
-    }
-
     fn takes(&self, job: &Job, partition: &Partition) -> bool {
         let key = job.partition_key(&partition.id);
         match self {
-            Selection::All => true,
             Selection::Only(keys) => keys.contains(&key),
             Selection::Shard(shard, done) => shard.has(&key) && !done.contains(&key),
         }
@@ -80,14 +70,9 @@ impl Selection {
     /// What the history calls the planning of a run of it. Every shard plans.
     fn plan(&self) -> String {
         match self {
-            Selection::All | Selection::Only(_) => PLAN.into(),
-            Selection::Shard(shard, _) => shard.step("plan"),
+            Selection::Shard(shard, _) if !shard.is_whole() => shard.step("plan"),
+            Selection::Only(_) | Selection::Shard(..) => PLAN.into(),
         }
-    }
-
-    /// Whether a run of it has seen all there is, so that what it did not see is gone.
-    pub fn is_whole(&self) -> bool {
-        matches!(self, Selection::All)
     }
 }
 
@@ -125,21 +110,9 @@ pub async fn read(
         ended(&partition).await;
         report.partitions.push(partition);
     }
-    for (job, partitions, _) in &planned {
-        let tape = close_tape(job, options);
-        let mine = report.of(&job.context().project, &job.request.report);
-        let full = match &sink {
-            Sink::Store(store, run) if options.selection.is_whole() && full::may_finish(&mine) => {
-                let ids = partitions.iter().map(|partition| partition.id.clone()).collect();
-                let ids = mine.failures().next().is_none().then_some(ids);
-                full::finish(job, ids, store, *run).await
-            }
-            _ => None,
-        };
-        for told in tape.into_iter().chain(full) {
-            ended(&told).await;
-            report.partitions.push(told);
-        }
+    for told in planned.iter().filter_map(|(job, ..)| close_tape(job, options)) {
+        ended(&told).await;
+        report.partitions.push(told);
     }
     report
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use test_dashboard_store::{Outcome, PartitionKey, PartitionSummary, RunId, Shard};
+use test_dashboard_store::{Outcome, PartitionKey, PartitionSummary, RunEnd, RunId, Shard};
 
 use crate::pump::{PartitionReport, Tally};
 
@@ -54,6 +54,11 @@ impl RunReport {
         let failure = self.failures().next()?;
         let error = failure.error.as_ref()?;
         Some(format!("{}: {}", failure.partition, error.message))
+    }
+
+    /// What the history keeps of a shard of it.
+    pub fn end(&self) -> RunEnd {
+        RunEnd { outcome: self.outcome(), error: self.first_failure() }
     }
 
     /// The part of it that is about one report of one project.

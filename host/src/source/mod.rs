@@ -72,26 +72,6 @@ impl<'a> Source<'a> {
         Self::with_gate(config, environment, name, plugin, credentials, |gate| gate)
     }
 
-    /// The same in one of so many shards, which keep together to the pace that the service bears:
-    /// each to its part of `requests-per-minute`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Source::new`].
-    pub fn in_shard(
-        config: &'a Config,
-        environment: &'a Environment,
-        name: &str,
-        plugin: &Arc<Plugin>,
-        credentials: bool,
-        shards: u16,
-    ) -> Result<Self, Misuse> {
-        Self::with_gate(config, environment, name, plugin, credentials, |gate| GateOptions {
-            requests_per_minute: gate.requests_per_minute.map(|all| share(all, shards)),
-            ..gate
-        })
-    }
-
     /// The same with a gate that differs from what is configured.
     ///
     /// # Errors
@@ -188,8 +168,16 @@ impl<'a> Source<'a> {
     }
 }
 
-/// One of so many parts of a pace, rounded down, and never nothing.
-fn share(all: NonZeroU32, shards: u16) -> NonZeroU32 {
+/// The gate of one of so many shards, which keep together to the pace that the service bears: each to
+/// its part of `requests-per-minute`, rounded down and never nothing.
+pub fn share(shards: u16) -> impl FnOnce(GateOptions) -> GateOptions {
+    move |gate| GateOptions {
+        requests_per_minute: gate.requests_per_minute.map(|all| part_of(all, shards)),
+        ..gate
+    }
+}
+
+fn part_of(all: NonZeroU32, shards: u16) -> NonZeroU32 {
     let part = all.get().checked_div(u32::from(shards)).and_then(NonZeroU32::new);
     part.unwrap_or(NonZeroU32::MIN)
 }
@@ -202,7 +190,7 @@ mod tests {
     fn shards_together_are_no_faster_than_one_process() {
         for (all, shards, each) in [(180, 1, 180), (180, 4, 45), (7, 2, 3), (3, 4, 1)] {
             let all = NonZeroU32::new(all).unwrap();
-            assert_eq!(share(all, shards).get(), each, "{all} of {shards}");
+            assert_eq!(part_of(all, shards).get(), each, "{all} of {shards}");
         }
     }
 }
