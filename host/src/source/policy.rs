@@ -27,7 +27,22 @@ pub fn base_url_of(
     let Some(datasource) = config.datasources.get(name) else {
         return Err(Misuse::new(format!("there is no datasource {name}")));
     };
-    base_url(datasource, plugin, environment, &|setting| format!("datasources.{name}.{setting}"))
+    let at = format!("datasources.{name}.base-url");
+    let given = match &datasource.base_url {
+        Some(template) => {
+            template.resolve(environment).map_err(|error| Misuse::new(format!("{at}: {error}")))?
+        }
+        None => plugin.description.default_base_url.clone().ok_or_else(|| {
+            Misuse::new(format!("{at} is missing: the service has no public address"))
+        })?,
+    };
+    let full = with_scheme(given.trim().trim_end_matches('/'));
+    match url::Url::parse(&full) {
+        Ok(url) if url.has_host() && url.username().is_empty() && url.password().is_none() => {
+            Ok(full)
+        }
+        _ => Err(Misuse::new(format!("{at} is no address such as https://example.testrail.io"))),
+    }
 }
 
 /// What the gate of a datasource lets through and adds, and the base URL for its plugin.
@@ -49,7 +64,7 @@ pub fn gate_options(
         return Err(Misuse::new(format!("there is no datasource {name}")));
     };
     let at = |setting: &str| format!("datasources.{name}.{setting}");
-    let base_url = base_url(datasource, plugin, environment, &at)?;
+    let base_url = base_url_of(config, name, plugin, environment)?;
     let allow = match (&datasource.allow, &datasource.base_url) {
         (Some(entries), _) => entries
             .iter()
@@ -97,32 +112,6 @@ pub fn gate_options(
             .collect(),
     };
     Ok((options, base_url))
-}
-
-fn base_url(
-    datasource: &DatasourceConfig,
-    plugin: &Plugin,
-    environment: &Environment,
-    at: &impl Fn(&str) -> String,
-) -> Result<String, Misuse> {
-    let given = match &datasource.base_url {
-        Some(template) => template
-            .resolve(environment)
-            .map_err(|error| Misuse::new(format!("{}: {error}", at("base-url"))))?,
-        None => plugin.description.default_base_url.clone().ok_or_else(|| {
-            Misuse::new(format!("{} is missing: the service has no public address", at("base-url")))
-        })?,
-    };
-    let full = with_scheme(given.trim().trim_end_matches('/'));
-    match url::Url::parse(&full) {
-        Ok(url) if url.has_host() && url.username().is_empty() && url.password().is_none() => {
-            Ok(full)
-        }
-        _ => Err(Misuse::new(format!(
-            "{} is no address such as https://example.testrail.io",
-            at("base-url")
-        ))),
-    }
 }
 
 /// `TESTRAIL_HOST` has always been a bare host name.
