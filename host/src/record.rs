@@ -11,13 +11,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_egress::{Cassette, Masks, Recorder, Window, Written, cassette};
 
-use crate::config::Limits;
 use crate::conformance::{self, Gaps, Rehearsal, Rule, Stage};
 use crate::fixtures;
 use crate::misuse::Misuse;
-use crate::pump::{
-    self, DryRows, Job, JobTape, Options, PartitionReport, ReadOptions, RunReport, Sink, Source,
-};
+use crate::pump::{DryRows, PartitionReport, Sink};
+use crate::run::{self, Options, RunReport};
+use crate::source::{Job, JobTape, ReadOptions, Source};
 
 /// What is recorded.
 pub struct Recording<'a> {
@@ -174,16 +173,7 @@ impl Recording<'_> {
     }
 
     fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, Misuse> {
-        let job = self.job(None)?;
-        Ok(Stage {
-            limits: Limits::clone(job.plugin.limits()),
-            plugin: job.plugin,
-            gate: job.gate,
-            request: job.request,
-            tables: job.tables,
-            service: service.clone(),
-            gaps: Some(gaps),
-        })
+        Ok(Stage { job: self.job(None)?, service: service.clone(), gaps: Some(gaps) })
     }
 
     fn job(&self, tape: Option<Arc<dyn JobTape>>) -> Result<Job, Misuse> {
@@ -220,7 +210,7 @@ impl Recording<'_> {
         let job = self.job(Some(tape))?;
         let rows = DryRows::default();
         let options = Options { jobs: 1, ..Options::default() };
-        let run = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
+        let run = run::read(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, ended).await;
         let rows = rows.take().into_iter().map(|(table, dry)| (table, dry.rows.len())).collect();
         Ok((run, rows))
     }

@@ -3,11 +3,12 @@
 
 //! `check`: tries everything that a run needs, and answers for each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::json;
-use test_dashboard_egress::{Gate, GateOptions, Session};
+use test_dashboard_egress::GateOptions;
 
 use super::args::{CheckArgs, Common, Format};
 use super::exit::Exit;
@@ -15,8 +16,8 @@ use super::output::say;
 use super::{context, health, output};
 use crate::config::{Config, Environment};
 use crate::misuse::{Misuse, did_you_mean};
-use crate::plugin::{InstanceOptions, Plugin, ProjectContext, Runtime};
-use crate::pump::{Installed, Memory, gate_options, settings_of};
+use crate::plugin::{Plugin, Runtime};
+use crate::source::{Installed, Memory, Source};
 
 /// How many projects are tried at the same time.
 const AT_ONCE: usize = 4;
@@ -90,58 +91,42 @@ fn content(config: &Config) -> Result<String, String> {
 async fn projects(
     config: &Config,
     name: &str,
-    plugin: &Plugin,
+    plugin: &Arc<Plugin>,
     environment: &Environment,
     wanted: Option<&str>,
     memory: &Memory,
 ) -> Vec<Finding> {
-    let gate = gate_options(config, name, plugin, environment, true)
-        .map_err(|error| error.to_string())
-        .and_then(|(options, base_url)| {
-            // A person is waiting for the answer, and can ask again.
-            let options = GateOptions { max_attempts: 1, max_wait: Duration::ZERO, ..options };
-            Gate::new(options).map(|gate| (gate, base_url)).map_err(|error| error.to_string())
-        });
-    let (gate, base_url) = match gate {
-        Ok(gate) => gate,
+    // A person is waiting for the answer, and can ask again.
+    let source = Source::with_gate(config, environment, name, plugin, true, |gate| GateOptions {
+        max_attempts: 1,
+        max_wait: Duration::ZERO,
+        ..gate
+    });
+    let source = match source {
+        Ok(source) => source,
         Err(error) => {
-            return vec![Finding { what: format!("access to {name}"), outcome: Err(error) }];
+            let outcome = Err(error.to_string());
+            return vec![Finding { what: format!("access to {name}"), outcome }];
         }
     };
     let projects = config.select_projects("ALL", name).unwrap_or_default();
     let wanted = projects.iter().filter(|project| wanted.is_none_or(|wanted| wanted == *project));
-    let (gate, base_url) = (&gate, &base_url);
+    let source = &source;
     let trying = wanted.map(|project| async move {
         let what = format!("{name} for {project}");
         let _reserved = memory.reserve(plugin.limits().memory).await;
-        let outcome = one_project(config, name, plugin, gate, base_url, project, environment).await;
-        Finding { what, outcome }
+        Finding { what, outcome: one_project(source, project).await }
     });
     stream::iter(trying).buffered(AT_ONCE).collect().await
 }
 
-async fn one_project(
-    config: &Config,
-    name: &str,
-    plugin: &Plugin,
-    gate: &Gate,
-    base_url: &str,
-    project: &str,
-    environment: &Environment,
-) -> Result<String, String> {
-    let settings = settings_of(config, environment, name, plugin, project)
-        .map_err(|error| error.to_string())?;
+async fn one_project(source: &Source<'_>, project: &str) -> Result<String, String> {
+    let context =
+        source.context(project, jiff::Timestamp::now()).map_err(|error| error.to_string())?;
     let label = format!("{project} check");
-    let budget = plugin.limits().requests();
-    let session = Session::new(label.clone(), None, budget);
-    let context = ProjectContext {
-        project: project.to_string(),
-        base_url: base_url.to_string(),
-        settings,
-        now: jiff::Timestamp::now(),
-    };
-    let options = InstanceOptions { label, gate: Some((gate.clone(), session)), now: context.now };
-    let mut instance = plugin.instantiate(options).await.map_err(|error| error.to_string())?;
+    let session = source.access().session(label.clone(), None, Arc::default());
+    let instance = source.access().instantiate(label, session, context.now).await;
+    let mut instance = instance.map_err(|error| error.to_string())?;
     instance.check(&context).await.map_err(|error| error.to_string())
 }
 

@@ -5,12 +5,14 @@
 
 use std::path::Path;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use test_dashboard_store::{Store, Target};
 
 use super::args::Common;
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
-use crate::pump::PartitionReport;
+use crate::run::until;
 
 /// The file that rows go to when no database is configured.
 const DEFAULT_SQLITE: &str = "test-dashboard.sqlite";
@@ -81,29 +83,26 @@ pub async fn connect_existing(target: &Target, connections: u32) -> anyhow::Resu
     connect(target, connections).await
 }
 
-/// Tells how a partition ended.
-pub async fn log_partition(partition: &PartitionReport) {
-    let PartitionReport { project, report, partition: id, tally, .. } = partition;
-    match &partition.error {
-        Some(error) => tracing::error!("{project} {report} {id}: {}", error.message),
-        None => tracing::debug!("{project} {report} {id}: {} rows read", tally.rows_read),
-    }
-}
-
 /// What comes of `work`, or none when a person or the system asks the program to stop.
-/// Dropping a run drops everything that was not committed.
 ///
 /// # Errors
 ///
 /// When the program cannot be told of signals.
 pub async fn until_interrupted<T>(work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+    until(work, &interruption).await
+}
+
+/// Comes to its end when a person or the system asks the program to stop.
+pub fn interruption() -> BoxFuture<'static, anyhow::Result<()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let outcome = tokio::select! {
-        done = work => Some(done),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-    };
-    Ok(outcome)
+    async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+    .boxed()
 }

@@ -14,7 +14,7 @@ use super::{context, output};
 use crate::config::Environment;
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::Installed;
+use crate::source::Installed;
 
 /// Brings the host's own tables and the views up to date.
 ///

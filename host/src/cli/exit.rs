@@ -9,6 +9,7 @@ use test_dashboard_store::Outcome;
 
 use crate::misuse::Misuse;
 use crate::plugin::PluginError;
+use crate::run::Ending;
 
 /// The exit codes; `--help` and the README list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,15 @@ impl From<Outcome> for Exit {
             Outcome::PartlyFailed => Exit::PartlyFailed,
             Outcome::Failed => Exit::Failed,
             Outcome::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+impl From<Ending> for Exit {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::NotDue => Exit::NotDue,
+            Ending::Ended(outcome) => outcome.into(),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use test_dashboard_store::{Drift, Store, StoreError};
 
 use crate::config::Config;
-use crate::pump::{Installed, owner};
+use crate::source::{Installed, owner};
 
 /// Something about the database that a person should know.
 pub struct Trouble {

@@ -7,13 +7,11 @@ mod args;
 mod ask;
 mod check;
 mod context;
-mod days;
 mod db;
 #[cfg(test)]
 mod documented;
 mod exit;
 mod expected;
-mod freshness;
 mod health;
 mod help;
 mod init;

@@ -17,7 +17,9 @@ use tracing::Level;
 use super::args::Format;
 use super::terminal;
 use crate::plugin::printable;
-use crate::pump::{DryTable, PartitionReport, RunReport, Tally};
+use crate::pump::{DryTable, PartitionReport, Tally};
+use crate::run::RunReport;
+pub use crate::run::shards;
 
 /// How many rows of each table a dry run shows a person.
 const DRY_ROWS: usize = 10;
@@ -192,16 +194,6 @@ fn summary(run: &RunReport) -> Table {
 /// How many partitions were read, and how many failed if any did.
 pub fn partitions(done: usize, failed: usize) -> String {
     if failed == 0 { done.to_string() } else { format!("{done}, {failed} failed") }
-}
-
-/// Shards by their numbers: `2/4`, `2/4 and 4/4`, `1/4, 2/4 and 4/4`.
-pub fn shards(numbers: &[u16], count: u16) -> String {
-    let texts: Vec<String> = numbers.iter().map(|number| format!("{number}/{count}")).collect();
-    match texts.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} and {last}", others.join(", ")),
-        None => String::new(),
-    }
 }
 
 /// A line per partition that failed.

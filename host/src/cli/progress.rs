@@ -13,7 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::output::{self, counted};
 use super::terminal;
-use crate::pump::{Job, PartitionReport, Seen};
+use crate::pump::PartitionReport;
+use crate::source::{Job, Seen};
 
 /// How often the bars are drawn.
 const FRAME: Duration = Duration::from_millis(200);
@@ -87,7 +88,7 @@ async fn draw(jobs: Vec<Arc<Job>>, bars: Arc<Mutex<Bars>>) {
         frames.tick().await;
         let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, job) in jobs.iter().enumerate() {
-            bars.draw(at, &job.label(), &job.progress.look(), job.gate.waiting_until());
+            bars.draw(at, &job.label(), &job.progress.look(), job.access.gate.waiting_until());
         }
     }
 }
@@ -96,7 +97,7 @@ async fn say_still(jobs: Vec<Arc<Job>>) {
     loop {
         tokio::time::sleep(STILL).await;
         for job in &jobs {
-            let line = still(&job.label(), &job.progress.look(), job.gate.waiting_until());
+            let line = still(&job.label(), &job.progress.look(), job.access.gate.waiting_until());
             line.iter().for_each(|line| tracing::info!("{line}"));
         }
     }

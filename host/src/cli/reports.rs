@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::output::{self, say};
 use crate::config::Config;
 use crate::plugin::Runtime;
-use crate::pump::Installed;
+use crate::source::Installed;
 
 /// Shows every report of every configured plugin.
 ///

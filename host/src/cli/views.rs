@@ -14,7 +14,7 @@ use super::output::{self, say};
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::Installed;
+use crate::source::Installed;
 
 /// Prints the statements that make BigQuery read the tables of all configured plugins, and the
 /// views over them. Neither database is asked.

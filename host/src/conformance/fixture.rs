@@ -253,7 +253,7 @@ async fn with_small_batches(
 async fn read_in_full(stage: &Stage, base: &Run, fixture: &str, findings: &mut Findings) {
     findings.tried(Rule::FullRunDeliversAll);
     let mut plain = None;
-    if stage.request.since.is_some() || stage.request.until.is_some() {
+    if stage.job.request.since.is_some() || stage.job.request.until.is_some() {
         let vary = Variation { no_window: true, ..Variation::default() };
         let run = Run::new(stage, vary).await;
         findings.ran();

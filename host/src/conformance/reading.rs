@@ -7,37 +7,30 @@
 use std::fmt;
 use std::sync::Arc;
 
-use test_dashboard_egress::{Gate, GateError, Session, Tape};
+use test_dashboard_egress::{GateError, Tape};
 use test_dashboard_model::validate::{RejectedRow, Validator};
-use test_dashboard_model::{CheckpointText, Failure, Partition, Table};
+use test_dashboard_model::{CheckpointText, Failure, Partition};
 
 use super::gaps::Gaps;
 use super::rehearsal::{Bookmark, Breakage, Exchange, Rehearsal, Scene};
 use super::rules::Rule;
 use super::tables::{Committed, Writer};
 use crate::config::Limits;
-use crate::plugin::{Budget, Instance, InstanceOptions, Plugin, PluginError, Request, printable};
+use crate::plugin::{Budget, Instance, PluginError, Request, printable};
+use crate::source::Job;
 
 /// How many commits of one reading are kept.
 const MOST_COMMITS: usize = 32;
 
 /// One report of one project, ready to be tried as often as one likes.
 pub struct Stage {
-    /// The plugin.
-    pub plugin: Arc<Plugin>,
-    /// Its gate: the declared hosts, and one attempt per request.
-    pub gate: Gate,
-    /// What is asked of it.
-    pub request: Request,
-    /// The tables that the report fills.
-    pub tables: Vec<Arc<Table>>,
+    /// What is asked of the plugin, and through which gate. Its tape is not used.
+    pub job: Job,
     /// The service.
     pub service: Rehearsal,
     /// Where what the service's recordings lack is asked of the network; none for a check,
     /// which asks nothing.
     pub gaps: Option<Gaps>,
-    /// The budgets.
-    pub limits: Limits,
 }
 
 /// Where a run is: what is committed, and how far the service has come.
@@ -149,9 +142,10 @@ impl Stage {
     /// Reads a partition from where `from` is to its end.
     pub async fn read(&self, partition: &Partition, from: &Place, vary: Variation) -> Read {
         let scene = self.service.scene_from(&from.bookmark, vary.breakage);
-        let writer = Writer::new(from.committed.clone(), &self.tables, &partition.id, vary.full);
+        let writer =
+            Writer::new(from.committed.clone(), &self.job.tables, &partition.id, vary.full);
         let validators =
-            self.tables.iter().map(|table| Validator::new(Arc::clone(table))).collect();
+            self.job.tables.iter().map(|table| Validator::new(Arc::clone(table))).collect();
         let mut reading = Reading {
             scene: scene.clone(),
             validators,
@@ -211,7 +205,7 @@ impl Stage {
     }
 
     fn request(&self, vary: Variation) -> Request {
-        let mut request = self.request.clone();
+        let mut request = self.job.request.clone();
         if vary.full || vary.no_window {
             request.since = None;
             request.until = None;
@@ -221,21 +215,17 @@ impl Stage {
     }
 
     async fn instance(&self, scene: &Scene, vary: Variation) -> Result<Instance, Stop> {
-        let mut limits = self.limits.clone();
+        let mut limits = Limits::clone(&self.job.access.limits);
         limits.max_batch_rows = vary.max_rows.unwrap_or(limits.max_batch_rows);
         let most = vary.max_requests.unwrap_or(u64::MAX);
         limits.max_requests = limits.max_requests.min(most);
-        let budget = limits.requests();
-        let context = &self.request.context;
-        let label = format!("{} {}", context.project, self.request.report);
         let tape: Arc<dyn Tape> = match &self.gaps {
             Some(gaps) => Arc::new(gaps.beyond(scene.clone())),
             None => Arc::new(scene.clone()),
         };
-        let session = Session::new(label.clone(), Some(tape), budget);
-        let gate = Some((self.gate.clone(), session));
-        let options = InstanceOptions { label, gate, now: context.now };
-        Ok(self.plugin.instantiate_within(Arc::new(limits), options).await?)
+        let access = self.job.access.within(limits);
+        let session = access.session(self.job.label(), Some(tape), Arc::default());
+        Ok(access.instantiate(self.job.label(), session, self.job.context().now).await?)
     }
 }
 

@@ -29,7 +29,7 @@ use test_dashboard_egress::retry::{
 use test_dashboard_egress::{Cassette, Play, Tape, Taped, tape};
 use url::Url;
 
-use crate::pump::JobTape;
+use crate::source::JobTape;
 
 /// How long a rate limit asks to be left alone that was put in: longer than a person would
 /// wait at the terminal, shorter than the pause between two runs of a schedule.

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use std::sync::Arc;
-use test_dashboard_egress::{AddressPolicy, AllowList, Cassette, Gate, GateOptions, Window};
+use test_dashboard_egress::{AddressPolicy, AllowList, Cassette, Gate, GateOptions};
 
 use super::reading::Stage;
 use super::rehearsal::Rehearsal;
 use crate::config::{Config, Environment, Limits};
 use crate::fixtures::Fixture;
 use crate::misuse::{Misuse, did_you_mean};
-use crate::plugin::{Plugin, ProjectContext, Request};
-use crate::pump::{base_url_of, settings_of};
+use crate::plugin::Plugin;
+use crate::source::{Access, ReadOptions, Source, base_url_of};
 
 /// How long a plugin's code may run in one scenario. Nothing is waited for there, so what
 /// takes longer does not come to an end.
@@ -38,7 +38,7 @@ pub fn stage(
     fixture: &Fixture,
 ) -> anyhow::Result<Stage> {
     let Fixture { project, report, .. } = fixture;
-    let Some(declared) = plugin.report(report) else {
+    if plugin.report(report).is_none() {
         let known = plugin.description.reports.iter().map(|report| &report.name);
         return Err(Misuse::new(format!(
             "{}: the plugin has no report {report:?}{}",
@@ -46,24 +46,23 @@ pub fn stage(
             did_you_mean(report, known)
         ))
         .into());
-    };
-    let name = &plugin.description.name;
-    let base_url = base_url_of(config, name, plugin, environment)?;
+    }
+    let base_url = base_url_of(config, &plugin.description.name, plugin, environment)?;
     let recording = Cassette::load(&fixture.recording)?;
     let further: Vec<Cassette> =
         fixture.further.iter().map(|path| Cassette::load(path)).collect::<Result<_, _>>()?;
-    let now = recording.now().unwrap_or_else(jiff::Timestamp::now);
-    let Window { since, until } = recording.window();
-    let settings = settings_of(config, environment, name, plugin, project)?;
-    let context = ProjectContext { project: project.clone(), base_url, settings, now };
+    let access = Access::new(plugin, gate(plugin, &base_url)?).within(limits(plugin));
+    let source = Source::behind(config, environment, access, base_url);
+    let reading = ReadOptions {
+        now: recording.now().unwrap_or_else(jiff::Timestamp::now),
+        window: recording.window(),
+        full: false,
+        tape: None,
+    };
     Ok(Stage {
-        plugin: Arc::clone(plugin),
-        gate: gate(plugin, &context.base_url)?,
-        request: Request { report: report.clone(), context, since, until, full: false },
-        tables: plugin.tables_of(declared),
+        job: source.job(project, report, reading)?,
         service: Rehearsal::new(&recording, &further),
         gaps: None,
-        limits: limits(plugin),
     })
 }
 

@@ -12,7 +12,9 @@ use super::GoldenRow;
 use super::row;
 use crate::fixtures::Fixture;
 use crate::plugin::printable;
-use crate::pump::{self, DryRows, DryTable, Job, Options, ReadOptions, RunReport, Sink, Source};
+use crate::pump::{DryRows, DryTable, Sink};
+use crate::run::{self, Options, RunReport};
+use crate::source::{Job, ReadOptions, Source};
 
 /// What came of a recording.
 #[derive(Debug)]
@@ -40,10 +42,10 @@ pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Re
     // that ask alike, then come in the same order every time.
     let options = Options { jobs: 1, ..Options::default() };
     let sink = Sink::Dry(rows.clone());
-    let run = pump::run(vec![Arc::clone(&job)], sink, &options, async |_| {}).await;
+    let run = run::read(vec![Arc::clone(&job)], sink, &options, async |_| {}).await;
     let mut rows = rows.take();
     let mut problems = failures(&run);
-    let complete = run.failures().all(|failure| failure.partition == pump::RECORDING);
+    let complete = run.failures().all(|failure| failure.partition == run::RECORDING);
     let mut tables = Vec::new();
     for table in &job.tables {
         let delivered = rows.remove(&table.name);

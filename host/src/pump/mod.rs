@@ -2,32 +2,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! The path of a row: from a plugin's reader, through the checks, to a commit in the
-//! database.
-//!
-//! [`Job`]s say what is read: one report of one project, through one plugin. [`run`] plans
-//! them, reads their partitions side by side and tells what became of each. A partition's
-//! failure is that partition's: the others finish.
+//! database. [`pump_partition`] reads one partition of a [`Job`](crate::source::Job).
 
-mod full;
-mod installed;
-mod job;
-mod memory;
 mod output;
 mod partition;
-mod progress;
 mod report;
-mod run;
 mod sink;
-mod source;
-mod tape;
 
-pub use full::{finish as finish_full, make_full_if_due, may_finish as may_finish_full};
-pub use installed::{Installed, base_url_of, gate_options, load_one, owner, settings_of};
-pub use job::{Job, run_window};
-pub use memory::Memory;
-pub use progress::{Progress, Seen};
-pub use report::{PartitionReport, RejectedRows, RunReport, Tally};
-pub use run::{Options, PLAN, RECORDING, Selection, run, views_failed};
+pub use output::Output;
+pub use partition::pump as pump_partition;
+pub use report::{PartitionFailure, PartitionReport, RejectedRows, Tally};
 pub use sink::{DryRows, DryTable, Sink};
-pub use source::{ReadOptions, Source};
-pub use tape::{JobRecording, JobTape, recording_file};

@@ -22,8 +22,9 @@ use tokio::task::JoinSet;
 use super::output::{self, Output};
 use super::report::{PartitionFailure, PartitionReport, RejectedRows};
 use super::sink::PartitionSink;
-use super::{DryRows, Job, Sink, Tally};
+use super::{DryRows, Sink, Tally};
 use crate::plugin::{Batch, Budget, PluginError, printable};
+use crate::source::Job;
 
 /// How many batches may lie between the plugin and the database.
 const BATCHES_BETWEEN: usize = 2;
@@ -157,15 +158,21 @@ impl Done {
     }
 }
 
-/// Pumps one partition to its end. Whatever happens is in the report.
-pub async fn pump(job: Arc<Job>, partition: Partition, sink: Sink) -> PartitionReport {
+/// Pumps one partition to its end. Whatever happens is in the report. What comes counts in `all`,
+/// too: what the job's partitions return together.
+pub async fn pump(
+    job: Arc<Job>,
+    partition: Partition,
+    sink: Sink,
+    all: Arc<Output>,
+) -> PartitionReport {
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let mut done = Done::default();
-    let patience = job.plugin.limits().wall_time;
+    let patience = job.access.limits.wall_time;
     let mut attempts = Attempts { has_tape: job.tape.is_some(), patience, ..Attempts::default() };
     let outcome = loop {
-        let attempt = attempt_once(&job, &partition, &sink, &mut attempts, &mut done).await;
+        let attempt = attempt_once(&job, &partition, &sink, &all, &mut attempts, &mut done).await;
         let Err(error) = attempt else { break Ok(()) };
         let Some(pause) = attempts.pause_after(&error, clock.elapsed()) else { break Err(error) };
         tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
@@ -200,6 +207,7 @@ async fn attempt_once(
     job: &Arc<Job>,
     partition: &Partition,
     sink: &Sink,
+    all: &Output,
     attempts: &mut Attempts,
     done: &mut Done,
 ) -> Result<(), PartitionError> {
@@ -207,13 +215,14 @@ async fn attempt_once(
     let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
     let writer = sink.open(key, &job.tables, reading).await?;
     attempts.begin(writer.checkpoint());
+    // A recording begins at the beginning, so that it can be replayed into any database.
     let checkpoint = writer.checkpoint().filter(|_| job.tape.is_none()).cloned();
     let session = job.session(format!("{} {}", job.label(), partition.id));
     let (sender, receiver) = mpsc::channel(BATCHES_BETWEEN);
     // A set, because dropping it stops its task: a cancelled run leaves no plugin running.
     let mut reading = JoinSet::new();
     reading.spawn(read(Arc::clone(job), partition.clone(), checkpoint, session.clone(), sender));
-    let written = Writing::new(job, writer, done).write_all(receiver).await;
+    let written = Writing::new(job, writer, all, done).write_all(receiver).await;
     if written.is_err() {
         reading.abort_all();
     }
@@ -277,6 +286,7 @@ async fn read(
 struct Writing<'a> {
     job: &'a Job,
     writer: PartitionSink,
+    all: &'a Output,
     done: &'a mut Done,
     validators: HashMap<String, Validator>,
     first_reject: Option<(String, String, String)>,
@@ -287,14 +297,14 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    fn new(job: &'a Job, writer: PartitionSink, done: &'a mut Done) -> Self {
+    fn new(job: &'a Job, writer: PartitionSink, all: &'a Output, done: &'a mut Done) -> Self {
         let validators = job
             .tables
             .iter()
             .map(|table| (table.name.clone(), Validator::new(Arc::clone(table))))
             .collect();
         let (first_reject, output) = (None, Output::default());
-        Writing { job, writer, done, validators, first_reject, output, read: 0, rejected: 0 }
+        Writing { job, writer, all, done, validators, first_reject, output, read: 0, rejected: 0 }
     }
 
     async fn write_all(
@@ -320,8 +330,8 @@ impl<'a> Writing<'a> {
         let table: Arc<Table> = Arc::clone(validator.table());
         let nuls_before = validator.replaced_nuls();
         let read = batch.rows.len() as u64;
-        let limits = self.job.plugin.limits();
-        output::count(&self.output, &self.job.output, limits, (read, batch.bytes))
+        let limits = &self.job.access.limits;
+        output::count(&self.output, self.all, limits, (read, batch.bytes))
             .map_err(PartitionError::Output)?;
         if !self.writer.has_room(batch.bytes) {
             return Err(PartitionError::DryRun);
@@ -364,7 +374,7 @@ impl<'a> Writing<'a> {
         checkpoint: Option<CheckpointText>,
         point: CommitPoint,
     ) -> Result<(), PartitionError> {
-        let limits = self.job.plugin.limits();
+        let limits = &self.job.access.limits;
         let (rows, share) = (limits.max_rejected_rows, limits.max_rejected_share);
         if self.rejected > rows
             && self.rejected as f64 > share * self.read as f64

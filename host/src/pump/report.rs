@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What became of a run, for a person, a program and the history.
+//! What became of a partition, for a person, a program and the history.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use test_dashboard_store::{
-    Outcome, PartitionKey, PartitionResult, PartitionSummary, RunId, Shard,
-};
+use test_dashboard_store::{Outcome, PartitionKey, PartitionResult, PartitionSummary};
+
+use crate::source::Job;
 
 /// What a partition, or a sum of them, did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -97,6 +97,29 @@ pub struct PartitionFailure {
 }
 
 impl PartitionReport {
+    /// Of something in a job's run that is no reading of a partition; what it is called is in
+    /// parentheses.
+    pub fn of_step(
+        job: &Job,
+        step: &str,
+        started: jiff::Timestamp,
+        tally: Tally,
+        error: Option<PartitionFailure>,
+    ) -> Self {
+        PartitionReport {
+            project: job.context().project.clone(),
+            datasource: job.datasource.clone(),
+            report: job.request.report.clone(),
+            partition: step.into(),
+            tally,
+            rejected: Vec::new(),
+            started,
+            elapsed: Duration::ZERO,
+            cpu: Duration::ZERO,
+            error,
+        }
+    }
+
     /// Whether it is a partition of the plugin's; what is in parentheses is none.
     pub fn is_partition(&self) -> bool {
         !self.partition.starts_with('(')
@@ -132,7 +155,7 @@ impl PartitionReport {
     }
 
     /// A partition as the history has it, which does not keep all of this.
-    fn of_history(PartitionSummary { key, result }: PartitionSummary) -> Self {
+    pub fn of_history(PartitionSummary { key, result }: PartitionSummary) -> Self {
         let failure = |message| {
             let kind = result.failure_kind.clone().unwrap_or_default();
             PartitionFailure { kind, message }
@@ -159,87 +182,6 @@ impl PartitionReport {
             cpu: Duration::ZERO,
             error: (result.outcome != Outcome::Succeeded)
                 .then(|| failure(result.error.clone().unwrap_or_default())),
-        }
-    }
-}
-
-/// What became of a run.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct RunReport {
-    /// The run's number in the history; none for a dry run.
-    pub run: Option<i64>,
-    /// Its partitions, in the order in which they ended.
-    pub partitions: Vec<PartitionReport>,
-    /// Which part of the run it is; none for a whole one.
-    #[serde(skip)]
-    pub shard: Option<Shard>,
-    /// The shard's partitions that were done before it was started again.
-    #[serde(skip)]
-    pub done_before: Vec<PartitionKey>,
-    /// What was planned, also where it was left to others.
-    #[serde(skip)]
-    pub planned: Vec<PartitionKey>,
-}
-
-impl RunReport {
-    /// A run as the history has it, with what all of its shards did.
-    pub fn of_history(run: RunId, partitions: Vec<PartitionSummary>) -> Self {
-        let partitions = partitions.into_iter().map(PartitionReport::of_history).collect();
-        RunReport { run: Some(run.0), partitions, ..RunReport::default() }
-    }
-
-    /// The sum of all partitions.
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        for partition in &self.partitions {
-            total += partition.tally;
-        }
-        total
-    }
-
-    /// The partitions that failed.
-    pub fn failures(&self) -> impl Iterator<Item = &PartitionReport> {
-        self.partitions.iter().filter(|partition| partition.error.is_some())
-    }
-
-    /// What failed first, as a person is told it.
-    pub fn first_failure(&self) -> Option<String> {
-        let failure = self.failures().next()?;
-        let error = failure.error.as_ref()?;
-        Some(format!("{}: {}", failure.partition, error.message))
-    }
-
-    /// The part of it that is about one report of one project.
-    pub fn of(&self, project: &str, report: &str) -> RunReport {
-        let is_about = |partition: &&PartitionReport| {
-            partition.project == project && partition.report == report
-        };
-        let partitions = self.partitions.iter().filter(is_about).cloned().collect();
-        let is_about = |key: &&PartitionKey| key.project == project && key.report == report;
-        let done_before = self.done_before.iter().filter(is_about).cloned().collect();
-        RunReport { run: self.run, shard: self.shard, partitions, done_before, planned: Vec::new() }
-    }
-
-    /// The partitions that were read to their end.
-    pub fn done(&self) -> impl Iterator<Item = &PartitionReport> {
-        let is_done = |report: &&PartitionReport| report.error.is_none() && report.is_partition();
-        self.partitions.iter().filter(is_done)
-    }
-
-    /// The time that was spent on its partitions, one after the other.
-    pub fn elapsed(&self) -> Duration {
-        self.partitions.iter().map(|partition| partition.elapsed).sum()
-    }
-
-    /// How it ended as a whole.
-    pub fn outcome(&self) -> Outcome {
-        let failed = self.failures().count();
-        if failed == 0 {
-            Outcome::Succeeded
-        } else if self.done().next().is_some() || !self.done_before.is_empty() {
-            Outcome::PartlyFailed
-        } else {
-            Outcome::Failed
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Shard {
 }
 
 impl Shard {
+    /// The whole of a run, 1/1.
+    pub const WHOLE: Shard = Shard { number: 1, count: 1 };
+
     /// The shard `number`, counted from 1, of `count`; none when there is no such shard.
     pub fn new(number: u16, count: u16) -> Option<Shard> {
         let fits = (1..=count).contains(&number) && count <= MOST_SHARDS;
@@ -37,6 +40,11 @@ impl Shard {
     /// How many there are.
     pub fn count(self) -> u16 {
         self.count
+    }
+
+    /// Whether it is the whole of a run.
+    pub fn is_whole(self) -> bool {
+        self.count == 1
     }
 
     /// Whether the partition is this shard's. Of all shards of a run exactly one says so, and

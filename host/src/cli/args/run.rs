@@ -11,6 +11,7 @@ use test_dashboard_store::Shard;
 
 use super::Common;
 use crate::config::Every;
+use crate::run;
 
 /// What is shown below the options.
 pub const EXAMPLES: &str = "\
@@ -117,23 +118,22 @@ pub struct Days {
     pub until: Option<Date>,
 }
 
-impl Days {
-    /// The flags that name them, as they were given.
-    pub fn flags(&self) -> String {
-        let mut flags = String::new();
-        if let Some(days) = self.num_days {
-            flags += &format!(" --num-days {days}");
-        }
-        for (name, day) in [("since", self.since), ("until", self.until)] {
-            if let Some(day) = day {
-                flags += &format!(" --{name} {day}");
-            }
-        }
-        flags
+impl From<&Days> for run::Days {
+    fn from(&Days { num_days, since, until }: &Days) -> Self {
+        run::Days { num_days, since, until }
     }
+}
 
-    /// Whether any were named.
-    pub fn are_named(&self) -> bool {
-        self.num_days.is_some() || self.since.is_some() || self.until.is_some()
+#[cfg(test)]
+mod tests {
+    use crate::cli::line;
+
+    #[test]
+    fn days_that_say_nothing_are_refused() {
+        let run = ["test-dashboard", "--project", "fenix", "--report-type", "issues"];
+        let parsed = |flags: &[&str]| line::parse(run.iter().chain(flags));
+        assert!(parsed(&["--since", "2026-03-02", "--until", "2026-03-03"]).is_ok());
+        assert!(parsed(&["--since", "yesterday"]).is_err());
+        assert!(parsed(&["--since", "2026-03-02", "--num-days", "3"]).is_err());
     }
 }

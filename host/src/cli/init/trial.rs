@@ -12,7 +12,7 @@ use test_dashboard_model::FailureKind;
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::{InstanceOptions, Plugin, PluginError, ProjectContext};
-use crate::pump::settings_of;
+use crate::source::settings_of;
 
 /// Where the service is, for a plugin that is told by a variable. Nothing is sent there.
 const NOWHERE: &str = "https://service.invalid";

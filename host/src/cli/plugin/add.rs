@@ -24,7 +24,7 @@ use crate::lock::{
 };
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
-use crate::pump::Installed;
+use crate::source::Installed;
 
 /// What is to be installed, where, and what changes by it.
 struct Plan {

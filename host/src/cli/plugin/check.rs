@@ -16,7 +16,7 @@ use crate::conformance::{self, Difference, Evidence, Finding, Findings, Rule, Sc
 use crate::fixtures::{self, Fixture};
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, PluginError, Runtime};
-use crate::pump::load_one;
+use crate::source::load_one;
 
 /// The folder of the fixtures, where no other is named.
 const FIXTURES: &str = "fixtures";

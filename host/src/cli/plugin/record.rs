@@ -10,15 +10,17 @@ use serde_json::json;
 use test_dashboard_egress::{MaskUse, Written};
 
 use crate::cli::args::{Format, RecordArgs};
+use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, remark, say};
-use crate::cli::{context, days};
+use crate::cli::run::log;
 use crate::config::{Config, Environment};
 use crate::fixtures;
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{self, RunReport, Source, recording_file};
 use crate::record::{Fixture, Recording, Taken};
+use crate::run::{Days, Event, RunReport};
+use crate::source::{self, Source, recording_file};
 
 /// Records a report of a project.
 ///
@@ -31,7 +33,7 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
     let environment = Environment::of_process();
     let config = Config::load(common.config.file())?;
     let runtime = Runtime::new()?;
-    let plugin = pump::load_one(&config, &runtime, &args.file).await?;
+    let plugin = source::load_one(&config, &runtime, &args.file).await?;
     let datasource = &plugin.description.name;
     let project = project(&config, &args.project, datasource)?;
     let source = Source::new(&config, &environment, datasource, &plugin, true)?;
@@ -45,12 +47,12 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
         project: &project,
         report: &args.report,
         now,
-        window: days::window(&args.days, now)?,
+        window: Days::from(&args.days).window(now)?,
         masks: source.masks(&args.mask)?,
         path: recording_file(&folder, &project, &args.report),
         for_check: args.for_check,
     };
-    let taking = recording.take(context::log_partition);
+    let taking = recording.take(async |partition| log(&Event::Ended(partition)));
     match context::until_interrupted(taking).await?.transpose()? {
         None => {
             remark(format_args!("interrupted: {}", untouched(&recording.path)));

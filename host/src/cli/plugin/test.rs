@@ -20,7 +20,7 @@ use crate::fixtures::{self, Fixture};
 use crate::golden::{self, FixtureResult};
 use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
-use crate::pump::{self, Source};
+use crate::source::{self, Source};
 
 /// Where a plugin's folder has its recordings.
 const FIXTURES: &str = "fixtures";
@@ -41,7 +41,7 @@ pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
 
     let runtime = Runtime::new()?;
     let plugin = config.resolve_path(&datasource.plugin);
-    let plugin = pump::load_one(&config, &runtime, &plugin).await?;
+    let plugin = source::load_one(&config, &runtime, &plugin).await?;
     if plugin.description.name != name {
         return Err(Misuse::new(format!(
             "datasources.{name} names the plugin {}, which is for {}",

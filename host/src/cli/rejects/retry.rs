@@ -11,20 +11,19 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::json;
 use test_dashboard_egress::Window;
-use test_dashboard_store::{PartitionKey, RejectFilter, Store};
+use test_dashboard_store::{Outcome, PartitionKey, RejectFilter, Store};
 
 use super::{chosen, rows};
 use crate::cli::args::{Format, RejectsRetryArgs};
 use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
-use crate::cli::run::{Account, Writing};
+use crate::cli::run::Listeners;
 use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
-use crate::pump::{
-    Installed, Job, Memory, Options, PLAN, ReadOptions, RunReport, Selection, Source,
-};
+use crate::run::{Ending, Event, PLAN, RunReport, RunRequest, Runner};
+use crate::source::{Installed, Job, ReadOptions, Source};
 
 type Partitions = HashSet<PartitionKey>;
 
@@ -115,14 +114,14 @@ impl Reading<'_> {
         let (jobs, mut errors) = self.jobs_of(datasource, report, &partitions);
         let projects = jobs.iter().map(|job| job.context().project.as_str());
         let projects = projects.collect::<Vec<_>>().join(", ");
-        let mut account = Account::begin(Some(projects.clone()), Some(report.to_string()));
+        let listeners = Listeners::new(Some(projects.clone()), Some(report.to_string()));
         let mut exits: Vec<Exit> = errors.iter().map(Exit::of).collect();
         let mut is_over = false;
         if !jobs.is_empty() {
-            match self.write(jobs, &projects, report, &partitions, &mut account).await {
-                Ok(exit) => {
-                    is_over = exit != Exit::Interrupted;
-                    exits.push(exit);
+            match self.write(jobs, projects, report, &partitions, &listeners).await {
+                Ok(ending) => {
+                    is_over = ending != Ending::Ended(Outcome::Interrupted);
+                    exits.push(ending.into());
                 }
                 Err(error) => {
                     exits.push(Exit::of(&error));
@@ -130,7 +129,7 @@ impl Reading<'_> {
                 }
             }
         }
-        let run = account.pumped;
+        let run = std::mem::take(&mut listeners.account().pumped);
         let gone = if is_over { gone(&run, partitions) } else { Vec::new() };
         if !gone.is_empty() {
             // That the others were planned is no success of a run that read none of them.
@@ -150,7 +149,7 @@ impl Reading<'_> {
         let (mut jobs, mut errors) = (Vec::new(), Vec::new());
         let source = match self.source(datasource, report) {
             Ok(source) => source,
-            Err(error) => return (jobs, vec![error]),
+            Err(misuse) => return (jobs, vec![misuse.into()]),
         };
         let projects: BTreeSet<&str> = partitions.iter().map(|key| key.project.as_str()).collect();
         for project in projects {
@@ -162,13 +161,12 @@ impl Reading<'_> {
         (jobs, errors)
     }
 
-    fn source(&self, datasource: &str, report: &str) -> anyhow::Result<Source<'_>> {
+    fn source(&self, datasource: &str, report: &str) -> Result<Source<'_>, Misuse> {
         let (owner, plugin, _) = self.installed.owner_of(report)?;
         if owner != datasource {
             return Err(Misuse::new(format!(
                 "the report {report} was {datasource}'s when its rows were rejected, and is {owner}'s now"
-            ))
-            .into());
+            )));
         }
         Source::new(self.config, self.environment, datasource, plugin, true)
     }
@@ -189,28 +187,24 @@ impl Reading<'_> {
     async fn write(
         &self,
         jobs: Vec<Job>,
-        projects: &str,
+        projects: String,
         report: &str,
         partitions: &Partitions,
-        account: &mut Account,
-    ) -> anyhow::Result<Exit> {
-        let options = Options {
-            jobs: self.jobs,
-            memory: Memory::new(self.config.memory()),
-            selection: Selection::Only(partitions.clone()),
+        listeners: &Listeners,
+    ) -> anyhow::Result<Ending> {
+        let request = RunRequest {
+            at_once: Some(self.jobs),
+            only: Some(partitions.clone()),
+            ..RunRequest::new(projects, report)
         };
-        let writing = Writing {
+        let runner = Runner {
             config: self.config,
-            store: self.store,
-            project: projects,
-            report,
-            command: "rejects retry".into(),
-            every: None,
-            part: None,
-            is_replay: false,
-            options: &options,
+            environment: self.environment,
+            request: &request,
+            stop: &context::interruption,
+            hear: &|event: &Event<'_>| listeners.hear(event),
         };
-        writing.write(jobs, account).await
+        runner.write_jobs(self.store, jobs).await
     }
 }
 

@@ -4,10 +4,10 @@
 //! What becomes known of a run while it goes, for all who are told of it at its end.
 
 use jiff::Timestamp;
-use test_dashboard_store::{ReportKey, Store};
+use test_dashboard_store::ReportKey;
 
-use crate::config::Config;
-use crate::pump::{Job, RunReport};
+use crate::run::{Event, RunReport};
+use crate::source::Job;
 
 /// A run, as far as it got. Whatever ends it, this is what there is to tell.
 pub struct Account {
@@ -48,30 +48,34 @@ impl Account {
         }
     }
 
-    /// These are to be read.
-    pub fn plan(&mut self, jobs: &[Job]) {
-        let account = |job: &Job| JobAccount { key: job.key(), is_due: true, fresh_until: None };
-        self.jobs = jobs.iter().map(account).collect();
-    }
-
-    /// Of all that are to be read only these are due.
-    pub fn leave_due(&mut self, due: &[Job]) {
-        for job in &mut self.jobs {
-            job.is_due = due.iter().any(|due| due.key() == job.key);
-        }
-    }
-
-    /// Looks up when each report will be late, by the rule of `status`.
-    pub async fn look_up_freshness(&mut self, config: &Config, store: &Store) {
-        for job in &mut self.jobs {
-            let Some(every) = config.schedule.get(&job.key.report) else { continue };
-            match store.last_good(&job.key).await {
-                Ok(good) => job.fresh_until = good.and_then(|good| every.late_after(good.started)),
-                Err(error) => {
-                    let ReportKey { project, report, .. } = &job.key;
-                    tracing::warn!("the summary lacks how fresh {project} {report} is: {error}");
-                }
+    /// Hears what happens in it.
+    pub fn hear(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Planned(jobs) => self.jobs = jobs.iter().map(JobAccount::new).collect(),
+            Event::Connected(database) => self.database = Some((*database).to_string()),
+            Event::Due(due) => {
+                self.jobs.iter_mut().for_each(|job| job.is_due = due.contains(&job.key));
             }
+            Event::Joined(shard) => self.pumped.shard = Some(*shard),
+            Event::NotBegun(run) => self.pumped.run = Some(run.0),
+            Event::Began(run, done) => {
+                self.pumped.run = Some(run.0);
+                self.pumped.done_before = done.to_vec();
+            }
+            Event::Ended(partition) | Event::NoViews(partition) => {
+                self.pumped.partitions.push((*partition).clone())
+            }
+            Event::FreshUntil(key, moment) => {
+                let of_key = self.jobs.iter_mut().filter(|job| job.key == **key);
+                of_key.for_each(|job| job.fresh_until = Some(*moment));
+            }
+            _ => {}
         }
+    }
+}
+
+impl JobAccount {
+    fn new(job: &Job) -> Self {
+        JobAccount { key: job.key(), is_due: true, fresh_until: None }
     }
 }

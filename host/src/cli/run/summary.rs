@@ -13,7 +13,8 @@ use super::account::{Account, JobAccount};
 use crate::cli::exit::Exit;
 use crate::misuse::Misuse;
 use crate::prepared::Prepared;
-use crate::pump::{RunReport, Tally};
+use crate::pump::Tally;
+use crate::run::RunReport;
 
 /// What became of a run.
 #[derive(Debug, Serialize)]

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use test_dashboard::config::{Config, Environment, Limits};
 use test_dashboard::plugin::Plugin;
-use test_dashboard::pump::{ReadOptions, Source, gate_options};
+use test_dashboard::source::{ReadOptions, Source, gate_options};
 use test_dashboard_egress::{
     Cassette, Gate, GateOptions, Masks, Recorder, RequestBudget, Session, Window,
 };

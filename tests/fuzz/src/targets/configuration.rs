@@ -9,7 +9,7 @@ use std::sync::Arc;
 use test_dashboard::config::{Config, Environment};
 use test_dashboard::lock::{Addition, LOCK_FILE, Lock, add_datasource, remove_datasource, survey};
 use test_dashboard::plugin::Plugin;
-use test_dashboard::pump::gate_options;
+use test_dashboard::source::gate_options;
 use test_dashboard_egress::Gate;
 
 use super::har::without;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use test_dashboard::config::{Config, Environment};
 use test_dashboard::conformance::Rehearsal;
 use test_dashboard::plugin::Plugin;
-use test_dashboard::pump::{JobTape, ReadOptions, Source};
+use test_dashboard::source::{JobTape, ReadOptions, Source};
 use test_dashboard_egress::Cassette;
 
 use super::shipped;

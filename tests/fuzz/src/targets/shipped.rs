@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use test_dashboard::config::Limits;
 use test_dashboard::plugin::{Plugin, Runtime};
-use test_dashboard::pump::{self, DryRows, Job, Options, Sink};
+use test_dashboard::pump::{DryRows, Sink};
+use test_dashboard::run::{self, Options};
+use test_dashboard::source::Job;
 
 use crate::corpus::repository;
 
@@ -60,7 +62,7 @@ pub async fn load(names: &[&str], limits: Limits) -> anyhow::Result<BTreeMap<Str
 pub async fn run(job: Job) -> anyhow::Result<String> {
     let rows = DryRows::default();
     let options = Options { jobs: 1, ..Options::default() };
-    let report = pump::run(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, async |_| {});
+    let report = run::read(vec![Arc::new(job)], Sink::Dry(rows.clone()), &options, async |_| {});
     let report = report.await;
     let mut told = Vec::new();
     for failure in report.failures().filter_map(|partition| partition.error.as_ref()) {

@@ -3,26 +3,73 @@
 
 //! What is read: one report of one project, through one plugin.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_egress::{Gate, Session, Tape, Window};
+use test_dashboard_egress::{Cassette, GateError, Masks, Session, Tape, Window};
 use test_dashboard_model::Table;
 use test_dashboard_store::{PartitionKey, ReportKey, RunWindow};
 
-use super::output::Output;
-use super::{JobTape, Progress};
-use crate::plugin::{Instance, InstanceOptions, Plugin, PluginError, ProjectContext, Request};
+use super::{Access, JobRecording, JobTape, Progress, recording_file};
+use crate::plugin::{Instance, PluginError, ProjectContext, Request};
+
+/// Where a run's requests are recorded to or replayed from.
+#[derive(Debug, Clone, Default)]
+pub enum Tapes {
+    /// They are sent, and that is all.
+    #[default]
+    Live,
+    /// They are sent and written to `FOLDER/PROJECT/REPORT.har`.
+    Record(PathBuf),
+    /// They are answered from `FOLDER/PROJECT/REPORT.har`.
+    Replay(PathBuf),
+}
+
+impl Tapes {
+    /// Whether answers come from recordings.
+    pub fn is_replay(&self) -> bool {
+        matches!(self, Tapes::Replay(_))
+    }
+
+    /// The recording that answers for one report and project; none for a run that asks the
+    /// network.
+    ///
+    /// # Errors
+    ///
+    /// When the recording cannot be read.
+    pub fn cassette(&self, project: &str, report: &str) -> Result<Option<Cassette>, GateError> {
+        match self {
+            Tapes::Live | Tapes::Record(_) => Ok(None),
+            Tapes::Replay(folder) => {
+                Cassette::load(&recording_file(folder, project, report)).map(Some)
+            }
+        }
+    }
+
+    /// The tape of a run that asks the network. A recording of it holds nothing that `masks`
+    /// find.
+    pub fn live(
+        &self,
+        project: &str,
+        report: &str,
+        now: Timestamp,
+        window: Window,
+        masks: &Masks,
+    ) -> Option<Arc<dyn JobTape>> {
+        let Tapes::Record(folder) = self else { return None };
+        let recording = JobRecording::new(folder, project, report, now, window, masks.clone());
+        Some(Arc::new(recording))
+    }
+}
 
 /// One report of one project.
 pub struct Job {
     /// The datasource's name.
     pub datasource: String,
-    /// Its plugin.
-    pub plugin: Arc<Plugin>,
-    /// Its gate.
-    pub gate: Gate,
+    /// Its plugin, behind its gate.
+    pub access: Access,
     /// What is asked of the plugin.
     pub request: Request,
     /// The tables that the report fills.
@@ -31,8 +78,6 @@ pub struct Job {
     pub tape: Option<Arc<dyn JobTape>>,
     /// How far it has come.
     pub progress: Progress,
-    /// What its partitions have returned.
-    pub output: Output,
 }
 
 impl Job {
@@ -74,23 +119,21 @@ impl Job {
 
     /// A session for the requests of one instance, with a budget of its own.
     pub fn session(&self, label: String) -> Session {
-        let budget = self.plugin.limits().requests();
         let tape = self.tape.clone().map(|tape| tape as Arc<dyn Tape>);
-        Session::metered(label, tape, budget, self.progress.requests())
+        self.access.session(label, tape, self.progress.requests())
     }
 
     /// A fresh instance whose requests go through the gate in `session`.
     ///
     /// # Errors
     ///
-    /// As [`Plugin::instantiate`].
+    /// As [`Access::instantiate`].
     pub async fn instantiate(
         &self,
         label: String,
         session: Session,
     ) -> Result<Instance, PluginError> {
-        let gate = Some((self.gate.clone(), session));
-        self.plugin.instantiate(InstanceOptions { label, gate, now: self.context().now }).await
+        self.access.instantiate(label, session, self.context().now).await
     }
 }
 

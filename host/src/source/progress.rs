@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::PartitionReport;
-
 /// How far one job has come.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -63,25 +61,25 @@ impl Progress {
     }
 
     /// It is being read or planned until the guard is dropped.
-    pub(super) fn begin(&self) -> Active<'_> {
+    pub(crate) fn begin(&self) -> Active<'_> {
         self.started.get_or_init(Instant::now);
         self.active.fetch_add(1, Ordering::Relaxed);
         Active(self)
     }
 
     /// So many partitions are to be read.
-    pub(super) fn plan(&self, partitions: usize) {
+    pub(crate) fn plan(&self, partitions: usize) {
         self.planned.get_or_init(|| partitions as u64);
     }
 
     /// A partition was read as far as it went.
-    pub(super) fn end(&self, partition: &PartitionReport) {
-        let counter = if partition.error.is_some() { &self.failed } else { &self.done };
+    pub(crate) fn end(&self, has_failed: bool) {
+        let counter = if has_failed { &self.failed } else { &self.done };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The plugin delivered rows.
-    pub(super) fn read(&self, rows: u64) {
+    pub(crate) fn read(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 }
@@ -94,7 +92,7 @@ impl Seen {
 }
 
 /// Something of a job is under way.
-pub(super) struct Active<'a>(&'a Progress);
+pub(crate) struct Active<'a>(&'a Progress);
 
 impl Drop for Active<'_> {
     fn drop(&mut self) {

@@ -9,16 +9,39 @@ use test_dashboard_store::{MOST_SHARDS, Shard};
 use crate::config::Environment;
 use crate::misuse::Misuse;
 
-/// One part of a run that several processes share.
+/// The part of a run that a process reads; by default all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Which part.
+    /// Which part: 1 of 1 is a run by itself.
     pub shard: Shard,
-    /// What all parts of this run have in common, and no other run has.
-    pub key: String,
+    /// What all parts of this run have in common, and no other run has; none for a run by itself.
+    pub key: Option<String>,
 }
 
-/// The part that is meant; none for a run of one's own. Flags win over variables, and what
+impl Default for Part {
+    fn default() -> Self {
+        Part { shard: Shard::WHOLE, key: None }
+    }
+}
+
+impl Part {
+    /// Whether other processes read other parts of the run.
+    pub fn is_shared(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
+/// Shards by their numbers: `2/4`, `2/4 and 4/4`, `1/4, 2/4 and 4/4`.
+pub fn shards(numbers: &[u16], count: u16) -> String {
+    let texts: Vec<String> = numbers.iter().map(|number| format!("{number}/{count}")).collect();
+    match texts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The part that is meant. Flags win over variables, and what
 /// names a shard wins over what a platform implies:
 ///
 /// | Shard | Key |
@@ -49,7 +72,7 @@ pub fn part(
     shard: Option<Shard>,
     key: Option<&str>,
     environment: &Environment,
-) -> Result<Option<Part>, Misuse> {
+) -> Result<Part, Misuse> {
     let meant = match shard {
         Some(shard) => Some(shard),
         None => implied(environment)?,
@@ -58,10 +81,10 @@ pub fn part(
         None if key.is_some() => Err(Misuse::new(
             "--run-key names a run that shards share: say with --shard I/N which of them this is",
         )),
-        Some(shard) if shard.count() > 1 => {
-            Ok(Some(Part { shard, key: run_key(key, environment)? }))
+        Some(shard) if !shard.is_whole() => {
+            Ok(Part { shard, key: Some(run_key(key, environment)?) })
         }
-        _ => Ok(None),
+        _ => Ok(Part::default()),
     }
 }
 
@@ -120,12 +143,12 @@ fn run_key(flag: Option<&str>, environment: &Environment) -> Result<String, Misu
 mod tests {
     use super::*;
 
-    fn of<const N: usize>(variables: [(&str, &str); N]) -> Result<Option<Part>, String> {
+    fn of<const N: usize>(variables: [(&str, &str); N]) -> Result<Part, String> {
         part(None, None, &Environment::of(variables)).map_err(|error| error.to_string())
     }
 
-    fn is(shard: &str, key: &str) -> Result<Option<Part>, String> {
-        Ok(Some(Part { shard: shard.parse().unwrap(), key: key.into() }))
+    fn is(shard: &str, key: &str) -> Result<Part, String> {
+        Ok(Part { shard: shard.parse().unwrap(), key: Some(key.into()) })
     }
 
     const CLOUD_RUN: [(&str, &str); 3] = [
@@ -136,11 +159,20 @@ mod tests {
 
     #[test]
     fn nothing_is_split_that_nobody_splits() {
-        assert_eq!(of([]), Ok(None));
-        assert_eq!(of([("GITHUB_RUN_ID", "7"), ("TEST_DASHBOARD_RUN_KEY", "x")]), Ok(None));
-        assert_eq!(of([("TEST_DASHBOARD_SHARD", ""), ("TEST_DASHBOARD_SHARDS", "4")]), Ok(None));
-        assert_eq!(of([("CLOUD_RUN_TASK_INDEX", "0"), ("CLOUD_RUN_TASK_COUNT", "1")]), Ok(None));
-        assert_eq!(of([("TEST_DASHBOARD_SHARD", "1/1")]), Ok(None));
+        assert_eq!(of([]), Ok(Part::default()));
+        assert_eq!(
+            of([("GITHUB_RUN_ID", "7"), ("TEST_DASHBOARD_RUN_KEY", "x")]),
+            Ok(Part::default())
+        );
+        assert_eq!(
+            of([("TEST_DASHBOARD_SHARD", ""), ("TEST_DASHBOARD_SHARDS", "4")]),
+            Ok(Part::default())
+        );
+        assert_eq!(
+            of([("CLOUD_RUN_TASK_INDEX", "0"), ("CLOUD_RUN_TASK_COUNT", "1")]),
+            Ok(Part::default())
+        );
+        assert_eq!(of([("TEST_DASHBOARD_SHARD", "1/1")]), Ok(Part::default()));
     }
 
     #[test]
@@ -164,12 +196,12 @@ mod tests {
     fn what_is_said_wins_over_what_is_implied() {
         let environment = Environment::of(CLOUD_RUN);
         let given = "1/2".parse().ok();
-        let meant = part(given, Some("mine"), &environment).unwrap().unwrap();
-        assert_eq!((meant.shard.to_string().as_str(), meant.key.as_str()), ("1/2", "mine"));
-        assert_eq!(part("1/1".parse().ok(), None, &environment), Ok(None));
+        let meant = part(given, Some("mine"), &environment);
+        assert_eq!(meant.map_err(|error| error.to_string()), is("1/2", "mine"));
+        assert_eq!(part("1/1".parse().ok(), None, &environment), Ok(Part::default()));
         let variable = [&CLOUD_RUN[..], &[("TEST_DASHBOARD_SHARD", "4/4")]].concat();
         let variable = Environment::of::<4>(variable.try_into().unwrap());
-        let meant = part(None, None, &variable).unwrap().unwrap();
+        let meant = part(None, None, &variable).unwrap();
         assert_eq!(meant.shard.to_string(), "4/4");
     }
 
@@ -203,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_page_for_operators_names_every_variable() {
-        let page = include_str!("../../../../docs/operating.md");
+        let page = include_str!("../../../docs/operating.md");
         for source in include_str!("shard.rs").split("environment.get(\"").skip(1) {
             let name = source.split('"').next().unwrap();
             assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/operating.md");

@@ -13,9 +13,10 @@ use test_dashboard_model::Partition;
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::report::{PartitionFailure, PartitionReport};
-use super::{Job, Memory, RunReport, Sink, Tally, full, partition};
+use super::RunReport;
 use crate::plugin::PluginError;
+use crate::pump::{Output, PartitionFailure, PartitionReport, Sink, Tally, pump_partition};
+use crate::source::{Job, Memory};
 
 /// What the history calls the part of a run that finds the partitions. No partition has
 /// this name: parentheses cannot be in an id.
@@ -39,35 +40,25 @@ pub struct Options {
 }
 
 /// Which of the planned partitions a run reads.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Selection {
-    /// All of them.
-    #[default]
-    All,
     /// These.
     Only(HashSet<PartitionKey>),
     /// Those of a shard, but for these, which it has done before.
     Shard(Shard, HashSet<PartitionKey>),
 }
 
+impl Default for Selection {
+    /// All of them.
+    fn default() -> Self {
+        Selection::Shard(Shard::WHOLE, HashSet::new())
+    }
+}
+
 impl Selection {
-    /// Those of a shard, all of which are still to be read.
-    pub fn of_shard(shard: Shard) -> Self {
-        Selection::Shard(shard, HashSet::new())
-    }
-
-    /// How many processes read the run.
-    pub fn shards(&self) -> u16 {
-        match self {
-            Selection::All | Selection::Only(_) => 1,
-            Selection::Shard(shard, _) => shard.count(),
-        }
-    }
-
     fn takes(&self, job: &Job, partition: &Partition) -> bool {
         let key = job.partition_key(&partition.id);
         match self {
-            Selection::All => true,
             Selection::Only(keys) => keys.contains(&key),
             Selection::Shard(shard, done) => shard.has(&key) && !done.contains(&key),
         }
@@ -76,26 +67,21 @@ impl Selection {
     /// What the history calls the planning of a run of it. Every shard plans.
     fn plan(&self) -> String {
         match self {
-            Selection::All | Selection::Only(_) => PLAN.into(),
-            Selection::Shard(shard, _) => shard.step("plan"),
+            Selection::Shard(shard, _) if !shard.is_whole() => shard.step("plan"),
+            Selection::Only(_) | Selection::Shard(..) => PLAN.into(),
         }
-    }
-
-    /// Whether a run of it has seen all there is, so that what it did not see is gone.
-    pub fn is_whole(&self) -> bool {
-        matches!(self, Selection::All)
     }
 }
 
-/// Runs all jobs. `ended` hears of every partition as soon as it has ended.
-pub async fn run(
+/// Reads all jobs. `ended` hears of every partition as soon as it has ended.
+pub async fn read(
     jobs: Vec<Arc<Job>>,
     sink: Sink,
     options: &Options,
     mut ended: impl AsyncFnMut(&PartitionReport),
 ) -> RunReport {
     let mut report = RunReport::default();
-    let mut planned: Vec<(Arc<Job>, Vec<Partition>)> = Vec::new();
+    let mut planned: Vec<(Arc<Job>, Vec<Partition>, Arc<Output>)> = Vec::new();
     let memory = &options.memory;
     let planning = jobs.into_iter().map(|job| plan(job, options.selection.plan(), memory));
     let mut planning = stream::iter(planning).buffered(options.jobs.max(1));
@@ -105,51 +91,49 @@ pub async fn run(
         ended(&plan_report).await;
         report.partitions.push(plan_report);
         report.planned.extend(partitions.iter().map(|partition| job.partition_key(&partition.id)));
-        planned.push((job, partitions));
+        planned.push((job, partitions, Arc::default()));
     }
     let pumping = planned
         .iter()
-        .flat_map(|(job, partitions)| partitions.iter().map(move |partition| (job, partition)))
-        .filter(|(job, partition)| options.selection.takes(job, partition))
-        .map(|(job, partition)| pump(Arc::clone(job), partition.clone(), sink.clone(), memory));
+        .flat_map(|(job, partitions, all)| {
+            partitions.iter().map(move |partition| (job, partition, all))
+        })
+        .filter(|(job, partition, _)| options.selection.takes(job, partition))
+        .map(|(job, partition, all)| {
+            pump(Arc::clone(job), partition.clone(), sink.clone(), Arc::clone(all), memory)
+        });
     let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs.max(1));
     while let Some(partition) = pumping.next().await {
         ended(&partition).await;
         report.partitions.push(partition);
     }
-    for (job, partitions) in &planned {
-        let tape = end_tape(job);
-        let mine = report.of(&job.context().project, &job.request.report);
-        let full = match &sink {
-            Sink::Store(store, run) if options.selection.is_whole() && full::may_finish(&mine) => {
-                let ids = partitions.iter().map(|partition| partition.id.clone()).collect();
-                let ids = mine.failures().next().is_none().then_some(ids);
-                full::finish(job, ids, store, *run).await
-            }
-            _ => None,
-        };
-        for told in tape.into_iter().chain(full) {
-            ended(&told).await;
-            report.partitions.push(told);
-        }
+    for told in planned.iter().filter_map(|(job, ..)| end_tape(job)) {
+        ended(&told).await;
+        report.partitions.push(told);
     }
     report
 }
 
 /// Pumps a partition in a task of its own, so that partitions use all cores. The task stops
 /// with the future: a cancelled run leaves nothing running.
-async fn pump(job: Arc<Job>, partition: Partition, sink: Sink, memory: &Memory) -> PartitionReport {
-    let _reserved = memory.reserve(job.plugin.limits().memory).await;
+async fn pump(
+    job: Arc<Job>,
+    partition: Partition,
+    sink: Sink,
+    all: Arc<Output>,
+    memory: &Memory,
+) -> PartitionReport {
+    let _reserved = memory.reserve(job.access.limits.memory).await;
     let id = partition.id.clone();
     let started = jiff::Timestamp::now();
     let _active = job.progress.begin();
-    let task = tokio::spawn(partition::pump(Arc::clone(&job), partition, sink));
+    let task = tokio::spawn(pump_partition(Arc::clone(&job), partition, sink, all));
     let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
         let message = format!("the task of this partition ended without an answer: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
-        about(&job, &id, started, Tally::default(), Some(failure))
+        PartitionReport::of_step(&job, &id, started, Tally::default(), Some(failure))
     });
-    job.progress.end(&report);
+    job.progress.end(report.error.is_some());
     report
 }
 
@@ -158,7 +142,7 @@ async fn plan(
     step: String,
     memory: &Memory,
 ) -> (Arc<Job>, Vec<Partition>, PartitionReport) {
-    let reserved = memory.reserve(job.plugin.limits().memory).await;
+    let reserved = memory.reserve(job.access.limits.memory).await;
     let started = jiff::Timestamp::now();
     let clock = Instant::now();
     let session = job.session(format!("{} {step}", job.label()));
@@ -185,7 +169,7 @@ async fn plan(
     let report = PartitionReport {
         elapsed: clock.elapsed(),
         cpu,
-        ..about(&job, &step, started, tally, error)
+        ..PartitionReport::of_step(&job, &step, started, tally, error)
     };
     (job, partitions, report)
 }
@@ -198,33 +182,17 @@ fn failure(error: &PluginError) -> PartitionFailure {
 fn end_tape(job: &Job) -> Option<PartitionReport> {
     let message = job.tape.as_ref()?.end().err()?;
     let failure = PartitionFailure { kind: "recording".into(), message };
-    Some(about(job, RECORDING, jiff::Timestamp::now(), Tally::default(), Some(failure)))
+    Some(PartitionReport::of_step(
+        job,
+        RECORDING,
+        jiff::Timestamp::now(),
+        Tally::default(),
+        Some(failure),
+    ))
 }
 
 /// Tells that views could not be made, as part of the first of a run's jobs.
 pub fn views_failed(job: &Job, message: String) -> PartitionReport {
     let failure = PartitionFailure { kind: "database".into(), message };
-    about(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
-}
-
-/// A report of something that is no reading of a partition.
-pub(super) fn about(
-    job: &Job,
-    partition: &str,
-    started: jiff::Timestamp,
-    tally: Tally,
-    error: Option<PartitionFailure>,
-) -> PartitionReport {
-    PartitionReport {
-        project: job.context().project.clone(),
-        datasource: job.datasource.clone(),
-        report: job.request.report.clone(),
-        partition: partition.into(),
-        tally,
-        rejected: Vec::new(),
-        started,
-        elapsed: Duration::ZERO,
-        cpu: Duration::ZERO,
-        error,
-    }
+    PartitionReport::of_step(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
 }
