@@ -42,6 +42,7 @@ pub struct Total {
 #[derive(Debug, Deserialize)]
 pub struct Partition {
     /// Seconds in which the plugin's own code ran.
+    #[serde(rename = "cpu_seconds")]
     pub cpu: f64,
 }
 
