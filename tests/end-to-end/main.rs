@@ -33,6 +33,7 @@ mod notify;
 mod peak;
 mod plugin_files;
 mod reach;
+mod readers;
 mod real_recordings;
 mod record;
 mod recording;

@@ -178,7 +178,7 @@ fn a_message_says_what_happened() {
     let told = place
         .run(&["db", "migrate", "--database", "sqlite:no/such/folder/x.sqlite"])
         .expect_code(1)
-        .expect_said("is its folder there, and may this user write to it?");
+        .expect_said("is its folder there, and may this user read and write it?");
     assert!(!told.said().contains("port"), "{}", told.said());
     place.configure("history-days = 5000000\n");
     place.run(&["status"]).expect_code(2).expect_said(

@@ -49,10 +49,10 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
 pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
-    let store = context::connect_existing(&target, 2).await?;
+    let store = context::connect_to_read(&target).await?;
     let migrations = store.migration_status().await?;
     // Before the first migration there is no catalogue to read.
-    let tables = match migrations.iter().all(|migration| migration.applied) {
+    let tables = match migrations.iter().any(|migration| migration.applied) {
         true => store.tables().await,
         false => Ok(Vec::new()),
     };

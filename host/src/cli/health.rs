@@ -48,15 +48,11 @@ pub async fn troubles(
     config: Option<&Config>,
     installed: Option<&Installed>,
 ) -> Vec<Trouble> {
-    let is_migrated = match store.check_migrations().await {
-        Ok(()) => store.migration_status().await.map(|all| all.iter().all(|one| one.applied)),
-        Err(error) => Err(error),
-    };
     let mut troubles = Vec::new();
-    match is_migrated {
-        Ok(true) => troubles.extend(drifted(store, config).await),
+    match store.check_migrations().await {
         // Before the first run there is nothing that could have changed.
-        Ok(false) => {}
+        Ok(migrations) if !migrations.iter().any(|migration| migration.applied) => {}
+        Ok(_) => troubles.extend(drifted(store, config).await),
         Err(error) => troubles.push(Trouble::of("the host's own tables", &error)),
     }
     for (name, plugin) in installed.into_iter().flat_map(Installed::all) {
@@ -65,6 +61,8 @@ pub async fn troubles(
         let what = format!("tables of {name}");
         match store.refused_tables(&owner(plugin), &tables).await {
             Ok(refused) => troubles.extend(refused.iter().map(|error| Trouble::of(&what, error))),
+            // What may not be read is the same for all of them, and told once.
+            Err(StoreError::MissingRight { .. }) if !troubles.is_empty() => {}
             Err(error) => troubles.push(Trouble::of(&what, &error)),
         }
     }
@@ -75,6 +73,8 @@ pub async fn troubles(
 pub async fn drifted(store: &Store, config: Option<&Config>) -> Vec<Trouble> {
     match store.drift().await {
         Ok(drift) => drift.iter().map(|drift| trouble(drift, config)).collect(),
+        // A migration that is pending makes what it is compared with.
+        Err(StoreError::NoTable { .. }) => Vec::new(),
         Err(error) => vec![Trouble::of("the catalogue", &error)],
     }
 }

@@ -10,7 +10,6 @@ use super::args::{Format, RunsArgs};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
-use crate::config::Environment;
 use crate::misuse::Misuse;
 
 /// Shows the newest runs, or one with its partitions.
@@ -21,26 +20,30 @@ use crate::misuse::Misuse;
 pub async fn runs(args: &RunsArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let config = context::config_for_database(common)?;
-    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
-    let store = context::connect_existing(&target, 1).await?;
-    store.migrate().await?;
-    let exit = match args.id {
-        Some(id) => one(common.output.format, &store, id).await,
-        None => newest(common.output.format, &store, args.limit).await,
-    };
-    store.close().await;
-    exit
+    if let Some(id) = args.id {
+        let look = async |store: &Store| store.run(RunId(id)).await;
+        let (detail, database) = context::read(common, config.as_ref(), look).await?;
+        let detail = detail.ok_or_else(|| {
+            Misuse::new(format!(
+                "there is no run {id} in {database}; `test-dashboard runs` shows what there is"
+            ))
+        })?;
+        one(common.output.format, &detail)?;
+    } else {
+        let look = async |store: &Store| store.runs(args.limit).await;
+        let (runs, database) = context::read(common, config.as_ref(), look).await?;
+        newest(common.output.format, &runs, &database)?;
+    }
+    Ok(Exit::Done)
 }
 
-async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exit> {
-    let runs = store.runs(limit).await?;
+fn newest(format: Format, runs: &[RunSummary], database: &str) -> anyhow::Result<()> {
     if format == Format::Json {
-        output::json(&json!(runs.iter().map(summary_json).collect::<Vec<_>>()))?;
-        return Ok(Exit::Done);
+        return output::json(&json!(runs.iter().map(summary_json).collect::<Vec<_>>()));
     }
     if runs.is_empty() {
-        say!("no runs yet in {}", store.name())?;
-        return Ok(Exit::Done);
+        say!("no runs yet in {database}")?;
+        return Ok(());
     }
     let mut table = output::table([
         "run",
@@ -55,7 +58,7 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
         "time",
         "outcome",
     ]);
-    for run in &runs {
+    for run in runs {
         table.add_row([
             run.id.to_string(),
             run.started.strftime("%Y-%m-%d %H:%M:%S").to_string(),
@@ -72,20 +75,12 @@ async fn newest(format: Format, store: &Store, limit: u32) -> anyhow::Result<Exi
     }
     output::right(&mut table, 4..10);
     say!("{table}")?;
-    Ok(Exit::Done)
+    Ok(())
 }
 
-async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
-    let Some(detail) = store.run(RunId(id)).await? else {
-        return Err(Misuse::new(format!(
-            "there is no run {id} in {}; `test-dashboard runs` shows what there is",
-            store.name()
-        ))
-        .into());
-    };
+fn one(format: Format, detail: &RunDetail) -> anyhow::Result<()> {
     if format == Format::Json {
-        output::json(&detail_json(&detail))?;
-        return Ok(Exit::Done);
+        return output::json(&detail_json(detail));
     }
     let run = &detail.summary;
     say!(
@@ -99,7 +94,7 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
         run.version
     )?;
     if let Some(count) = run.shards {
-        say!("{}", shards(&detail, count))?;
+        say!("{}", shards(detail, count))?;
     }
     let mut table = output::table([
         "project",
@@ -135,7 +130,7 @@ async fn one(format: Format, store: &Store, id: i64) -> anyhow::Result<Exit> {
             say!("FAILED {} {}: {error}", partition.key.project, partition.key.partition)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 fn outcome(outcome: Option<Outcome>) -> String {

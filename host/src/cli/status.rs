@@ -18,7 +18,7 @@ use super::expected::{Expected, is_configured};
 use super::health::{self, Trouble};
 use super::output::say;
 use super::{context, output};
-use crate::config::{Config, Environment, approximate};
+use crate::config::{Config, approximate};
 use crate::plugin::printable;
 
 /// How far back a run without an end is looked for.
@@ -33,6 +33,31 @@ struct Known {
     replay: Option<Replay>,
     /// The last run over a window of days.
     backfill: Option<Backfill>,
+}
+
+/// All that is looked for in the database; by default, that of one in which nothing has run.
+#[derive(Default)]
+struct Found {
+    known: Vec<Known>,
+    /// The reports of every datasource that was ever run.
+    offered: BTreeMap<String, BTreeSet<String>>,
+    open: Vec<OpenRun>,
+    drift: Vec<Trouble>,
+}
+
+impl Found {
+    async fn of(
+        store: &Store,
+        config: Option<&Config>,
+        now: Timestamp,
+    ) -> Result<Found, StoreError> {
+        Ok(Found {
+            known: known(store).await?,
+            offered: store.offered().await?,
+            open: store.open_runs(now - SignedDuration::from_hours(24 * OPEN_DAYS)).await?,
+            drift: health::drifted(store, config).await,
+        })
+    }
 }
 
 /// One report of one project, judged.
@@ -121,16 +146,15 @@ impl Verdict {
 pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let config = context::config_for_database(common)?;
-    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
-    let store = context::connect_existing(&target, 1).await?;
-    store.migrate().await?;
     let now = Timestamp::now();
+    let look = async |store: &Store| Found::of(store, config.as_ref(), now).await;
+    let (found, name) = context::read(common, config.as_ref(), look).await?;
+    let Found { mut known, offered, open, drift } = found;
     let is_wanted = |project: &str, report: &str| {
         args.project.as_ref().is_none_or(|wanted| wanted == project)
             && args.report.as_ref().is_none_or(|wanted| wanted == report)
     };
-    let mut known = known(&store).await?;
-    let mut expected = expected(&store, config.as_ref(), &known).await?;
+    let mut expected = expected(&offered, config.as_ref(), &known);
     expected.keys.retain(|key| is_wanted(&key.project, &key.report));
     expected.unknown.retain(|report| args.report.as_ref().is_none_or(|wanted| wanted == report));
     for key in &expected.keys {
@@ -144,10 +168,6 @@ pub async fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
     expected.keys.retain(|key| {
         lines.iter().any(|line| line.known.key == *key && line.known.status.is_none())
     });
-    let open = store.open_runs(now - SignedDuration::from_hours(24 * OPEN_DAYS)).await?;
-    let drift = health::drifted(&store, config.as_ref()).await;
-    let name = store.name();
-    store.close().await;
     match common.output.format {
         Format::Json => tell_json(&lines, &open, &expected, &drift, now)?,
         Format::Human => {
@@ -192,14 +212,14 @@ fn entry<'a>(known: &'a mut Vec<Known>, key: &ReportKey) -> &'a mut Known {
 }
 
 /// What the configuration asks for; without one, nothing.
-async fn expected(
-    store: &Store,
+fn expected(
+    offered: &BTreeMap<String, BTreeSet<String>>,
     config: Option<&Config>,
     known: &[Known],
-) -> Result<Expected, StoreError> {
-    let Some(config) = config else { return Ok(Expected::default()) };
+) -> Expected {
+    let Some(config) = config else { return Expected::default() };
     let read: Vec<ReportKey> = known.iter().map(|known| known.key.clone()).collect();
-    Ok(Expected::of(config, &store.offered().await?, &read))
+    Expected::of(config, offered, &read)
 }
 
 fn parts(key: &ReportKey) -> [&str; 3] {

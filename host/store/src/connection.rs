@@ -163,6 +163,8 @@ pub(crate) struct Session {
     waits: LockWaits,
     /// Who the last statement may have waited for, if it took long enough.
     held: Option<String>,
+    /// What helps a user who may not read; none where the database is written, too.
+    to_read: Option<Arc<str>>,
 }
 
 impl Session {
@@ -171,10 +173,11 @@ impl Session {
         watch: Watch,
         database: Arc<str>,
         waits: LockWaits,
+        to_read: Option<Arc<str>>,
     ) -> Session {
         let dialect = watch.dialect.clone();
         let (running, holding, held) = (false, 0, None);
-        Session { connection, dialect, database, running, holding, watch, waits, held }
+        Session { connection, dialect, database, running, holding, watch, waits, held, to_read }
     }
 
     pub(crate) async fn execute(
@@ -263,7 +266,25 @@ impl Session {
     pub(crate) fn failed(&self, doing: &str, error: sqlx::Error) -> StoreError {
         match StoreError::classify(&self.database, doing, error) {
             StoreError::Busy { reason, .. } if self.held.is_some() => self.busy(doing, &reason),
+            StoreError::MissingRight { reason, .. } if self.reads() => {
+                self.may_not_read(doing, &reason)
+            }
             other => other,
+        }
+    }
+
+    /// Whether the database was opened for reading only.
+    pub(crate) fn reads(&self) -> bool {
+        self.to_read.is_some()
+    }
+
+    /// That this user may not read what there is.
+    pub(crate) fn may_not_read(&self, doing: &str, reason: &str) -> StoreError {
+        StoreError::MissingRight {
+            database: self.database.to_string(),
+            doing: doing.to_owned(),
+            reason: reason.to_owned(),
+            remedy: self.to_read.as_deref().unwrap_or_default().to_owned(),
         }
     }
 

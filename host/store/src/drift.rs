@@ -118,6 +118,7 @@ impl Store {
         let mut drift = Vec::new();
         for (table, datasource) in owners {
             let Some(columns) = there.get(&table) else {
+                schema::refuse_hidden(&mut session, doing, &table).await?;
                 drift.push(Drift::Table { datasource, table });
                 continue;
             };

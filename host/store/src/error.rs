@@ -229,6 +229,18 @@ pub enum StoreError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// A statement is about a table that is not there.
+    #[error(
+        "{database}: {doing}: {reason}; if that is one of the host's own tables, `test-dashboard db migrate` makes it"
+    )]
+    NoTable {
+        /// Which database.
+        database: String,
+        /// What was being done.
+        doing: String,
+        /// What the server said.
+        reason: String,
+    },
     /// Views that could not be made or renewed; everything else was.
     #[error("{database}: views that could not be made or renewed:\n{failed}")]
     Views {
@@ -377,12 +389,7 @@ impl StoreError {
                 let advice = String::from("run again later");
                 StoreError::Busy { database, doing, reason, advice }
             }
-            Trouble::NoTable => {
-                let reason = format!(
-                    "{doing}: {reason}; if that is one of the host's own tables, `test-dashboard db migrate` makes it"
-                );
-                StoreError::Migration { database, reason }
-            }
+            Trouble::NoTable => StoreError::NoTable { database, doing, reason },
             Trouble::Pooler => {
                 StoreError::Unfit { database, reason: format!("{}: {reason}", fitness::POOLER) }
             }
@@ -402,7 +409,7 @@ impl StoreError {
 /// A file has no host and no port.
 fn where_to_look(database: &str) -> &'static str {
     match database.starts_with("SQLite") {
-        true => "is its folder there, and may this user write to it?",
+        true => "is its folder there, and may this user read and write it?",
         false => "is it running, and are host and port right?",
     }
 }

@@ -67,7 +67,7 @@ pub use history::{
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
 pub use password::Password;
-pub use privileges::{grants, grants_to_see_locks};
+pub use privileges::{grant_to_read_later, grants, grants_to_read, grants_to_see_locks};
 pub use replay::{REPLAY, Replay};
 pub use shard::{MOST_SHARDS, Shard};
 pub use shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};

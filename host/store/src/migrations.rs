@@ -113,13 +113,13 @@ impl Store {
         }
     }
 
-    /// Whether [`Store::migrate`] would succeed, without changing anything; missing rights show
-    /// only there.
+    /// As [`Store::migration_status`], of a database on which [`Store::migrate`] would succeed.
+    /// Changes nothing; rights that are missing for it show only there.
     ///
     /// # Errors
     ///
     /// As [`Store::migrate`].
-    pub async fn check_migrations(&self) -> Result<(), StoreError> {
+    pub async fn check_migrations(&self) -> Result<Vec<MigrationStatus>, StoreError> {
         let mut session = self.session().await?;
         let schema = schema::columns(&mut session, LOOKING).await?;
         refuse_others(&mut session, &schema).await?;
@@ -138,7 +138,8 @@ impl Store {
         }
         let applied = versions(&applied);
         refuse_missing(&mut session, &schema, &applied).await?;
-        refuse_taken(&mut session, &schema, &applied).await
+        refuse_taken(&mut session, &schema, &applied).await?;
+        Ok(status(&session, &applied))
     }
 
     fn explain(&self, session: &Session, error: MigrateError) -> StoreError {
@@ -169,13 +170,17 @@ impl Store {
         let mut session = self.session().await?;
         let schema = schema::columns(&mut session, doing).await?;
         let applied = versions(&applied(&mut session, &schema).await?);
-        let status = session.migrations().iter().map(|migration| MigrationStatus {
-            version: migration.version,
-            name: migration.description.to_string(),
-            applied: applied.contains(&migration.version),
-        });
-        Ok(status.collect())
+        Ok(status(&session, &applied))
     }
+}
+
+fn status(session: &Session, applied: &HashSet<i64>) -> Vec<MigrationStatus> {
+    let status = session.migrations().iter().map(|migration| MigrationStatus {
+        version: migration.version,
+        name: migration.description.to_string(),
+        applied: applied.contains(&migration.version),
+    });
+    status.collect()
 }
 
 const LOOKING: &str = "looking for the host's own tables";
@@ -242,6 +247,7 @@ async fn applied(
     schema: &Schema,
 ) -> Result<Vec<AppliedMigration>, StoreError> {
     if !schema.contains_key(HISTORY) {
+        refuse_invisible(session).await?;
         return Ok(Vec::new());
     }
     // Where one can be broken off half-way, it is on record and not applied.
@@ -260,6 +266,22 @@ async fn applied(
             reason: format!("{LOOKING}: {other}"),
         }),
     }
+}
+
+/// Refuses a user who is not shown what there is: the database would pass for one in which nothing
+/// has run. Only for what reads: whoever writes is refused when he does.
+async fn refuse_invisible(session: &mut Session) -> Result<(), StoreError> {
+    if !session.reads() {
+        return Ok(());
+    }
+    if let Some(query) = session.dialect.schema_query() {
+        let rows = session.fetch(LOOKING, query, vec![]).await?;
+        if rows.first().is_none_or(|row| row.text(0).is_err()) {
+            let reason = "there is no schema in its search_path that this user may use";
+            return Err(session.may_not_read(LOOKING, reason));
+        }
+    }
+    schema::refuse_hidden(session, LOOKING, HISTORY).await
 }
 
 fn versions(applied: &[AppliedMigration]) -> HashSet<i64> {
@@ -336,16 +358,15 @@ async fn refuse_missing(
     // They may have been made since the schema was read, by this process or another.
     let schema = schema::columns(session, LOOKING).await?;
     let missing = own.into_iter().find(|own| !schema.contains_key(&own.name));
-    match missing {
-        Some(own) => Err(StoreError::Migration {
-            database: session.database.to_string(),
-            reason: format!(
-                "its table {} is missing, which test-dashboard made and cannot do without: somebody has dropped or renamed it. Give it its name back, restore it from a backup, or start in a new database",
-                own.name
-            ),
-        }),
-        None => Ok(()),
-    }
+    let Some(own) = missing else { return Ok(()) };
+    schema::refuse_hidden(session, LOOKING, &own.name).await?;
+    Err(StoreError::Migration {
+        database: session.database.to_string(),
+        reason: format!(
+            "its table {} is missing, which test-dashboard made and cannot do without: somebody has dropped or renamed it. Give it its name back, restore it from a backup, or start in a new database",
+            own.name
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 //! What the host's database user may have to do: the one list from which come what `check`
 //! tries, the GRANT that a message advises, those of the documentation, and the user that the
-//! tests log in as.
+//! tests log in as. And what a user needs who only reads.
 
 use crate::dialect::{list, quote};
 use crate::{Engine, StoreError, Target};
@@ -171,9 +171,15 @@ pub(crate) fn with_grant(
     StoreError::MissingRight { database, doing, reason, remedy }
 }
 
-/// The same for what is refused before there is a connection.
-pub(crate) fn to_connect(error: StoreError, target: &Target) -> StoreError {
-    let error = with_grant(error, target.engine(), target.user(), target.database());
+/// The same for what is refused before there is a connection. `to_read` is what helps whoever
+/// only reads.
+pub(crate) fn to_connect(error: StoreError, target: &Target, to_read: Option<&str>) -> StoreError {
+    let error = match (error, to_read) {
+        (StoreError::MissingRight { database, doing, reason, .. }, Some(remedy)) => {
+            StoreError::MissingRight { database, doing, reason, remedy: remedy.to_owned() }
+        }
+        (error, _) => with_grant(error, target.engine(), target.user(), target.database()),
+    };
     match error {
         // MySQL does not tell a user of no privileges which databases there are.
         StoreError::MissingRight { database, doing, reason, remedy }
@@ -190,6 +196,55 @@ pub(crate) fn to_connect(error: StoreError, target: &Target) -> StoreError {
 /// SQLite, none.
 pub fn grants(engine: Engine, user: &str, database: &str) -> Vec<String> {
     grant(engine, &of(engine), user, database)
+}
+
+/// The statements by which a server's owner lets `user` read what is there, and nothing else. Of
+/// SQLite, none.
+pub fn grants_to_read(engine: Engine, user: &str, database: &str) -> Vec<String> {
+    match engine {
+        Engine::Sqlite => vec![],
+        Engine::Mysql => {
+            let (user, database) = (user.replace('\'', "''"), database.replace('`', "``"));
+            vec![format!("GRANT SELECT ON `{database}`.* TO '{user}'@'%'")]
+        }
+        Engine::Postgres => {
+            let database = quote(database);
+            [
+                format!("CONNECT ON DATABASE {database}"),
+                "USAGE ON SCHEMA public".into(),
+                "SELECT ON ALL TABLES IN SCHEMA public".into(),
+            ]
+            .map(|what| format!("GRANT {what} TO {}", quote(user)))
+            .into()
+        }
+    }
+}
+
+/// The statement by which `pump`, who makes the tables, lets `user` read those that are to come;
+/// none where [`grants_to_read`] is about them, too.
+pub fn grant_to_read_later(engine: Engine, user: &str, pump: &str) -> Option<String> {
+    let (user, pump) = (quote(user), quote(pump));
+    (engine == Engine::Postgres).then(|| {
+        format!("ALTER DEFAULT PRIVILEGES FOR USER {pump} IN SCHEMA public GRANT SELECT ON TABLES TO {user}")
+    })
+}
+
+/// What helps a user who may not read.
+pub(crate) fn to_read(target: &Target) -> String {
+    let (engine, user) = (target.engine(), target.user());
+    let grants = grants_to_read(engine, user, target.database()).join("; ");
+    match engine {
+        Engine::Sqlite => String::from(
+            "let the user who runs this read the file; where a run was killed in its middle, the next run mends what it has left",
+        ),
+        Engine::Mysql => grants,
+        Engine::Postgres => {
+            let later = format!("GRANT SELECT ON TABLES TO {}", quote(user));
+            format!(
+                "{grants}; and, as the user of the runs, for tables that are to come: ALTER DEFAULT PRIVILEGES IN SCHEMA public {later}"
+            )
+        }
+    }
 }
 
 /// The statements by which a server's owner lets `user` see who holds a lock that a run waits for.

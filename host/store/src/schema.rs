@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::StoreError;
 use crate::connection::{Fields, Session};
+use crate::dialect::quote;
 
 /// Tables and the names of their columns.
 pub(crate) type Schema = HashMap<String, HashSet<String>>;
@@ -38,6 +39,19 @@ async fn tables_of(session: &mut Session, doing: &str, query: &str) -> Result<Sc
         schema.entry(table).or_default().insert(column);
     }
     Ok(schema)
+}
+
+/// Refuses a table that is not missing: MySQL shows nobody a table that he has no privilege on.
+pub(crate) async fn refuse_hidden(
+    session: &mut Session,
+    doing: &str,
+    table: &str,
+) -> Result<(), StoreError> {
+    let look = format!("SELECT 1 FROM {} WHERE 1 = 0", quote(table));
+    match session.fetch(doing, &look, vec![]).await {
+        Ok(_) | Err(StoreError::NoTable { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Every table and view.

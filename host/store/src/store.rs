@@ -18,6 +18,13 @@ use crate::{Engine, StoreError, Target};
 /// seconds, the server 15 to let us in.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Write,
+    Read,
+}
+
 /// An open database; cloning shares its connections.
 #[derive(Clone)]
 pub struct Store {
@@ -29,6 +36,8 @@ pub struct Store {
     database: Arc<str>,
     /// What to look at when a login is refused.
     advice: Arc<str>,
+    /// What helps a user who may not read; none where the database is written, too.
+    to_read: Option<Arc<str>>,
     pub(crate) waits: LockWaits,
 }
 
@@ -49,7 +58,17 @@ impl Store {
     /// Unreachable (a server that does not let us in for a few seconds, or does not answer for
     /// 15), no password, wrong login, no such database, TLS not as it is asked for.
     pub async fn connect(target: &Target, connections: u32) -> Result<Store, StoreError> {
-        Store::open(target, connections, BRIEFLY).await
+        Store::open(target, connections, BRIEFLY, Access::Write).await
+    }
+
+    /// Opens the database for what only reads: its user needs no other privilege, a SQLite file
+    /// has to be there, and nothing is made beside it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::connect`].
+    pub async fn connect_to_read(target: &Target) -> Result<Store, StoreError> {
+        Store::open(target, 1, BRIEFLY, Access::Read).await
     }
 
     /// The same for a run that nobody watches: waits for a server that is away as long as a run
@@ -59,17 +78,19 @@ impl Store {
     ///
     /// As [`Store::connect`], after three minutes.
     pub async fn connect_for_run(target: &Target, connections: u32) -> Result<Store, StoreError> {
-        Store::open(target, connections, IN_A_RUN).await
+        Store::open(target, connections, IN_A_RUN, Access::Write).await
     }
 
     async fn open(
         target: &Target,
         connections: u32,
         patience: Duration,
+        access: Access,
     ) -> Result<Store, StoreError> {
         let advice = target.advice();
+        let to_read = (access == Access::Read).then(|| privileges::to_read(target).into());
         let attempt = || async {
-            let open = dialect::open(target, connections.saturating_add(2));
+            let open = dialect::open(target, connections.saturating_add(2), access);
             tokio::time::timeout(PATIENCE, open).await.unwrap_or_else(|_| {
                 let late = format!("no answer within {} seconds", PATIENCE.as_secs());
                 let late = std::io::Error::new(std::io::ErrorKind::TimedOut, late);
@@ -83,7 +104,7 @@ impl Store {
         let Opened { connections, dialect, product } = opened.map_err(|error| {
             let who = as_user(&target.to_string(), target.user());
             let error = StoreError::connecting(&who, &advice, "connecting", error);
-            privileges::to_connect(error, target)
+            privileges::to_connect(error, target, to_read.as_deref())
         })?;
         Ok(Store {
             connections,
@@ -93,6 +114,7 @@ impl Store {
             user: target.user().into(),
             database: target.database().into(),
             advice: advice.into(),
+            to_read,
             waits: LockWaits::default(),
         })
     }
@@ -157,7 +179,7 @@ impl Store {
             dialect: self.dialect.clone(),
             every: USUAL / 3,
         };
-        Session::new(connection, watch, self.name.clone(), self.waits)
+        Session::new(connection, watch, self.name.clone(), self.waits, self.to_read.clone())
     }
 
     /// What helps where these privileges are missing to this database's user.

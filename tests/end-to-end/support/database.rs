@@ -6,8 +6,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
+use sqlx::migrate::Migrator;
 use sqlx::{Column as _, Executor as _, Row as _, TypeInfo as _, ValueRef as _};
-use test_dashboard_store::{Engine, grants};
+use test_dashboard_store::{Engine, grant_to_read_later, grants, grants_to_read};
+
+use super::repository;
 
 /// Which databases there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +98,33 @@ impl Database {
 
     /// Makes a user who may do here what the documentation grants.
     pub fn make_user(&self, user: &str, password: &str, more: &str) {
-        let (engine, identified) = match self.kind {
-            Kind::Postgres => (Engine::Postgres, "PASSWORD"),
-            _ => (Engine::Mysql, "IDENTIFIED BY"),
-        };
-        self.as_owner(&format!("CREATE USER {user} {identified} '{password}'{more}"));
-        for grant in grants(engine, user, &self.name) {
+        self.make_stranger(user, password, more);
+        for grant in grants(self.engine(), user, &self.name) {
             self.as_owner(&grant);
+        }
+    }
+
+    /// Makes a user who may read here what there is and what is to come, as the documentation
+    /// grants it, and nothing else.
+    pub fn make_reader(&self, user: &str, password: &str) {
+        self.make_stranger(user, password, "");
+        let later = grant_to_read_later(self.engine(), user, &self.name);
+        for grant in grants_to_read(self.engine(), user, &self.name).into_iter().chain(later) {
+            self.as_owner(&grant);
+        }
+    }
+
+    /// Makes a user who may do nothing here.
+    pub fn make_stranger(&self, user: &str, password: &str, more: &str) {
+        let identified = if self.kind == Kind::Postgres { "PASSWORD" } else { "IDENTIFIED BY" };
+        self.as_owner(&format!("CREATE USER {user} {identified} '{password}'{more}"));
+    }
+
+    fn engine(&self) -> Engine {
+        match self.kind {
+            Kind::Sqlite => Engine::Sqlite,
+            Kind::Postgres => Engine::Postgres,
+            Kind::Mysql => Engine::Mysql,
         }
     }
 
@@ -160,6 +183,43 @@ impl Database {
         }
     }
 
+    /// Makes the host's own tables as the version did that did not have the last migration yet; its
+    /// name.
+    pub fn migrate_but_the_last(&self) -> String {
+        let folder = match self.kind {
+            Kind::Sqlite => "sqlite",
+            Kind::Postgres => "postgres",
+            Kind::Mysql => "mysql",
+        };
+        self.runtime.block_on(async {
+            use sqlx::Connection as _;
+            let mut all =
+                Migrator::new(repository().join("migrations").join(folder)).await.unwrap();
+            all.set_locking(false);
+            let last = all.iter().last().unwrap().clone();
+            let before = Some(last.version - 1);
+            match self.kind {
+                Kind::Sqlite => {
+                    let options: sqlx::sqlite::SqliteConnectOptions = self.url.parse().unwrap();
+                    let options = options.create_if_missing(true);
+                    let options = options.journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
+                    let mut c = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                    all.run_direct(before, &mut c, false).await.unwrap();
+                    c.close().await.unwrap();
+                }
+                Kind::Postgres => {
+                    let mut c = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                    all.run_direct(before, &mut c, false).await.unwrap();
+                }
+                Kind::Mysql => {
+                    let mut c = sqlx::MySqlConnection::connect(&self.url).await.unwrap();
+                    all.run_direct(before, &mut c, false).await.unwrap();
+                }
+            }
+            last.description.to_string()
+        })
+    }
+
     /// Changes something in the database, as its user.
     pub fn execute(&self, sql: &str) {
         self.execute_at(&self.url, sql).unwrap();
@@ -187,7 +247,10 @@ impl Database {
         self.runtime.block_on(async {
             match self.kind {
                 Kind::Sqlite => {
-                    sqlx::SqliteConnection::connect(url).await?.execute(sql).await?;
+                    let mut c = sqlx::SqliteConnection::connect(url).await?;
+                    c.execute(sql).await?;
+                    // Left to itself it may have its files beside the database for a while yet.
+                    c.close().await?;
                 }
                 Kind::Postgres => {
                     sqlx::PgConnection::connect(url).await?.execute(sql).await?;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Users of one test's own, who may do in one database what the documentation grants.
+//! Users of one test's own, who may do in one database what the documentation grants, or less.
 
 use super::{Database, Kind};
 
@@ -13,6 +13,9 @@ pub enum Way {
     /// Over TCP, and only with TLS and a certificate of the server's authority.
     Certificate,
 }
+
+/// The password of those who may not write.
+const READS: &str = "reads";
 
 /// A user; dropped with what he owns.
 pub struct User<'a> {
@@ -31,6 +34,31 @@ impl<'a> User<'a> {
         let name = format!("u_{}", database_name(database));
         database.make_user(&name, password, demand);
         User { database, name }
+    }
+
+    /// One who may read, and nothing else.
+    pub fn reading(database: &'a Database) -> Self {
+        let name = format!("r_{}", database_name(database));
+        database.make_reader(&name, READS);
+        User { database, name }
+    }
+
+    /// One who may do this: what stands in GRANTs between that word and TO.
+    pub fn with_only(database: &'a Database, rights: &[String]) -> Self {
+        let name = format!("s_{}", database_name(database));
+        database.make_stranger(&name, READS, "");
+        for right in rights {
+            database.as_owner(&format!("GRANT {right} TO {name}"));
+        }
+        User { database, name }
+    }
+
+    /// The database's address as one who may not write.
+    pub fn url(&self) -> String {
+        let mut url = url::Url::parse(&self.database.url).unwrap();
+        url.set_username(&self.name).unwrap();
+        url.set_password(Some(READS)).unwrap();
+        url.to_string()
     }
 }
 

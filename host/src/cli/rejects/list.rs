@@ -4,10 +4,11 @@
 //! `rejects list`: what waits.
 
 use serde_json::json;
-use test_dashboard_store::{Reject, RejectCount, RejectFilter};
+use test_dashboard_store::{Reject, RejectCount, RejectFilter, Store};
 
-use super::{open, short, to_json};
+use super::{short, to_json};
 use crate::cli::args::{Format, RejectsListArgs};
+use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::plugin::printable;
@@ -24,16 +25,16 @@ const LONGEST_REASON: usize = 80;
 /// When the database cannot be read.
 pub async fn list(args: &RejectsListArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let store = open(common).await?;
+    let config = context::config_for_database(common)?;
     let filter = RejectFilter::from(&args.of);
     let limit = match common.output.format {
         Format::Human => Some(args.limit.unwrap_or(DEFAULT_LIMIT)),
         Format::Json => args.limit,
     };
-    let rejects = store.rejects(&filter, limit).await?;
-    let counts = store.reject_counts(&filter).await?;
-    let database = store.name();
-    store.close().await;
+    let look = async |store: &Store| {
+        Ok((store.rejects(&filter, limit).await?, store.reject_counts(&filter).await?))
+    };
+    let ((rejects, counts), database) = context::read(common, config.as_ref(), look).await?;
     match common.output.format {
         Format::Json => tell_json(&rejects, &counts)?,
         Format::Human => tell(&rejects, &counts, &database)?,

@@ -25,6 +25,8 @@ const SHORT: usize = 10;
 const UNMISTAKABLE: usize = 16;
 /// How many digits tell at least which one is meant.
 const SHORTEST: usize = 4;
+/// Of how many an id may be the beginning that a person is shown.
+const MEANT: u32 = 4;
 
 /// Does what is to be done with rejected rows.
 ///
@@ -40,7 +42,7 @@ pub async fn rejects(command: &RejectsCommand) -> anyhow::Result<Exit> {
     }
 }
 
-/// The database, for a verb that needs no plugin.
+/// The database, for a verb that writes and needs no plugin.
 async fn open(common: &Common) -> anyhow::Result<Store> {
     let config = context::config_for_database(common)?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
@@ -82,20 +84,27 @@ async fn chosen(store: &Store, choice: &RejectsChoice) -> anyhow::Result<Chosen>
 
 /// The one whose id begins like this.
 async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
+    check(id)?;
+    Ok(the_one(id, store.rejects_that_begin(id, MEANT).await?, &store.name())?)
+}
+
+/// Refuses what is no beginning of an id.
+fn check(id: &str) -> Result<(), Misuse> {
     if id.len() < SHORTEST || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Misuse::new(format!(
             "{id:?} is no id of a rejected row, nor the beginning of one: {SHORTEST} hexadecimal digits at least, as `test-dashboard rejects list` shows them"
-        ))
-        .into());
+        )));
     }
-    let mut found = store.rejects_that_begin(id, 4).await?;
+    Ok(())
+}
+
+/// The only one of those whose ids begin like this.
+fn the_one(id: &str, mut found: Vec<Reject>, database: &str) -> Result<Reject, Misuse> {
     match (found.pop(), found.as_slice()) {
         (Some(reject), []) => Ok(reject),
         (None, _) => Err(Misuse::new(format!(
-            "no rejected row that begins with {id} waits in {}; `test-dashboard rejects list` shows what there is",
-            store.name()
-        ))
-        .into()),
+            "no rejected row that begins with {id} waits in {database}; `test-dashboard rejects list` shows what there is"
+        ))),
         (Some(last), others) => {
             let ids: Vec<&str> = others
                 .iter()
@@ -105,8 +114,7 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
             Err(Misuse::new(format!(
                 "{id} is the beginning of several rejected rows: give more digits of {}",
                 ids.join(", ")
-            ))
-            .into())
+            )))
         }
     }
 }

@@ -3,10 +3,11 @@
 
 //! `rejects show`: all of one.
 
-use test_dashboard_store::Reject;
+use test_dashboard_store::{Reject, Store};
 
-use super::{one, open, short, to_json};
+use super::{MEANT, check, short, the_one, to_json};
 use crate::cli::args::{Format, RejectsShowArgs};
+use crate::cli::context;
 use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::cli::terminal;
@@ -20,9 +21,11 @@ use crate::plugin::printable;
 /// such row; when the database cannot be read.
 pub async fn show(args: &RejectsShowArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let store = open(common).await?;
-    let reject = one(&store, &args.id).await?;
-    store.close().await;
+    check(&args.id)?;
+    let config = context::config_for_database(common)?;
+    let look = async |store: &Store| store.rejects_that_begin(&args.id, MEANT).await;
+    let (found, database) = context::read(common, config.as_ref(), look).await?;
+    let reject = the_one(&args.id, found, &database)?;
     match common.output.format {
         Format::Json => output::json(&to_json(&reject))?,
         Format::Human => tell(&reject)?,

@@ -20,6 +20,7 @@ use test_dashboard_model::{Column, Table};
 use crate::connection::Connections;
 use crate::login::ConnectError;
 use crate::merge::Merge;
+use crate::store::Access;
 use crate::target::{Place, Target};
 
 /// How a view is marked that the host has made.
@@ -208,8 +209,13 @@ pub(crate) struct Opened {
 }
 
 /// Opens a pool of at most `connections`, after a first connection has shown that it works.
-pub(crate) async fn open(target: &Target, connections: u32) -> Result<Opened, ConnectError> {
+pub(crate) async fn open(
+    target: &Target,
+    connections: u32,
+    access: Access,
+) -> Result<Opened, ConnectError> {
     match &target.place {
+        Place::Sqlite(path) if access == Access::Read => Ok(sqlite::open_to_read(path).await?),
         Place::Sqlite(path) => Ok(sqlite::open(path, connections).await?),
         Place::Postgres(login) => postgres::open(login.as_ref().clone(), connections).await,
         Place::Mysql(login) => mysql::open(login.as_ref().clone(), connections).await,

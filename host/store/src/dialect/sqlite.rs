@@ -3,6 +3,8 @@
 
 //! SQLite, the default: a file beside the program.
 
+mod reading;
+
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -16,7 +18,8 @@ use sqlx::sqlite::{
     SqliteRow, SqliteSynchronous,
 };
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, TypeInfo, ValueRef,
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, SqliteConnection,
+    TypeInfo, ValueRef,
 };
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
@@ -26,6 +29,7 @@ use crate::connection::{Arg, Connection, Connections, Field, Fields};
 use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::migrations;
+use reading::Reader;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/sqlite");
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
@@ -54,6 +58,18 @@ pub(super) async fn open(path: &Path, connections: u32) -> Result<Opened, sqlx::
         connections: Arc::new(pool),
         dialect: Arc::new(SqliteDialect),
         product: format!("SQLite {first}"),
+    })
+}
+
+/// Opens a file that is only read.
+pub(super) async fn open_to_read(path: &Path) -> Result<Opened, sqlx::Error> {
+    let mut reader = Reader::new(path);
+    let version = reader.fetch("SELECT sqlite_version()", vec![]).await?;
+    let version = version.first().map(|row| row.text(0)).transpose()?.unwrap_or_default();
+    Ok(Opened {
+        connections: Arc::new(reader),
+        dialect: Arc::new(SqliteDialect),
+        product: format!("SQLite {version}"),
     })
 }
 
@@ -285,8 +301,7 @@ impl Connection for PoolConnection<Sqlite> {
     }
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        query.fetch_all(&mut **self).await?.iter().map(fields).collect()
+        fetch(self, sql, args).await
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
@@ -342,6 +357,15 @@ impl Connection for PoolConnection<Sqlite> {
     fn discard(&mut self) {
         self.close_on_drop();
     }
+}
+
+async fn fetch(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    args: Vec<Arg>,
+) -> Result<Vec<Fields>, sqlx::Error> {
+    let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
+    query.fetch_all(connection).await?.iter().map(fields).collect()
 }
 
 fn bind(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::Error> {
