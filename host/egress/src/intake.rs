@@ -52,13 +52,15 @@ impl<'a> Intake<'a> {
         response: Response<Bytes>,
         redactor: &Redactor,
     ) -> Result<Response<Bytes>, UsedUp> {
-        let Some(size) = redactor.redacted_size(response.body()) else {
-            return Ok(redactor.redact_response(response));
-        };
+        let size = redactor.redacted_size(response.body());
         let before = response.body().len() as u64;
-        self.held.grow(size as u64).await.map_err(used_up)?;
-        let response = redactor.redact_response(response);
-        self.held.shrink(before);
+        if let Some(size) = size {
+            self.held.grow(size as u64).await.map_err(used_up)?;
+        }
+        let response = redactor.redact_response(response, size);
+        if size.is_some() {
+            self.held.shrink(before);
+        }
         Ok(response)
     }
 

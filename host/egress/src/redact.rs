@@ -33,6 +33,8 @@ pub struct Redactor {
     spellings: Vec<Secret>,
     /// Finds them. None where there are none, or where they are more than it bears.
     automaton: Option<AhoCorasick>,
+    /// The same for names of headers, which come in small letters, whatever was sent.
+    names: Option<AhoCorasick>,
 }
 
 impl Redactor {
@@ -53,6 +55,11 @@ impl Redactor {
         self.spellings.extend(spellings(secret.expose()).into_iter().map(Secret::new));
         let spellings: Vec<&str> = self.spellings.iter().map(Secret::expose).collect();
         self.automaton = automaton(&spellings);
+        self.names = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(&spellings)
+            .ok();
     }
 
     /// `text` with every known secret replaced.
@@ -77,45 +84,46 @@ impl Redactor {
 
     /// The same for a body, whatever its encoding; `None` when nothing was found.
     fn redact_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let size = self.redacted_size(bytes)?;
-        let Some(automaton) = &self.automaton else { return Some(REDACTED.into()) };
+        self.redacted_size(bytes).map(|size| self.replaced(bytes, size))
+    }
+
+    /// A body that holds a secret and has this size without.
+    fn replaced(&self, bytes: &[u8], size: usize) -> Vec<u8> {
+        let Some(automaton) = &self.automaton else { return REDACTED.into() };
         let mut redacted = Vec::with_capacity(size);
         automaton.replace_all_with_bytes(bytes, &mut redacted, |_, _, redacted| {
             redacted.extend_from_slice(REDACTED.as_bytes());
             true
         });
-        Some(redacted)
+        redacted
     }
 
-    /// An answer with every known secret replaced in headers and body.
-    pub(crate) fn redact_response(&self, response: Response<Bytes>) -> Response<Bytes> {
+    /// An answer with every known secret replaced in headers and body, which has `size` then as
+    /// [`Redactor::redacted_size`] told it.
+    pub(crate) fn redact_response(
+        &self,
+        response: Response<Bytes>,
+        size: Option<usize>,
+    ) -> Response<Bytes> {
         if self.spellings.is_empty() {
             return response;
         }
-        let (mut parts, body) = response.into_parts();
+        let (mut parts, mut body) = response.into_parts();
         self.redact_headers(&mut parts.headers);
-        let body = match self.redact_bytes(&body) {
-            None => body,
-            Some(redacted) => {
-                if parts.headers.contains_key(header::CONTENT_LENGTH) {
-                    parts.headers.insert(header::CONTENT_LENGTH, redacted.len().into());
-                }
-                redacted.into()
+        if let Some(size) = size {
+            body = self.replaced(&body, size).into();
+            if parts.headers.contains_key(header::CONTENT_LENGTH) {
+                parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
             }
-        };
+        }
         Response::from_parts(parts, body)
     }
 
     fn redact_headers(&self, headers: &mut HeaderMap) {
-        // Names come in small letters, whatever was sent.
-        let is_in_name = |name: &HeaderName| {
-            let holds = |text: &Secret| {
-                let text = text.expose().as_bytes();
-                name.as_str().as_bytes().windows(text.len()).any(|of| of.eq_ignore_ascii_case(text))
-            };
-            self.spellings.iter().any(holds)
+        let is_in = |name: &&HeaderName| {
+            self.names.as_ref().is_none_or(|names| names.is_match(name.as_str()))
         };
-        let named: Vec<HeaderName> = headers.keys().filter(|n| is_in_name(n)).cloned().collect();
+        let named: Vec<HeaderName> = headers.keys().filter(is_in).cloned().collect();
         for name in named {
             headers.remove(name);
         }
@@ -441,10 +449,12 @@ mod tests {
             .header("content-length", "17")
             .body(Bytes::from_static(b"\xff hush-hush \x00 hi"))
             .unwrap();
-        let cleaned = redactor(&["hush-hush"]).redact_response(response);
+        let knows = redactor(&["hush-hush"]);
+        let size = knows.redacted_size(response.body());
+        let cleaned = knows.redact_response(response, size);
         assert_eq!(cleaned.headers()["x-echo"], "Bearer [redacted]");
         assert_eq!(cleaned.body().as_ref(), b"\xff [redacted] \x00 hi");
         assert_eq!(cleaned.headers()["content-length"], cleaned.body().len().to_string());
-        assert!(!format!("{:?}", redactor(&["hush-hush"])).contains("hush"));
+        assert!(!format!("{knows:?}").contains("hush"));
     }
 }
