@@ -443,6 +443,15 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_found_in_a_headers_name_although_its_case_is_lost() {
+        let response = Response::builder().header("x-Hush-HUSH", "1").header("x-y", "2");
+        let cleaned =
+            redactor(&["Hush-HUSH"]).redact_response(response.body(Bytes::new()).unwrap(), None);
+        let names: Vec<&str> = cleaned.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-y"]);
+    }
+
+    #[test]
     fn an_answer_that_echoes_the_secret_is_cleaned_and_keeps_a_true_length() {
         let response = Response::builder()
             .header("x-echo", "Bearer hush-hush")

@@ -79,7 +79,7 @@ pub fn answer(text: Arguments<'_>) -> io::Result<()> {
 /// When it cannot be written.
 pub fn answer_json(value: &impl Serialize) -> io::Result<()> {
     above_bars(|| {
-        let mut out = Escaping { out: BufWriter::new(io::stdout().lock()), hashes: 0 };
+        let mut out = Escaping(BufWriter::new(io::stdout().lock()));
         serde_json::to_writer_pretty(&mut out, value)?;
         out.write_all(b"\n")?;
         out.flush()
@@ -143,15 +143,9 @@ impl Write for LogWriter {
 /// JSON that a terminal and a runner can be shown: what would steer them is escaped, which
 /// within a string means the same, and beside strings there is nothing of that kind.
 pub fn escaped(json: &str) -> String {
-    escaped_behind(json, &mut 0)
-}
-
-/// A piece of such JSON, behind so many hashes.
-fn escaped_behind(json: &str, hashes: &mut usize) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        let is_command = c == '[' && *hashes >= 2;
-        *hashes = if c == '#' { *hashes + 1 } else { 0 };
+        let is_command = c == '[' && text.ends_with("##");
         if is_command || (c != '\n' && !is_visible(c)) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 text.push_str(&format!("\\u{unit:04x}"));
@@ -163,22 +157,19 @@ fn escaped_behind(json: &str, hashes: &mut usize) -> String {
     text
 }
 
-/// Takes JSON piece by piece and gives it on [`escaped`]. A piece is whole characters, as the
-/// serializer writes them.
-struct Escaping<W> {
-    out: W,
-    hashes: usize,
-}
+/// Takes JSON piece by piece and gives it on [`escaped`]. The serializer writes whole characters, and
+/// between two pieces of a string an escape or its end.
+struct Escaping<W>(W);
 
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let piece = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        self.out.write_all(escaped_behind(piece, &mut self.hashes).as_bytes())?;
+        self.0.write_all(escaped(piece).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.0.flush()
     }
 }
 
@@ -231,10 +222,10 @@ mod tests {
             assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         }
-        let mut pieces = Escaping { out: Vec::new(), hashes: 0 };
+        let mut pieces = Escaping(Vec::new());
         serde_json::to_writer_pretty(&mut pieces, &value).unwrap();
         let whole = escaped(&serde_json::to_string_pretty(&value).unwrap());
-        assert_eq!(String::from_utf8(pieces.out).unwrap(), whole);
+        assert_eq!(String::from_utf8(pieces.0).unwrap(), whole);
     }
 
     #[test]

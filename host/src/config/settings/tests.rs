@@ -113,6 +113,13 @@ fn used(config: &Config, name: &str) -> String {
 }
 
 #[test]
+fn a_value_that_is_refused_is_shown_as_far_as_it_is_short() {
+    let long = format!("jobs = \"{}\"", "x".repeat(10_000));
+    let error = Config::parse(&long, &Environment::default()).unwrap_err();
+    assert!(error.len() < 300 && error.contains('…'), "{error:.400}");
+}
+
+#[test]
 fn a_value_beyond_its_range_is_told_with_the_setting_and_the_range() {
     for setting in SETTINGS {
         let (good, bad) = samples(setting);
