@@ -36,7 +36,7 @@ async fn read(repository: &Path) -> anyhow::Result<()> {
         ..RunRequest::new("fenix", "issues")
     };
     let hear = &|event: &Event<'_>| match event {
-        Event::Ended(step) => println!("{}: {} rows read", step.partition, step.tally.rows_read),
+        Event::Ended(step) => println!("{}: {} rows read", step.partition, step.counts.rows_read),
         Event::Log(level, text) => println!("{level} {text}"),
         _ => {}
     };

@@ -8,6 +8,7 @@
 //! as [`Value`]s and are checked against their [`Table`] by [`validate`]. What passes both
 //! means the same to all three databases.
 
+mod counts;
 pub mod declaration;
 pub mod json;
 mod plugin;
@@ -17,6 +18,7 @@ pub mod text;
 pub mod validate;
 mod value;
 
+pub use counts::Counts;
 pub use plugin::{
     CheckpointText, CredentialKind, Description, Failure, FailureKind, Partition, Report, Setting,
 };

@@ -11,13 +11,13 @@ use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use serde_json::value::RawValue;
-use test_dashboard_model::Value;
+use test_dashboard_model::{Counts, Value};
 use tracing::Level;
 
 use super::args::Format;
 use super::terminal;
 use crate::plugin::printable;
-use crate::pump::{DryTable, PartitionReport, Tally};
+use crate::pump::{DryTable, PartitionReport};
 use crate::run::RunReport;
 pub use crate::run::shards;
 
@@ -111,7 +111,7 @@ pub fn run_json(run: &RunReport, database: &str) -> serde_json::Value {
         "shard": run.shard.map(|shard| shard.to_string()),
         "outcome": run.outcome().to_string(),
         "database": database,
-        "total": run.total(),
+        "total": Total::of(run),
         "partitions": run.partitions,
     })
 }
@@ -131,7 +131,7 @@ pub fn dry_run(
         let partitions = &run.partitions;
         let tables = tables.iter().map(|(name, dry)| (name.as_str(), DryRunTable::new(dry)));
         let tables = tables.collect();
-        return json(&DryRun { outcome, total: run.total(), partitions, tables });
+        return json(&DryRun { outcome, total: Total::of(run), partitions, tables });
     }
     for dry in tables.values() {
         show_rows(dry)?;
@@ -173,7 +173,7 @@ fn summary(run: &RunReport) -> Table {
     for (project, report) in keys {
         let mine = run.of(project, report);
         let total = mine.total();
-        let Tally { rows_new, rows_changed, rows_unchanged, rows_removed, .. } = total;
+        let Counts { rows_new, rows_changed, rows_unchanged, rows_removed, .. } = total;
         table.add_row([
             project.to_string(),
             report.to_string(),
@@ -235,12 +235,27 @@ pub fn elapsed(duration: Duration) -> String {
     }
 }
 
+/// The sums of a run, for a program.
+#[derive(Serialize)]
+struct Total {
+    #[serde(flatten)]
+    counts: Counts,
+    replaced_nuls: u64,
+}
+
+impl Total {
+    fn of(run: &RunReport) -> Total {
+        let replaced_nuls = run.partitions.iter().map(|partition| partition.replaced_nuls).sum();
+        Total { counts: run.total(), replaced_nuls }
+    }
+}
+
 /// A dry run, for a program. It is serialized as it is walked through: a tree of its rows would be
 /// many times their size.
 #[derive(Serialize)]
 struct DryRun<'a> {
     outcome: String,
-    total: Tally,
+    total: Total,
     partitions: &'a [PartitionReport],
     tables: BTreeMap<&'a str, DryRunTable<'a>>,
 }

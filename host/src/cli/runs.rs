@@ -3,8 +3,12 @@
 
 //! `runs`: the history.
 
+use serde::Serialize;
 use serde_json::json;
-use test_dashboard_store::{Outcome, RunDetail, RunId, RunSummary, ShardSummary, Store};
+use test_dashboard_model::Counts;
+use test_dashboard_store::{
+    Outcome, PartitionSummary, RunDetail, RunId, RunSummary, ShardSummary, Store,
+};
 
 use super::args::{Format, RunsArgs};
 use super::exit::Exit;
@@ -39,7 +43,7 @@ pub async fn runs(args: &RunsArgs) -> anyhow::Result<Exit> {
 
 fn newest(format: Format, runs: &[RunSummary], database: &str) -> anyhow::Result<()> {
     if format == Format::Json {
-        return output::json(&json!(runs.iter().map(summary_json).collect::<Vec<_>>()));
+        return output::json(&runs.iter().map(RunJson::of).collect::<Vec<_>>());
     }
     if runs.is_empty() {
         say!("no runs yet in {database}")?;
@@ -64,11 +68,11 @@ fn newest(format: Format, runs: &[RunSummary], database: &str) -> anyhow::Result
             run.started.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             run.project.clone(),
             what(run),
-            run.sums.rows_read.to_string(),
-            run.sums.rows_new.to_string(),
-            run.sums.rows_changed.to_string(),
-            run.sums.rows_rejected.to_string(),
-            run.sums.requests.to_string(),
+            run.counts.rows_read.to_string(),
+            run.counts.rows_new.to_string(),
+            run.counts.rows_changed.to_string(),
+            run.counts.rows_rejected.to_string(),
+            run.counts.requests.to_string(),
             elapsed(run),
             outcome(run.outcome) + &of_shards(run),
         ]);
@@ -80,7 +84,7 @@ fn newest(format: Format, runs: &[RunSummary], database: &str) -> anyhow::Result
 
 fn one(format: Format, detail: &RunDetail) -> anyhow::Result<()> {
     if format == Format::Json {
-        return output::json(&detail_json(detail));
+        return output::json(&DetailJson::of(detail));
     }
     let run = &detail.summary;
     say!(
@@ -113,13 +117,13 @@ fn one(format: Format, detail: &RunDetail) -> anyhow::Result<()> {
         table.add_row([
             partition.key.project.clone(),
             partition.key.partition.clone(),
-            result.rows_read.to_string(),
-            result.rows_new.to_string(),
-            result.rows_changed.to_string(),
-            result.rows_unchanged.to_string(),
-            result.rows_removed.to_string(),
-            result.rows_rejected.to_string(),
-            result.requests.to_string(),
+            result.counts.rows_read.to_string(),
+            result.counts.rows_new.to_string(),
+            result.counts.rows_changed.to_string(),
+            result.counts.rows_unchanged.to_string(),
+            result.counts.rows_removed.to_string(),
+            result.counts.rows_rejected.to_string(),
+            result.counts.requests.to_string(),
             result.failure_kind.clone().unwrap_or_else(|| outcome(Some(result.outcome))),
         ]);
     }
@@ -169,19 +173,6 @@ fn shards(detail: &RunDetail, count: u16) -> comfy_table::Table {
     table
 }
 
-fn shards_json(detail: &RunDetail) -> Vec<serde_json::Value> {
-    let shard = |shard: &ShardSummary| {
-        json!({
-            "shard": shard.number,
-            "started": shard.started.to_string(),
-            "finished": shard.finished.map(|time| time.to_string()),
-            "outcome": outcome(shard.outcome),
-            "error": shard.error,
-        })
-    };
-    detail.shards.iter().map(shard).collect()
-}
-
 fn elapsed(run: &RunSummary) -> String {
     match run.finished {
         Some(finished) => {
@@ -191,64 +182,102 @@ fn elapsed(run: &RunSummary) -> String {
     }
 }
 
-fn summary_json(run: &RunSummary) -> serde_json::Value {
-    json!({
-        "run": run.id.0,
-        "started": run.started.to_string(),
-        "finished": run.finished.map(|time| time.to_string()),
-        "project": run.project,
-        "report": run.report,
-        "since": run.window.and_then(|window| window.since).map(|day| day.to_string()),
-        "until": run.window.and_then(|window| window.until).map(|day| day.to_string()),
-        "outcome": outcome(run.outcome),
-        "error": run.error,
-        "version": run.version,
-        "shards": run.shards,
-        "rows_read": run.sums.rows_read,
-        "rows_new": run.sums.rows_new,
-        "rows_changed": run.sums.rows_changed,
-        "rows_unchanged": run.sums.rows_unchanged,
-        "rows_removed": run.sums.rows_removed,
-        "rows_rejected": run.sums.rows_rejected,
-        "requests": run.sums.requests,
-        "response_bytes": run.sums.response_bytes,
-    })
+/// A run, for a program.
+#[derive(Serialize)]
+struct RunJson<'a> {
+    run: i64,
+    started: String,
+    finished: Option<String>,
+    project: &'a str,
+    report: &'a str,
+    since: Option<String>,
+    until: Option<String>,
+    outcome: String,
+    error: Option<&'a str>,
+    version: &'a str,
+    shards: Option<u16>,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
-fn detail_json(detail: &RunDetail) -> serde_json::Value {
-    let partitions: Vec<_> = detail
-        .partitions
-        .iter()
-        .map(|partition| {
-            let result = &partition.result;
-            json!({
-                "project": partition.key.project,
-                "datasource": partition.key.datasource,
-                "report": partition.key.report,
-                "partition": partition.key.partition,
-                "outcome": outcome(Some(result.outcome)),
-                // As `run` tells it.
-                "error": result.error.as_ref().map(|message| json!({
-                    "kind": result.failure_kind,
-                    "message": message,
-                })),
-                "rows_read": result.rows_read,
-                "rows_new": result.rows_new,
-                "rows_changed": result.rows_changed,
-                "rows_unchanged": result.rows_unchanged,
-                "rows_removed": result.rows_removed,
-                "rows_rejected": result.rows_rejected,
-                "requests": result.requests,
-                "response_bytes": result.response_bytes,
-                "started": result.started.to_string(),
-                "seconds": result.elapsed.as_secs_f64(),
-            })
-        })
-        .collect();
-    let mut json = summary_json(&detail.summary);
-    json["partitions"] = json!(partitions);
-    if detail.summary.shards.is_some() {
-        json["shard_states"] = json!(shards_json(detail));
+impl RunJson<'_> {
+    fn of(run: &RunSummary) -> RunJson<'_> {
+        RunJson {
+            run: run.id.0,
+            started: run.started.to_string(),
+            finished: run.finished.map(|time| time.to_string()),
+            project: &run.project,
+            report: &run.report,
+            since: run.window.and_then(|window| window.since).map(|day| day.to_string()),
+            until: run.window.and_then(|window| window.until).map(|day| day.to_string()),
+            outcome: outcome(run.outcome),
+            error: run.error.as_deref(),
+            version: &run.version,
+            shards: run.shards,
+            counts: run.counts,
+        }
     }
-    json
+}
+
+/// A run with its partitions and shards, for a program.
+#[derive(Serialize)]
+struct DetailJson<'a> {
+    #[serde(flatten)]
+    run: RunJson<'a>,
+    partitions: Vec<PartitionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard_states: Option<Vec<serde_json::Value>>,
+}
+
+impl DetailJson<'_> {
+    fn of(detail: &RunDetail) -> DetailJson<'_> {
+        let shards = || detail.shards.iter().map(shard_json).collect();
+        DetailJson {
+            run: RunJson::of(&detail.summary),
+            partitions: detail.partitions.iter().map(PartitionJson::of).collect(),
+            shard_states: detail.summary.shards.map(|_| shards()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PartitionJson<'a> {
+    project: &'a str,
+    datasource: &'a str,
+    report: &'a str,
+    partition: &'a str,
+    outcome: String,
+    /// As `run` tells it.
+    error: Option<serde_json::Value>,
+    #[serde(flatten)]
+    counts: Counts,
+    started: String,
+    seconds: f64,
+}
+
+impl PartitionJson<'_> {
+    fn of(PartitionSummary { key, result }: &PartitionSummary) -> PartitionJson<'_> {
+        let error = |message| json!({ "kind": result.failure_kind, "message": message });
+        PartitionJson {
+            project: &key.project,
+            datasource: &key.datasource,
+            report: &key.report,
+            partition: &key.partition,
+            outcome: outcome(Some(result.outcome)),
+            error: result.error.as_ref().map(error),
+            counts: result.counts,
+            started: result.started.to_string(),
+            seconds: result.elapsed.as_secs_f64(),
+        }
+    }
+}
+
+fn shard_json(shard: &ShardSummary) -> serde_json::Value {
+    json!({
+        "shard": shard.number,
+        "started": shard.started.to_string(),
+        "finished": shard.finished.map(|time| time.to_string()),
+        "outcome": outcome(shard.outcome),
+        "error": shard.error,
+    })
 }

@@ -11,5 +11,5 @@ mod sink;
 
 pub use output::Output;
 pub use partition::pump as pump_partition;
-pub use report::{PartitionFailure, PartitionReport, RejectedRows, Tally};
+pub use report::{PartitionFailure, PartitionReport, RejectedRows};
 pub use sink::{DryRows, DryTable, Sink};

@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 use test_dashboard_egress::Session;
 use test_dashboard_model::validate::Validator;
-use test_dashboard_model::{CheckpointText, Partition, Table};
-use test_dashboard_store::{CommitPoint, Counts, Reading, StoreError};
+use test_dashboard_model::{CheckpointText, Counts, Partition, Table};
+use test_dashboard_store::{CommitPoint, Reading, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::output::{self, Output};
 use super::report::{PartitionFailure, PartitionReport, RejectedRows};
 use super::sink::PartitionSink;
-use super::{DryRows, Sink, Tally};
+use super::{DryRows, Sink};
 use crate::plugin::{Batch, Budget, PluginError, printable};
 use crate::source::Job;
 
@@ -138,7 +138,8 @@ impl Attempts {
 /// What all attempts did together.
 #[derive(Default)]
 struct Done {
-    tally: Tally,
+    counts: Counts,
+    replaced_nuls: u64,
     /// One for each table of which rows were rejected.
     rejected: Vec<RejectedRows>,
     cpu: Duration,
@@ -146,7 +147,7 @@ struct Done {
 
 impl Done {
     fn reject(&mut self, table: &str, reason: &str) {
-        self.tally.rows_rejected += 1;
+        self.counts.rows_rejected += 1;
         match self.rejected.iter_mut().find(|rejected| rejected.table == table) {
             Some(rejected) => rejected.count += 1,
             None => self.rejected.push(RejectedRows {
@@ -178,12 +179,12 @@ pub async fn pump(
         tracing::warn!("{} {}: {error}; trying again", job.label(), partition.id);
         tokio::time::sleep(pause).await;
     };
-    if done.tally.replaced_nuls > 0 {
+    if done.replaced_nuls > 0 {
         tracing::warn!(
             "{} {}: {} characters U+0000 were replaced by U+FFFD",
             job.label(),
             partition.id,
-            done.tally.replaced_nuls
+            done.replaced_nuls
         );
     }
     PartitionReport {
@@ -191,7 +192,8 @@ pub async fn pump(
         datasource: job.datasource.clone(),
         report: job.request.report.clone(),
         partition: partition.id,
-        tally: done.tally,
+        counts: done.counts,
+        replaced_nuls: done.replaced_nuls,
         rejected: done.rejected,
         started,
         elapsed: clock.elapsed(),
@@ -232,8 +234,8 @@ async fn attempt_once(
         Some(Err(error)) => return Err(PartitionError::Task(error.to_string())),
         None => None,
     };
-    done.tally.requests += session.requests();
-    done.tally.response_bytes += session.response_bytes();
+    done.counts.requests += session.requests();
+    done.counts.response_bytes += session.response_bytes();
     if let Some(read) = read {
         done.cpu += read.cpu;
         // The plugin's failure comes first: that its rows were not committed follows from it.
@@ -291,7 +293,7 @@ struct Writing<'a> {
     validators: HashMap<String, Validator>,
     first_reject: Option<(String, String, String)>,
     output: Output,
-    /// What this attempt saw; the tally counts all attempts.
+    /// What this attempt saw; the counts are of all attempts.
     read: u64,
     rejected: u64,
 }
@@ -355,8 +357,8 @@ impl<'a> Writing<'a> {
                 }
             }
         }
-        self.done.tally.replaced_nuls += validator.replaced_nuls() - nuls_before;
-        self.done.tally.rows_read += read;
+        self.done.replaced_nuls += validator.replaced_nuls() - nuls_before;
+        self.done.counts.rows_read += read;
         self.job.progress.read(read);
         self.read += read;
         self.rejected += rejected;
@@ -391,13 +393,9 @@ impl<'a> Writing<'a> {
                 row,
             });
         }
-        let Counts { new, changed, unchanged, removed, .. } =
-            self.writer.commit(checkpoint, point).await?;
-        let tally = &mut self.done.tally;
-        tally.rows_new += new;
-        tally.rows_changed += changed;
-        tally.rows_unchanged += unchanged;
-        tally.rows_removed += removed;
+        let committed = self.writer.commit(checkpoint, point).await?;
+        // Rejected rows are counted where they are rejected, whatever becomes of the commit.
+        self.done.counts += Counts { rows_rejected: 0, ..committed };
         Ok(())
     }
 }

@@ -6,46 +6,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use test_dashboard_model::Counts;
 use test_dashboard_store::{Outcome, PartitionKey, PartitionResult, PartitionSummary};
 
 use crate::source::Job;
-
-/// What a partition, or a sum of them, did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Rows that the plugin delivered.
-    pub rows_read: u64,
-    /// Rows that were not in the table before.
-    pub rows_new: u64,
-    /// Rows that were in the table and differed.
-    pub rows_changed: u64,
-    /// Rows that were in the table exactly like this.
-    pub rows_unchanged: u64,
-    /// Rows of a snapshot that are gone upstream.
-    pub rows_removed: u64,
-    /// Rows that broke their declaration.
-    pub rows_rejected: u64,
-    /// Requests sent.
-    pub requests: u64,
-    /// Bytes of all response bodies.
-    pub response_bytes: u64,
-    /// Characters U+0000 that were replaced.
-    pub replaced_nuls: u64,
-}
-
-impl std::ops::AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.rows_read += other.rows_read;
-        self.rows_new += other.rows_new;
-        self.rows_changed += other.rows_changed;
-        self.rows_unchanged += other.rows_unchanged;
-        self.rows_removed += other.rows_removed;
-        self.rows_rejected += other.rows_rejected;
-        self.requests += other.requests;
-        self.response_bytes += other.response_bytes;
-        self.replaced_nuls += other.replaced_nuls;
-    }
-}
 
 /// What became of one partition.
 #[derive(Debug, Clone, Serialize)]
@@ -60,8 +24,10 @@ pub struct PartitionReport {
     pub partition: String,
     /// What was read and written.
     #[serde(flatten)]
-    pub tally: Tally,
-    /// The rows that broke their declaration, by table.
+    pub counts: Counts,
+    /// Characters U+0000 that were replaced.
+    pub replaced_nuls: u64,
+    /// The rejected rows, by table.
     pub rejected: Vec<RejectedRows>,
     /// When it began.
     pub started: jiff::Timestamp,
@@ -75,8 +41,7 @@ pub struct PartitionReport {
     pub error: Option<PartitionFailure>,
 }
 
-/// Rows of one table that broke their declaration. They are counted in all attempts, as in
-/// the [`Tally`].
+/// Rejected rows of one table, in all attempts, as in the [`Counts`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedRows {
     /// The table.
@@ -103,7 +68,7 @@ impl PartitionReport {
         job: &Job,
         step: &str,
         started: jiff::Timestamp,
-        tally: Tally,
+        counts: Counts,
         error: Option<PartitionFailure>,
     ) -> Self {
         PartitionReport {
@@ -111,7 +76,8 @@ impl PartitionReport {
             datasource: job.datasource.clone(),
             report: job.request.report.clone(),
             partition: step.into(),
-            tally,
+            counts,
+            replaced_nuls: 0,
             rejected: Vec::new(),
             started,
             elapsed: Duration::ZERO,
@@ -141,14 +107,7 @@ impl PartitionReport {
             outcome: if self.error.is_some() { Outcome::Failed } else { Outcome::Succeeded },
             error: self.error.as_ref().map(|error| error.message.clone()),
             failure_kind: self.error.as_ref().map(|error| error.kind.clone()),
-            rows_read: self.tally.rows_read,
-            rows_new: self.tally.rows_new,
-            rows_changed: self.tally.rows_changed,
-            rows_unchanged: self.tally.rows_unchanged,
-            rows_removed: self.tally.rows_removed,
-            rows_rejected: self.tally.rows_rejected,
-            requests: self.tally.requests,
-            response_bytes: self.tally.response_bytes,
+            counts: self.counts,
             started: self.started,
             elapsed: self.elapsed,
         }
@@ -165,17 +124,8 @@ impl PartitionReport {
             datasource: key.datasource,
             report: key.report,
             partition: key.partition,
-            tally: Tally {
-                rows_read: result.rows_read,
-                rows_new: result.rows_new,
-                rows_changed: result.rows_changed,
-                rows_unchanged: result.rows_unchanged,
-                rows_removed: result.rows_removed,
-                rows_rejected: result.rows_rejected,
-                requests: result.requests,
-                response_bytes: result.response_bytes,
-                replaced_nuls: 0,
-            },
+            counts: result.counts,
+            replaced_nuls: 0,
             rejected: Vec::new(),
             started: result.started,
             elapsed: result.elapsed,

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
-use test_dashboard_model::{CheckpointText, Table};
+use test_dashboard_model::{CheckpointText, Counts, Table};
 use test_dashboard_store::{
-    CommitPoint, Counts, PartitionKey, PartitionWriter, Reading, RunId, Store, StoreError,
+    CommitPoint, PartitionKey, PartitionWriter, Reading, RunId, Store, StoreError,
 };
 
 /// Where a run writes.
@@ -162,7 +162,7 @@ impl PartitionSink {
             PartitionSink::Dry { project, rows, staged } => {
                 let mut counts = Counts::default();
                 for (table, new) in staged.drain(..) {
-                    counts.new += new.len() as u64;
+                    counts.rows_new += new.len() as u64;
                     let new = new.into_iter().map(|row| (project.clone(), row));
                     rows.with(&table, |kept| kept.rows.extend(new));
                 }
@@ -218,7 +218,7 @@ mod tests {
         let mut again = sink.open(key(), &[], Reading::Onwards).await.unwrap();
         again.stage(&numbers(), row(3)).await.unwrap();
         let counts = again.commit(None, CommitPoint::End).await.unwrap();
-        assert_eq!(counts.new, 1);
+        assert_eq!(counts.rows_new, 1);
         let kept = rows.take().remove("guest_numbers").unwrap().rows;
         let values: Vec<_> = kept.iter().map(|(_, row)| row.values()[0].clone()).collect();
         assert_eq!(values, [Value::Int64(1), Value::Int64(3)]);

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
-use test_dashboard_model::TableMode;
+use test_dashboard_model::{Counts, TableMode};
 use test_dashboard_store::{PartitionKey, RunId, Store, StoreError};
 
 use super::life::Run;
 use super::{RECORDING, RunReport};
 use crate::config::DatasourceConfig;
-use crate::pump::{PartitionFailure, PartitionReport, Tally};
+use crate::pump::{PartitionFailure, PartitionReport};
 use crate::source::Job;
 
 /// What the history calls the end of a full run, which is no partition of the plugin's.
@@ -129,10 +129,10 @@ async fn finish(
     }
     .await;
     let told = |rows_removed, error| {
-        let tally = Tally { rows_removed, ..Tally::default() };
+        let counts = Counts { rows_removed, ..Counts::default() };
         PartitionReport {
             elapsed: clock.elapsed(),
-            ..PartitionReport::of_step(job, FULL, started, tally, error)
+            ..PartitionReport::of_step(job, FULL, started, counts, error)
         }
     };
     match outcome {
@@ -162,7 +162,8 @@ mod tests {
             datasource: "github".into(),
             report: "workflow-runs".into(),
             partition: name.into(),
-            tally: Tally::default(),
+            counts: Counts::default(),
+            replaced_nuls: 0,
             rejected: Vec::new(),
             started: Timestamp::UNIX_EPOCH,
             elapsed: Duration::ZERO,

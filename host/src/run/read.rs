@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream;
-use test_dashboard_model::Partition;
+use test_dashboard_model::{Counts, Partition};
 use test_dashboard_store::{PartitionKey, Shard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::RunReport;
 use crate::plugin::PluginError;
-use crate::pump::{Output, PartitionFailure, PartitionReport, Sink, Tally, pump_partition};
+use crate::pump::{Output, PartitionFailure, PartitionReport, Sink, pump_partition};
 use crate::source::{Job, Memory};
 
 /// What the history calls the part of a run that finds the partitions. No partition has
@@ -131,7 +131,7 @@ async fn pump(
     let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
         let message = format!("the task of this partition ended without an answer: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
-        PartitionReport::of_step(&job, &id, started, Tally::default(), Some(failure))
+        PartitionReport::of_step(&job, &id, started, Counts::default(), Some(failure))
     });
     job.progress.end(report.error.is_some());
     report
@@ -161,15 +161,15 @@ async fn plan(
         Ok(partitions) => (partitions, None),
         Err(error) => (Vec::new(), Some(failure(&error))),
     };
-    let tally = Tally {
+    let counts = Counts {
         requests: session.requests(),
         response_bytes: session.response_bytes(),
-        ..Tally::default()
+        ..Counts::default()
     };
     let report = PartitionReport {
         elapsed: clock.elapsed(),
         cpu,
-        ..PartitionReport::of_step(&job, &step, started, tally, error)
+        ..PartitionReport::of_step(&job, &step, started, counts, error)
     };
     (job, partitions, report)
 }
@@ -186,7 +186,7 @@ fn end_tape(job: &Job) -> Option<PartitionReport> {
         job,
         RECORDING,
         jiff::Timestamp::now(),
-        Tally::default(),
+        Counts::default(),
         Some(failure),
     ))
 }
@@ -194,5 +194,5 @@ fn end_tape(job: &Job) -> Option<PartitionReport> {
 /// Tells that views could not be made, as part of the first of a run's jobs.
 pub fn views_failed(job: &Job, message: String) -> PartitionReport {
     let failure = PartitionFailure { kind: "database".into(), message };
-    PartitionReport::of_step(job, VIEWS, jiff::Timestamp::now(), Tally::default(), Some(failure))
+    PartitionReport::of_step(job, VIEWS, jiff::Timestamp::now(), Counts::default(), Some(failure))
 }

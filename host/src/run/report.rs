@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use test_dashboard_model::Counts;
 use test_dashboard_store::{Outcome, PartitionKey, PartitionSummary, RunEnd, RunId, Shard};
 
-use crate::pump::{PartitionReport, Tally};
+use crate::pump::PartitionReport;
 
 /// What became of a run.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,12 +37,8 @@ impl RunReport {
     }
 
     /// The sum of all partitions.
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        for partition in &self.partitions {
-            total += partition.tally;
-        }
-        total
+    pub fn total(&self) -> Counts {
+        self.partitions.iter().map(|partition| partition.counts).sum()
     }
 
     /// The partitions that failed.

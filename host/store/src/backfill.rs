@@ -9,9 +9,9 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::connection::{Arg, Fields};
+use crate::connection::Arg;
+use crate::fields::Fields;
 use crate::full::ReportKey;
-use crate::history::time;
 use crate::patience::again;
 use crate::{Outcome, REPLAY, RunId, Store, StoreError};
 
@@ -88,9 +88,8 @@ impl Store {
              ORDER BY p.project, p.datasource, p.report, r.id DESC",
             self.dialect.time_as_text("r.started_at"),
         );
-        let rows = session.fetch(doing, &sql, vec![format!("%{REPLAY}%").into()]).await?;
-        let backfills = rows.iter().map(backfill).collect::<Result<Vec<_>, _>>();
-        let mut backfills = backfills.map_err(|error| session.failed(doing, error))?;
+        let args = vec![format!("%{REPLAY}%").into()];
+        let mut backfills = session.read(doing, &sql, args, backfill).await?;
         // The newest of each comes first.
         backfills.dedup_by(|later, first| later.key == first.key);
         Ok(backfills)
@@ -99,24 +98,19 @@ impl Store {
 
 fn backfill(row: &Fields) -> Result<Backfill, sqlx::Error> {
     Ok(Backfill {
-        key: ReportKey { project: row.text(0)?, datasource: row.text(1)?, report: row.text(2)? },
-        run: RunId(row.int(3)?),
-        started: time(&row.text(4)?)?,
-        outcome: row.optional_text(5)?.as_deref().map(Outcome::parse).transpose()?,
+        key: ReportKey::read(row)?,
+        run: RunId(row.int("id")?),
+        started: row.time("started")?,
+        outcome: Outcome::read(row)?,
         window: RunWindow {
-            since: day(row.optional_text(6)?)?,
-            until: day(row.optional_text(7)?)?,
+            since: row.optional_day("first_day")?,
+            until: row.optional_day("last_day")?,
         },
     })
 }
 
 /// The window of a run; none for a run without one.
-pub(crate) fn window(row: &Fields, first: usize) -> Result<Option<RunWindow>, sqlx::Error> {
-    let (since, until) = (day(row.optional_text(first)?)?, day(row.optional_text(first + 1)?)?);
+pub(crate) fn window(row: &Fields) -> Result<Option<RunWindow>, sqlx::Error> {
+    let (since, until) = (row.optional_day("first_day")?, row.optional_day("last_day")?);
     Ok((since.is_some() || until.is_some()).then_some(RunWindow { since, until }))
-}
-
-fn day(text: Option<String>) -> Result<Option<Date>, sqlx::Error> {
-    let parsed = text.map(|text| text.parse()).transpose();
-    parsed.map_err(|error: jiff::Error| sqlx::Error::Decode(error.into()))
 }

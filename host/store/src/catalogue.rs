@@ -16,9 +16,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_model::{Column, Table};
 
-use crate::connection::{Arg, Fields, Session};
+use crate::connection::{Arg, Session};
 use crate::dialect::{Dialect, list, quote};
 use crate::drift::{HOSTS, read_again};
+use crate::fields::Fields;
 use crate::merge::{create_index, create_table, index_name};
 use crate::offered::offer;
 use crate::patience::again_after;
@@ -196,17 +197,15 @@ impl Store {
         let sql =
             "SELECT table_name, datasource, description FROM catalogue_tables ORDER BY table_name";
         let mut session = self.session().await?;
-        let known = session.fetch(doing, sql, vec![]).await?;
         let read = |row: &Fields| {
             Ok(TableStatus {
-                name: row.text(0)?,
-                datasource: row.text(1)?,
-                description: row.text(2)?,
+                name: row.text("table_name")?,
+                datasource: row.text("datasource")?,
+                description: row.text("description")?,
                 rows: None,
             })
         };
-        let tables = known.iter().map(read).collect::<Result<Vec<_>, _>>();
-        let mut tables = tables.map_err(|error| session.failed(doing, error))?;
+        let mut tables = session.read(doing, sql, vec![], read).await?;
         let there = schema::columns(&mut session, doing).await?;
         drop(session);
         let is_there = |table: &&mut TableStatus| there.contains_key(&table.name);
@@ -233,11 +232,11 @@ pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
     session.wait_briefly(LOCKING).await
 }
 
-/// Takes a named lock with a query that answers 1.
+/// Takes a named lock with a query of whether it is `taken`: 1 when it is.
 pub(crate) async fn take(session: &mut Session, doing: &str, sql: &str) -> Result<(), StoreError> {
-    let rows = session.fetch(doing, sql, vec![]).await?;
-    match rows.first().map(|row| row.int(0)) {
-        Some(Ok(1)) => Ok(()),
+    // MySQL answers null where something went wrong.
+    match session.read_first(doing, sql, vec![], |row| row.optional_int("taken")).await? {
+        Some(Some(1)) => Ok(()),
         _ => Err(session.busy(doing, "another host has it")),
     }
 }
@@ -322,8 +321,8 @@ async fn forget_dropped(
     let declared: HashSet<&str> =
         tables.iter().map(|table| table.name.as_str()).chain(filled).collect();
     let sql = "SELECT table_name FROM catalogue_tables WHERE datasource = ?";
-    for row in session.fetch(doing, sql, vec![owner.datasource.as_str().into()]).await? {
-        let name = row.text(0).map_err(|error| session.failed(doing, error))?;
+    let args = vec![owner.datasource.as_str().into()];
+    for name in session.read(doing, sql, args, |row| row.text("table_name")).await? {
         let is_dropped =
             !declared.contains(name.as_str()) && look(session, &name, false).await?.0.is_empty();
         for from in ["catalogue_columns", "catalogue_tables"].into_iter().filter(|_| is_dropped) {
@@ -355,11 +354,10 @@ async fn look(
 ) -> Result<(HashSet<String>, Option<Known>), StoreError> {
     let doing = format!("looking at the table {table}");
     let query = session.dialect.columns_query();
-    let rows = session.fetch(&doing, query, vec![table.into()]).await?;
-    let present = rows.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>();
-    let present = present.map_err(|error| session.failed(&doing, error))?;
+    let name = |row: &Fields| row.text("column_name");
+    let present = session.read(&doing, query, vec![table.into()], name).await?;
     let known = if has_catalogue { read(session, &doing, table).await? } else { None };
-    Ok((present, known))
+    Ok((present.into_iter().collect(), known))
 }
 
 fn plan<'a>(
@@ -510,30 +508,31 @@ async fn read(
 ) -> Result<Option<Known>, StoreError> {
     let sql = "SELECT datasource, mode, key_columns, description, plugin_version \
                FROM catalogue_tables WHERE table_name = ?";
-    let rows = session.fetch(doing, sql, vec![table.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let known = |row: &Fields| {
+        Ok(Known {
+            datasource: row.text("datasource")?,
+            mode: row.text("mode")?,
+            key: row.text("key_columns")?,
+            description: row.text("description")?,
+            plugin_version: row.text("plugin_version")?,
+            columns: HashMap::new(),
+        })
+    };
+    let known = session.read_first(doing, sql, vec![table.into()], known).await?;
+    let Some(known) = known else { return Ok(None) };
     let sql = "SELECT column_name, kind, max_length, description FROM catalogue_columns \
                WHERE table_name = ?";
-    let columns = session.fetch(doing, sql, vec![table.into()]).await?;
-    let columns = columns.iter().map(|row| {
+    let column = |row: &Fields| {
+        let max_length = row.optional_int("max_length")?;
         let column = KnownColumn {
-            kind: row.text(1)?,
-            max_length: row.optional_int(2)?.and_then(|length| u32::try_from(length).ok()),
-            description: row.text(3)?,
+            kind: row.text("kind")?,
+            max_length: max_length.and_then(|length| u32::try_from(length).ok()),
+            description: row.text("description")?,
         };
-        Ok((row.text(0)?, column))
-    });
-    let known = columns.collect::<Result<_, sqlx::Error>>().and_then(|columns| {
-        Ok(Known {
-            datasource: row.text(0)?,
-            mode: row.text(1)?,
-            key: row.text(2)?,
-            description: row.text(3)?,
-            plugin_version: row.text(4)?,
-            columns,
-        })
-    });
-    known.map(Some).map_err(|error| session.failed(doing, error))
+        Ok((row.text("column_name")?, column))
+    };
+    let columns = session.read(doing, sql, vec![table.into()], column).await?;
+    Ok(Some(Known { columns: columns.into_iter().collect(), ..known }))
 }
 
 /// Writes what is declared into the catalogue. Columns that are not declared any more stay in

@@ -14,6 +14,7 @@ use test_dashboard_model::validate::CheckedRow;
 use crate::StoreError;
 use crate::dialect::Dialect;
 use crate::error;
+use crate::fields::Fields;
 use crate::locks::{LockWaits, USUAL, Watch};
 use crate::login::ConnectError;
 
@@ -44,59 +45,6 @@ impl From<i64> for Arg {
     fn from(number: i64) -> Arg {
         Arg::Int(number)
     }
-}
-
-/// One field of a result: the host's own queries read whole numbers and text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Field {
-    Null,
-    Int(i64),
-    Text(String),
-}
-
-/// One row of a result.
-#[derive(Debug, Clone)]
-pub(crate) struct Fields(pub(crate) Vec<Field>);
-
-impl Fields {
-    fn get(&self, index: usize) -> Result<&Field, sqlx::Error> {
-        let len = self.0.len();
-        self.0.get(index).ok_or(sqlx::Error::ColumnIndexOutOfBounds { index, len })
-    }
-
-    /// The whole number at `index`.
-    pub(crate) fn int(&self, index: usize) -> Result<i64, sqlx::Error> {
-        match self.get(index)? {
-            Field::Int(number) => Ok(*number),
-            other => Err(unexpected(index, "a whole number", other)),
-        }
-    }
-
-    /// The whole number at `index`, unless it is null.
-    pub(crate) fn optional_int(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
-        match self.get(index)? {
-            Field::Null => Ok(None),
-            _ => self.int(index).map(Some),
-        }
-    }
-
-    /// The text at `index`.
-    pub(crate) fn text(&self, index: usize) -> Result<String, sqlx::Error> {
-        self.optional_text(index)?.ok_or_else(|| unexpected(index, "text", &Field::Null))
-    }
-
-    /// The text at `index`, unless it is null.
-    pub(crate) fn optional_text(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
-        match self.get(index)? {
-            Field::Null => Ok(None),
-            Field::Text(text) => Ok(Some(text.clone())),
-            other => Err(unexpected(index, "text", other)),
-        }
-    }
-}
-
-fn unexpected(index: usize, expected: &str, found: &Field) -> sqlx::Error {
-    sqlx::Error::Decode(format!("column {index} holds {found:?}, expected {expected}").into())
 }
 
 /// What differs between databases in talking to the server. Statements are written with `?`.
@@ -202,6 +150,31 @@ impl Session {
         let (result, held) = self.watch.over(self.connection.fetch(sql, args)).await;
         self.held = held;
         self.done(doing, result)
+    }
+
+    /// Runs a query, and reads each row of its result.
+    pub(crate) async fn read<T>(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        args: Vec<Arg>,
+        read: impl Fn(&Fields) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.fetch(doing, sql, args).await?;
+        let read = rows.iter().map(read).collect::<Result<_, _>>();
+        read.map_err(|error| self.failed(doing, error))
+    }
+
+    /// Runs a query, and reads the first row of its result; none where it has no rows.
+    pub(crate) async fn read_first<T>(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        args: Vec<Arg>,
+        read: impl Fn(&Fields) -> Result<T, sqlx::Error>,
+    ) -> Result<Option<T>, StoreError> {
+        let rows = self.fetch(doing, sql, args).await?;
+        rows.first().map(read).transpose().map_err(|error| self.failed(doing, error))
     }
 
     pub(crate) async fn insert(

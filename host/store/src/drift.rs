@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::connection::Session;
+use crate::fields::Fields;
 use crate::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
 use crate::views::problems;
 use crate::{Store, StoreError, schema};
@@ -111,12 +112,10 @@ impl Store {
         let there = schema::columns(&mut session, doing).await?;
         let known = schema::catalogued(&mut session, doing).await?;
         let sql = "SELECT table_name, datasource FROM catalogue_tables";
-        let rows = session.fetch(doing, sql, vec![]).await?;
-        let owners = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?)));
-        let owners = owners.collect::<Result<BTreeMap<_, _>, sqlx::Error>>();
-        let owners = owners.map_err(|error| session.failed(doing, error))?;
+        let owner = |row: &Fields| Ok((row.text("table_name")?, row.text("datasource")?));
+        let owners = session.read(doing, sql, vec![], owner).await?;
         let mut drift = Vec::new();
-        for (table, datasource) in owners {
+        for (table, datasource) in owners.into_iter().collect::<BTreeMap<_, _>>() {
             let Some(columns) = there.get(&table) else {
                 schema::refuse_hidden(&mut session, doing, &table).await?;
                 drift.push(Drift::Table { datasource, table });

@@ -11,8 +11,9 @@ use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{Column, ColumnType, Table, TableMode, Value};
 
 use crate::catalogue::{lock, unlock};
-use crate::connection::{Arg, Fields, Session};
+use crate::connection::{Arg, Session};
 use crate::dialect::quote;
+use crate::fields::Fields;
 use crate::merge::{Merge, create_table};
 use crate::patience::again_after;
 use crate::{Store, StoreError};
@@ -44,10 +45,8 @@ impl Store {
                 }
             }
             for session in &mut sessions {
-                let rows = session.fetch(LOOKING, query, vec![]).await?;
-                let read = |row: &Fields| Ok((row.int(0)?, row.text(1)?));
-                let read = rows.first().map(read).transpose();
-                let read = read.map_err(|error: sqlx::Error| session.failed(LOOKING, error))?;
+                let read = |row: &Fields| Ok((row.int("process")?, row.text("encoding")?));
+                let read = session.read_first(LOOKING, query, vec![], read).await?;
                 let Some((process, encoding)) = read else { continue };
                 if encoding != "UTF8" {
                     return Err(unfit(format!(
@@ -165,15 +164,13 @@ async fn write(session: &mut Session, table: &Arc<Table>, label: &str) -> Result
     session.execute(TRYING, &merge.insert(), args).await?;
     session.execute(TRYING, &dialect.remove(&merge, true), vec![project, owner]).await?;
     let look = format!(
-        "SELECT \"label\", {}, CAST(\"document\" AS {}) FROM {}",
+        "SELECT \"label\", {} AS \"moment\", CAST(\"document\" AS {}) AS \"document\" FROM {}",
         dialect.time_as_text("\"moment\""),
         dialect.text_cast(),
         merge.target()
     );
-    let rows = session.fetch(TRYING, &look, vec![]).await?;
-    let read = |row: &Fields| Ok([row.text(0)?, row.text(1)?, row.text(2)?]);
-    let read = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
-    let read = read.map_err(|error| session.failed(TRYING, error))?;
+    let read = |row: &Fields| Ok([row.text("label")?, row.text("moment")?, row.text("document")?]);
+    let read = session.read(TRYING, &look, vec![], read).await?;
     let written = [label, moment, &document].map(String::from);
     match read == [written.clone()] {
         true => Ok(()),

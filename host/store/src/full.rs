@@ -11,7 +11,7 @@ use test_dashboard_model::{Table, TableMode};
 
 use crate::connection::{Arg, Session};
 use crate::dialect::quote;
-use crate::history::time;
+use crate::fields::Fields;
 use crate::merge::PARTITION;
 use crate::patience::again;
 use crate::rejected::delete;
@@ -29,6 +29,14 @@ pub struct ReportKey {
 }
 
 impl ReportKey {
+    pub(crate) fn read(row: &Fields) -> Result<ReportKey, sqlx::Error> {
+        Ok(ReportKey {
+            project: row.text("project")?,
+            datasource: row.text("datasource")?,
+            report: row.text("report")?,
+        })
+    }
+
     pub(crate) fn args(&self) -> Vec<Arg> {
         [&self.project, &self.datasource, &self.report].map(|text| text.as_str().into()).into()
     }
@@ -48,12 +56,10 @@ impl Store {
         let doing = "reading when the last full run was";
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT {} FROM full_runs WHERE project = ? AND datasource = ? AND report = ?",
+            "SELECT {} AS finished FROM full_runs WHERE project = ? AND datasource = ? AND report = ?",
             self.dialect.time_as_text("finished_at")
         );
-        let rows = session.fetch(doing, &sql, key.args()).await?;
-        let finished = rows.first().map(|row| row.text(0).and_then(|text| time(&text)));
-        finished.transpose().map_err(|error| session.failed(doing, error))
+        session.read_first(doing, &sql, key.args(), |row| row.time("finished")).await
     }
 
     /// Ends a full reading of a report, in one transaction: it is on record, and with
@@ -131,8 +137,8 @@ async fn remove_unplanned(
     let owners = format!("SELECT DISTINCT \"{PARTITION}\" FROM {table} WHERE \"project\" = ?");
     let delete = format!("DELETE FROM {table} WHERE \"project\" = ? AND \"{PARTITION}\" = ?");
     let mut removed = 0;
-    for row in session.fetch(doing, &owners, vec![key.project.as_str().into()]).await? {
-        let owner = row.text(0).map_err(|error| session.failed(doing, error))?;
+    let args = vec![key.project.as_str().into()];
+    for owner in session.read(doing, &owners, args, |row| row.text(PARTITION)).await? {
         // What another report delivered is another report's to remove.
         let partition = owner.split_once('/').filter(|(report, _)| *report == key.report);
         if partition.is_some_and(|(_, partition)| !planned.iter().any(|id| id == partition)) {
@@ -153,8 +159,8 @@ async fn forget_unplanned(
     let which = "project = ? AND datasource = ? AND report = ?";
     let known = format!("SELECT partition_id FROM checkpoints WHERE {which}");
     let delete = format!("DELETE FROM checkpoints WHERE {which} AND partition_id = ?");
-    for row in session.fetch(doing, &known, key.args()).await? {
-        let partition = row.text(0).map_err(|error| session.failed(doing, error))?;
+    let read = |row: &Fields| row.text("partition_id");
+    for partition in session.read(doing, &known, key.args(), read).await? {
         if !planned.contains(&partition) {
             let mut args = key.args();
             args.push(partition.into());
@@ -174,9 +180,10 @@ async fn forget_unplanned_rejects(
     let sql = "SELECT digest, partition_id, table_name FROM rejected_rows \
                WHERE project = ? AND datasource = ? AND report = ? ORDER BY digest";
     let mut digests = Vec::new();
-    for row in session.fetch(doing, sql, key.args()).await? {
-        let read = row.text(0).and_then(|digest| Ok((digest, row.text(1)?, row.text(2)?)));
-        let (digest, partition, table) = read.map_err(|error| session.failed(doing, error))?;
+    let read = |row: &Fields| {
+        Ok((row.text("digest")?, row.text("partition_id")?, row.text("table_name")?))
+    };
+    for (digest, partition, table) in session.read(doing, sql, key.args(), read).await? {
         let is_history = tables.iter().any(|t| t.name == table && t.mode == TableMode::Snapshot);
         if !is_history && !planned.contains(&partition) {
             digests.push(digest);

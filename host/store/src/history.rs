@@ -7,9 +7,11 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use test_dashboard_model::Counts;
 
 use crate::backfill::window;
-use crate::connection::{Arg, Fields, Session};
+use crate::connection::{Arg, Session};
+use crate::fields::Fields;
 use crate::patience::again;
 use crate::{PartitionKey, RunWindow, ShardSummary, Store, StoreError};
 
@@ -66,6 +68,11 @@ impl Outcome {
         let found = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text);
         found.ok_or_else(|| sqlx::Error::Decode(format!("{text:?} is no outcome").into()))
     }
+
+    /// The column `outcome`, which is null of what has no end.
+    pub(crate) fn read(row: &Fields) -> Result<Option<Outcome>, sqlx::Error> {
+        row.optional_text("outcome")?.as_deref().map(Outcome::parse).transpose()
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -92,51 +99,12 @@ pub struct PartitionResult {
     pub error: Option<String>,
     /// What sort of trouble it was (`auth`, `budget`, …).
     pub failure_kind: Option<String>,
-    /// Rows that the plugin delivered.
-    pub rows_read: u64,
-    /// Rows that were not there before.
-    pub rows_new: u64,
-    /// Rows that were there and differed.
-    pub rows_changed: u64,
-    /// Rows that were there and did not differ.
-    pub rows_unchanged: u64,
-    /// Rows of a snapshot that were gone upstream.
-    pub rows_removed: u64,
-    /// Rows that broke their declaration.
-    pub rows_rejected: u64,
-    /// Requests made.
-    pub requests: u64,
-    /// Bytes of response bodies.
-    pub response_bytes: u64,
+    /// What was read and written.
+    pub counts: Counts,
     /// When it began.
     pub started: Timestamp,
     /// How long it took; kept to the millisecond.
     pub elapsed: Duration,
-}
-
-/// What the partitions of a run come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Partitions that were recorded.
-    pub partitions: u64,
-    /// Those among them that did not succeed.
-    pub partitions_failed: u64,
-    /// Rows that the plugins delivered.
-    pub rows_read: u64,
-    /// Rows that were not there before.
-    pub rows_new: u64,
-    /// Rows that were there and differed.
-    pub rows_changed: u64,
-    /// Rows that were there and did not differ.
-    pub rows_unchanged: u64,
-    /// Rows of snapshots that were gone upstream.
-    pub rows_removed: u64,
-    /// Rows that broke their declaration.
-    pub rows_rejected: u64,
-    /// Requests made.
-    pub requests: u64,
-    /// Bytes of response bodies.
-    pub response_bytes: u64,
 }
 
 /// One run, with what its partitions come to.
@@ -164,8 +132,12 @@ pub struct RunSummary {
     pub shards: Option<u16>,
     /// The days that it was asked for; none for a run without a window.
     pub window: Option<RunWindow>,
-    /// What its partitions come to.
-    pub sums: Sums,
+    /// How many partitions are on record.
+    pub partitions: u64,
+    /// Those among them that did not succeed.
+    pub partitions_failed: u64,
+    /// What its partitions did together.
+    pub counts: Counts,
 }
 
 /// One partition of a run.
@@ -187,19 +159,6 @@ pub struct RunDetail {
     /// Those of its shards that were started, by number.
     pub shards: Vec<ShardSummary>,
 }
-
-/// The columns of `run_partitions` that are counted, in the order of [`Sums`] and
-/// [`PartitionResult`].
-const COUNTED: [&str; 8] = [
-    "rows_read",
-    "rows_new",
-    "rows_changed",
-    "rows_unchanged",
-    "rows_removed",
-    "rows_rejected",
-    "requests",
-    "response_bytes",
-];
 
 const BEGINNING: &str = "recording that a run begins";
 
@@ -254,9 +213,8 @@ impl Store {
              AND version = ? AND started_at = {} AND outcome IS NULL ORDER BY id DESC LIMIT 1",
             self.dialect.time_parameter()
         );
-        let rows = session.fetch(BEGINNING, &sql, new_run_args(run, started)).await?;
-        let id = rows.first().map(|row| row.int(0)).transpose();
-        id.map(|id| id.map(RunId)).map_err(|error| session.failed(BEGINNING, error))
+        let args = new_run_args(run, started);
+        session.read_first(BEGINNING, &sql, args, |row| row.int("id").map(RunId)).await
     }
 
     /// Records how a run ended. Its sums are those of its partitions.
@@ -317,8 +275,8 @@ impl Store {
         let insert = format!(
             "INSERT INTO run_partitions (run_id, project, datasource, report, partition_id, outcome, \
              error, failure_kind, {}, elapsed_ms, started_at) VALUES ({}, {})",
-            COUNTED.join(", "),
-            ["?"; 9 + COUNTED.len()].join(", "),
+            Counts::NAMES.join(", "),
+            ["?"; 9 + Counts::NAMES.len()].join(", "),
             self.dialect.time_parameter()
         );
         let mut session = self.session().await?;
@@ -356,9 +314,7 @@ impl Store {
         let doing = "reading the history of runs";
         let mut session = self.session().await?;
         let sql = self.summary_query("ORDER BY r.id DESC LIMIT ?");
-        let rows = session.fetch(doing, &sql, vec![i64::from(limit).into()]).await?;
-        let summaries = rows.iter().map(summary).collect::<Result<_, _>>();
-        summaries.map_err(|error| session.failed(doing, error))
+        session.read(doing, &sql, vec![i64::from(limit).into()], summary).await
     }
 
     /// One run with its partitions; none when there is no such run.
@@ -370,9 +326,8 @@ impl Store {
         let doing = format!("reading run {id}");
         let mut session = self.session().await?;
         let sql = self.summary_query("WHERE r.id = ?");
-        let rows = session.fetch(&doing, &sql, vec![id.0.into()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let summary = summary(row).map_err(|error| session.failed(&doing, error))?;
+        let summary = session.read_first(&doing, &sql, vec![id.0.into()], summary).await?;
+        let Some(summary) = summary else { return Ok(None) };
         let partitions = self.partitions(&mut session, &doing, id).await?;
         let shards = match summary.shards {
             Some(_) => self.shards(&mut session, &doing, id).await?,
@@ -388,28 +343,28 @@ impl Store {
         id: RunId,
     ) -> Result<Vec<PartitionSummary>, StoreError> {
         let sql = format!(
-            "SELECT project, datasource, report, partition_id, outcome, error, failure_kind, {}, {}, \
+            "SELECT project, datasource, report, partition_id, outcome, error, failure_kind, {} AS started, {}, \
              elapsed_ms FROM run_partitions WHERE run_id = ? \
              ORDER BY project, datasource, report, partition_id",
             self.dialect.time_as_text("started_at"),
-            COUNTED.join(", "),
+            Counts::NAMES.join(", "),
         );
-        let rows = session.fetch(doing, &sql, vec![id.0.into()]).await?;
-        let partitions = rows.iter().map(partition).collect::<Result<_, _>>();
-        partitions.map_err(|error| session.failed(doing, error))
+        session.read(doing, &sql, vec![id.0.into()], partition).await
     }
 
     fn summary_query(&self, which: &str) -> String {
         let time = |column| self.dialect.time_as_text(column);
         let integer = self.dialect.integer_cast();
-        let sums = COUNTED.map(|column| {
-            format!("CAST(COALESCE((SELECT SUM(p.{column}) FROM run_partitions AS p WHERE p.run_id = r.id), 0) AS {integer})")
+        let sums = Counts::NAMES.map(|column| {
+            format!("CAST(COALESCE((SELECT SUM(p.{column}) FROM run_partitions AS p WHERE p.run_id = r.id), 0) AS {integer}) AS {column}")
         });
         format!(
-            "SELECT r.id, r.project, r.report, r.command, r.version, {}, {}, r.outcome, r.error, \
-             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id), \
-             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id AND p.outcome <> 'succeeded'), \
-             {}, (SELECT s.shards FROM shared_runs AS s WHERE s.run_id = r.id), w.first_day, \
+            "SELECT r.id, r.project, r.report, r.command, r.version, {} AS started, {} AS finished, \
+             r.outcome, r.error, \
+             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id) AS partitions, \
+             (SELECT COUNT(*) FROM run_partitions AS p WHERE p.run_id = r.id \
+             AND p.outcome <> 'succeeded') AS partitions_failed, \
+             {}, (SELECT s.shards FROM shared_runs AS s WHERE s.run_id = r.id) AS shards, w.first_day, \
              w.last_day FROM runs AS r LEFT JOIN run_windows AS w ON w.run_id = r.id {which}",
             time("r.started_at"),
             time("r.finished_at"),
@@ -445,80 +400,42 @@ fn result_args(run: RunId, key: &PartitionKey, result: &PartitionResult) -> Vec<
     args.push(Arg::OptionalText(result.error.clone()));
     args.push(Arg::OptionalText(result.failure_kind.clone()));
     let elapsed = u64::try_from(result.elapsed.as_millis()).unwrap_or(u64::MAX);
-    let counts = [
-        result.rows_read,
-        result.rows_new,
-        result.rows_changed,
-        result.rows_unchanged,
-        result.rows_removed,
-        result.rows_rejected,
-        result.requests,
-        result.response_bytes,
-        elapsed,
-    ];
+    let counts = result.counts.values().into_iter().chain([elapsed]);
     args.extend(counts.map(|count| Arg::Int(i64::try_from(count).unwrap_or(i64::MAX))));
     args.push(Arg::Time(result.started));
     args
 }
 
 fn summary(row: &Fields) -> Result<RunSummary, sqlx::Error> {
+    let shards = row.optional_int("shards")?;
     Ok(RunSummary {
-        id: RunId(row.int(0)?),
-        project: row.text(1)?,
-        report: row.text(2)?,
-        command: row.text(3)?,
-        version: row.text(4)?,
-        started: time(&row.text(5)?)?,
-        finished: row.optional_text(6)?.as_deref().map(time).transpose()?,
-        outcome: row.optional_text(7)?.as_deref().map(Outcome::parse).transpose()?,
-        error: row.optional_text(8)?,
-        shards: row.optional_int(19)?.and_then(|shards| u16::try_from(shards).ok()),
-        window: window(row, 20)?,
-        sums: Sums {
-            partitions: count(row, 9)?,
-            partitions_failed: count(row, 10)?,
-            rows_read: count(row, 11)?,
-            rows_new: count(row, 12)?,
-            rows_changed: count(row, 13)?,
-            rows_unchanged: count(row, 14)?,
-            rows_removed: count(row, 15)?,
-            rows_rejected: count(row, 16)?,
-            requests: count(row, 17)?,
-            response_bytes: count(row, 18)?,
-        },
+        id: RunId(row.int("id")?),
+        project: row.text("project")?,
+        report: row.text("report")?,
+        command: row.text("command")?,
+        version: row.text("version")?,
+        started: row.time("started")?,
+        finished: row.optional_time("finished")?,
+        outcome: Outcome::read(row)?,
+        error: row.optional_text("error")?,
+        shards: shards.and_then(|shards| u16::try_from(shards).ok()),
+        window: window(row)?,
+        partitions: row.number("partitions")?,
+        partitions_failed: row.number("partitions_failed")?,
+        counts: Counts::by_name(|name| row.number(name))?,
     })
 }
 
 fn partition(row: &Fields) -> Result<PartitionSummary, sqlx::Error> {
     Ok(PartitionSummary {
-        key: PartitionKey {
-            project: row.text(0)?,
-            datasource: row.text(1)?,
-            report: row.text(2)?,
-            partition: row.text(3)?,
-        },
+        key: PartitionKey::read(row)?,
         result: PartitionResult {
-            outcome: Outcome::parse(&row.text(4)?)?,
-            error: row.optional_text(5)?,
-            failure_kind: row.optional_text(6)?,
-            started: time(&row.text(7)?)?,
-            rows_read: count(row, 8)?,
-            rows_new: count(row, 9)?,
-            rows_changed: count(row, 10)?,
-            rows_unchanged: count(row, 11)?,
-            rows_removed: count(row, 12)?,
-            rows_rejected: count(row, 13)?,
-            requests: count(row, 14)?,
-            response_bytes: count(row, 15)?,
-            elapsed: Duration::from_millis(count(row, 16)?),
+            outcome: Outcome::parse(&row.text("outcome")?)?,
+            error: row.optional_text("error")?,
+            failure_kind: row.optional_text("failure_kind")?,
+            counts: Counts::by_name(|name| row.number(name))?,
+            started: row.time("started")?,
+            elapsed: Duration::from_millis(row.number("elapsed_ms")?),
         },
     })
-}
-
-fn count(row: &Fields, index: usize) -> Result<u64, sqlx::Error> {
-    u64::try_from(row.int(index)?).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-pub(crate) fn time(text: &str) -> Result<Timestamp, sqlx::Error> {
-    text.parse().map_err(|error: jiff::Error| sqlx::Error::Decode(error.into()))
 }

@@ -27,6 +27,7 @@ mod dialect;
 mod digest;
 mod drift;
 mod error;
+mod fields;
 mod fitness;
 mod full;
 mod history;
@@ -62,7 +63,7 @@ pub use drift::Drift;
 pub use error::StoreError;
 pub use full::ReportKey;
 pub use history::{
-    NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunId, RunSummary, Sums,
+    NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunId, RunSummary,
 };
 pub use migrations::MigrationStatus;
 pub use partition::PartitionKey;
@@ -77,4 +78,4 @@ pub use target::{Engine, Server, Target};
 pub use tls::{Tls, TlsMode};
 pub use views::bigquery;
 pub use waiting::{Reject, RejectCount, RejectFilter};
-pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};
+pub use writer::{CommitPoint, PartitionWriter, Reading};

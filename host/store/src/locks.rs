@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connection::{Connection, Connections, Fields};
+use crate::connection::{Connection, Connections};
 use crate::dialect::{Dialect, list};
+use crate::fields::Fields;
 
 /// How long to wait for locks.
 #[derive(Debug, Clone, Copy)]
@@ -115,13 +116,13 @@ struct Holder {
 impl Holder {
     fn read(row: &Fields) -> Result<Holder, sqlx::Error> {
         Ok(Holder {
-            id: row.int(0)?,
-            is_sure: row.int(1)? == 1,
-            user: row.optional_text(2)?,
-            application: row.optional_text(3)?,
-            state: row.optional_text(4)?,
-            seconds: row.optional_int(5)?,
-            statement: row.optional_text(6)?,
+            id: row.int("session")?,
+            is_sure: row.int("is_sure")? == 1,
+            user: row.optional_text("user_name")?,
+            application: row.optional_text("application")?,
+            state: row.optional_text("state")?,
+            seconds: row.optional_int("seconds")?,
+            statement: row.optional_text("statement")?,
         })
     }
 

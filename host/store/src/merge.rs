@@ -91,7 +91,7 @@ impl Merge<'_> {
 
     /// How many rows are staged.
     pub(crate) fn count(&self) -> String {
-        format!("SELECT COUNT(*) FROM {}", self.stage())
+        format!("SELECT COUNT(*) AS staged FROM {}", self.stage())
     }
 }
 

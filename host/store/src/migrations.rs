@@ -14,6 +14,7 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migratio
 use crate::catalogue::take;
 use crate::connection::Session;
 use crate::dialect::quote;
+use crate::fields::Fields;
 use crate::patience::again_after;
 use crate::schema::{self, Schema};
 use crate::{Store, StoreError};
@@ -252,9 +253,7 @@ async fn applied(
     }
     // Where one can be broken off half-way, it is on record and not applied.
     let sql = "SELECT version FROM _sqlx_migrations WHERE success";
-    let rows = session.fetch(LOOKING, sql, vec![]).await?;
-    let whole = rows.iter().map(|row| row.int(0)).collect::<Result<HashSet<_>, _>>();
-    let whole = whole.map_err(|error| session.failed(LOOKING, error))?;
+    let whole = session.read(LOOKING, sql, vec![], |row| row.int("version")).await?;
     match session.applied().await {
         Ok(mut applied) => {
             applied.retain(|one| whole.contains(&one.version));
@@ -275,13 +274,17 @@ async fn refuse_invisible(session: &mut Session) -> Result<(), StoreError> {
         return Ok(());
     }
     if let Some(query) = session.dialect.schema_query() {
-        let rows = session.fetch(LOOKING, query, vec![]).await?;
-        if rows.first().is_none_or(|row| row.text(0).is_err()) {
+        let schema = session.read_first(LOOKING, query, vec![], schema_name).await?;
+        if schema.flatten().is_none() {
             let reason = "there is no schema in its search_path that this user may use";
             return Err(session.may_not_read(LOOKING, reason));
         }
     }
     schema::refuse_hidden(session, LOOKING, HISTORY).await
+}
+
+fn schema_name(row: &Fields) -> Result<Option<String>, sqlx::Error> {
+    row.optional_text("schema_name")
 }
 
 fn versions(applied: &[AppliedMigration]) -> HashSet<i64> {
@@ -309,9 +312,8 @@ async fn other_table(
 ) -> Result<StoreError, StoreError> {
     let schema = match session.dialect.schema_query() {
         Some(query) => {
-            let rows = session.fetch(LOOKING, query, vec![]).await?;
-            let name = rows.first().and_then(|row| row.text(0).ok()).unwrap_or_default();
-            format!(" in its schema {name}")
+            let name = session.read_first(LOOKING, query, vec![], schema_name).await?;
+            format!(" in its schema {}", name.flatten().unwrap_or_default())
         }
         None => String::new(),
     };

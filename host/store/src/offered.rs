@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::Owner;
 use crate::connection::Session;
+use crate::fields::Fields;
 use crate::full::ReportKey;
 use crate::patience::again;
 use crate::{Store, StoreError};
@@ -22,9 +23,8 @@ impl Store {
         let mut session = self.session().await?;
         let sql = "SELECT datasource, report FROM offered_reports";
         let mut offered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for row in session.fetch(doing, sql, vec![]).await? {
-            let read = row.text(0).and_then(|datasource| Ok((datasource, row.text(1)?)));
-            let (datasource, report) = read.map_err(|error| session.failed(doing, error))?;
+        let read = |row: &Fields| Ok((row.text("datasource")?, row.text("report")?));
+        for (datasource, report) in session.read(doing, sql, vec![], read).await? {
             offered.entry(datasource).or_default().insert(report);
         }
         Ok(offered)
@@ -63,9 +63,9 @@ pub(crate) async fn offer(session: &mut Session, owner: &Owner) -> Result<(), St
     let datasource = owner.datasource.as_str();
     let doing = format!("recording which reports {datasource} has");
     let sql = "SELECT report FROM offered_reports WHERE datasource = ?";
-    let rows = session.fetch(&doing, sql, vec![datasource.into()]).await?;
-    let known = rows.iter().map(|row| row.text(0)).collect::<Result<BTreeSet<_>, _>>();
-    let known = known.map_err(|error| session.failed(&doing, error))?;
+    let read = |row: &Fields| row.text("report");
+    let known = session.read(&doing, sql, vec![datasource.into()], read).await?;
+    let known: BTreeSet<String> = known.into_iter().collect();
     let reports: BTreeSet<String> = owner.reports.iter().map(|(name, _)| name.clone()).collect();
     let args = |report: &String| vec![datasource.into(), report.as_str().into()];
     for report in reports.difference(&known) {
@@ -92,13 +92,8 @@ async fn forget(
     let sql = "SELECT project, datasource, report FROM report_status WHERE project = ? \
                UNION SELECT project, datasource, report FROM run_partitions WHERE project = ? \
                ORDER BY 1, 2, 3";
-    let mut keys = Vec::new();
-    for row in session.fetch(doing, sql, vec![project.into(), project.into()]).await? {
-        let key = row.text(0).and_then(|project| {
-            Ok(ReportKey { project, datasource: row.text(1)?, report: row.text(2)? })
-        });
-        keys.push(key.map_err(|error| session.failed(doing, error))?);
-    }
+    let args = vec![project.into(), project.into()];
+    let mut keys = session.read(doing, sql, args, ReportKey::read).await?;
     keys.retain(|key| report.is_none_or(|report| key.report == report));
     for key in &keys {
         for table in ["report_status", "run_partitions"] {

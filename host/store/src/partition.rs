@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::fields::Fields;
+
 /// Names one partition: its checkpoint is kept under this, and its rows carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PartitionKey {
@@ -19,6 +21,15 @@ pub struct PartitionKey {
 }
 
 impl PartitionKey {
+    pub(crate) fn read(row: &Fields) -> Result<PartitionKey, sqlx::Error> {
+        Ok(PartitionKey {
+            project: row.text("project")?,
+            datasource: row.text("datasource")?,
+            report: row.text("report")?,
+            partition: row.text("partition_id")?,
+        })
+    }
+
     /// What stands in the column `_partition`: `report/partition`.
     ///
     /// With the report, because two reports may fill one table and name their partitions

@@ -10,6 +10,7 @@ use test_dashboard_model::shortened::Shortened;
 use test_dashboard_model::validate::RejectedRow;
 
 use crate::connection::{Arg, Session};
+use crate::fields::Fields;
 use crate::{PartitionKey, RunId, StoreError, digest};
 
 /// What is kept in memory between two commits at most; what is past it is counted only.
@@ -99,15 +100,10 @@ pub(crate) async fn outdated(
                WHERE project = ? AND datasource = ? AND report = ? AND partition_id = ?";
     let args = [&key.project, &key.datasource, &key.report, &key.partition];
     let args = args.map(|text| text.as_str().into()).into();
-    let mut digests = Vec::new();
-    for row in session.fetch(&doing, sql, args).await? {
-        let read = row.text(0).and_then(|digest| Ok((digest, row.text(1)?)));
-        let (digest, table) = read.map_err(|error| session.failed(&doing, error))?;
-        if is_outdated(&table) {
-            digests.push(digest);
-        }
-    }
-    Ok(digests)
+    let read = |row: &Fields| Ok((row.text("digest")?, row.text("table_name")?));
+    let waiting = session.read(&doing, sql, args, read).await?;
+    let outdated = waiting.into_iter().filter(|(_, table)| is_outdated(table));
+    Ok(outdated.map(|(digest, _)| digest).collect())
 }
 
 /// Forgets the rejects with these digests, which are in one order for all hosts; how many

@@ -6,9 +6,8 @@
 
 use jiff::Timestamp;
 
-use crate::connection::Fields;
+use crate::fields::Fields;
 use crate::full::ReportKey;
-use crate::history::time;
 use crate::{RunId, Store, StoreError};
 
 /// What stands in a run's command line before the folder of the recordings, behind all else.
@@ -42,10 +41,10 @@ impl Store {
         let doing = "reading what was replayed";
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT p.project, p.datasource, p.report, r.id, {}, r.command, \
-             CAST(SUM(p.rows_read) AS {}), \
+            "SELECT p.project, p.datasource, p.report, r.id, {} AS started, r.command, \
+             CAST(SUM(p.rows_read) AS {}) AS rows_read, \
              (SELECT COUNT(*) FROM rejected_rows AS w WHERE w.project = p.project \
-             AND w.datasource = p.datasource AND w.report = p.report) \
+             AND w.datasource = p.datasource AND w.report = p.report) AS rejected \
              FROM runs AS r JOIN run_partitions AS p ON p.run_id = r.id \
              WHERE r.command LIKE ? AND p.outcome = 'succeeded' \
              GROUP BY p.project, p.datasource, p.report, r.id, r.started_at, r.command \
@@ -53,9 +52,8 @@ impl Store {
             self.dialect.time_as_text("r.started_at"),
             self.dialect.integer_cast(),
         );
-        let rows = session.fetch(doing, &sql, vec![format!("%{REPLAY}%").into()]).await?;
-        let replays = rows.iter().map(replay).collect::<Result<Vec<_>, _>>();
-        let mut replays = replays.map_err(|error| session.failed(doing, error))?;
+        let args = vec![format!("%{REPLAY}%").into()];
+        let mut replays = session.read(doing, &sql, args, replay).await?;
         // The newest of each comes first.
         replays.dedup_by(|later, first| later.key == first.key);
         Ok(replays)
@@ -63,14 +61,14 @@ impl Store {
 }
 
 fn replay(row: &Fields) -> Result<Replay, sqlx::Error> {
-    let command = row.text(5)?;
+    let command = row.text("command")?;
     let recordings = command.split_once(REPLAY).map_or("", |(_, folder)| folder);
     Ok(Replay {
-        key: ReportKey { project: row.text(0)?, datasource: row.text(1)?, report: row.text(2)? },
-        run: RunId(row.int(3)?),
-        started: time(&row.text(4)?)?,
+        key: ReportKey::read(row)?,
+        run: RunId(row.int("id")?),
+        started: row.time("started")?,
         recordings: recordings.to_string(),
-        rows_read: row.int(6)?.cast_unsigned(),
-        rejected: row.int(7)?.cast_unsigned(),
+        rows_read: row.number("rows_read")?,
+        rejected: row.number("rejected")?,
     })
 }

@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::StoreError;
-use crate::connection::{Fields, Session};
+use crate::connection::Session;
 use crate::dialect::quote;
+use crate::fields::Fields;
 
 /// Tables and the names of their columns.
 pub(crate) type Schema = HashMap<String, HashSet<String>>;
@@ -31,11 +32,9 @@ pub(crate) async fn catalogued(session: &mut Session, doing: &str) -> Result<Sch
 }
 
 async fn tables_of(session: &mut Session, doing: &str, query: &str) -> Result<Schema, StoreError> {
-    let rows = session.fetch(doing, query, vec![]).await?;
-    let read = |row: &Fields| Ok((row.text(0)?, row.text(1)?));
-    let columns = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
+    let read = |row: &Fields| Ok((row.text("table_name")?, row.text("column_name")?));
     let mut schema = Schema::new();
-    for (table, column) in columns.map_err(|error| session.failed(doing, error))? {
+    for (table, column) in session.read(doing, query, vec![], read).await? {
         schema.entry(table).or_default().insert(column);
     }
     Ok(schema)
@@ -59,11 +58,10 @@ pub(crate) async fn relations(
     session: &mut Session,
     doing: &str,
 ) -> Result<HashMap<String, Relation>, StoreError> {
-    let rows = session.fetch(doing, session.dialect.clone().relations_query(), vec![]).await?;
     let read = |row: &Fields| {
-        let relation = Relation { is_view: row.int(1)? == 1, mark: row.optional_text(2)? };
-        Ok((row.text(0)?, relation))
+        let is_view = row.int("is_view")? == 1;
+        Ok((row.text("name")?, Relation { is_view, mark: row.optional_text("mark")? }))
     };
-    let relations = rows.iter().map(read).collect::<Result<_, sqlx::Error>>();
-    relations.map_err(|error| session.failed(doing, error))
+    let query = session.dialect.relations_query();
+    Ok(session.read(doing, query, vec![], read).await?.into_iter().collect())
 }

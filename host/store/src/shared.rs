@@ -9,8 +9,9 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Fields, Session};
-use crate::history::{PartitionSummary, time};
+use crate::connection::{Arg, Session};
+use crate::fields::Fields;
+use crate::history::PartitionSummary;
 use crate::patience::{Patience, again};
 use crate::{NewRun, Outcome, PartitionKey, RunEnd, RunId, Shard, Store, StoreError, digest};
 
@@ -110,20 +111,19 @@ impl Store {
         let doing = format!("looking for the run of the key {}", key.key);
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT s.run_id, {}, s.shards, s.decided FROM shared_runs AS s \
+            "SELECT s.run_id, {} AS started, s.shards, s.decided FROM shared_runs AS s \
              JOIN runs AS r ON r.id = s.run_id WHERE s.digest = ?",
             self.dialect.time_as_text("r.started_at")
         );
-        let rows = session.fetch(&doing, &sql, vec![key.digest().into()]).await?;
         let read = |row: &Fields| -> Result<SharedRun, sqlx::Error> {
             Ok(SharedRun {
-                run: RunId(row.int(0)?),
-                started: time(&row.text(1)?)?,
-                shards: number(row, 2)?,
-                decided: row.text(3)?,
+                run: RunId(row.int("run_id")?),
+                started: row.time("started")?,
+                shards: row.number("shards")?,
+                decided: row.text("decided")?,
             })
         };
-        rows.first().map(read).transpose().map_err(|error| session.failed(&doing, error))
+        session.read_first(&doing, &sql, vec![key.digest().into()], read).await
     }
 
     /// Makes the shard part of the run of this key. The one that comes first begins the run, at
@@ -343,22 +343,20 @@ impl Store {
         run: RunId,
     ) -> Result<Vec<ShardSummary>, StoreError> {
         let sql = format!(
-            "SELECT shard, {}, {}, outcome, error FROM run_shards WHERE run_id = ? ORDER BY shard",
+            "SELECT shard, {} AS started, {} AS finished, outcome, error FROM run_shards WHERE run_id = ? ORDER BY shard",
             self.dialect.time_as_text("started_at"),
             self.dialect.time_as_text("finished_at"),
         );
-        let rows = session.fetch(doing, &sql, vec![run.0.into()]).await?;
-        let read = |row: &Fields| -> Result<ShardSummary, sqlx::Error> {
+        let read = |row: &Fields| {
             Ok(ShardSummary {
-                number: number(row, 0)?,
-                started: time(&row.text(1)?)?,
-                finished: row.optional_text(2)?.as_deref().map(time).transpose()?,
-                outcome: row.optional_text(3)?.as_deref().map(Outcome::parse).transpose()?,
-                error: row.optional_text(4)?,
+                number: row.number("shard")?,
+                started: row.time("started")?,
+                finished: row.optional_time("finished")?,
+                outcome: Outcome::read(row)?,
+                error: row.optional_text("error")?,
             })
         };
-        let shards = rows.iter().map(read).collect::<Result<_, _>>();
-        shards.map_err(|error| session.failed(doing, error))
+        session.read(doing, &sql, vec![run.0.into()], read).await
     }
 }
 
@@ -379,8 +377,4 @@ async fn lock_run(session: &mut Session, doing: &str, run: RunId) -> Result<(), 
 async fn has_ended(session: &mut Session, doing: &str, run: RunId) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM runs WHERE id = ? AND outcome IS NOT NULL";
     Ok(!session.fetch(doing, sql, vec![run.0.into()]).await?.is_empty())
-}
-
-fn number(row: &Fields, index: usize) -> Result<u16, sqlx::Error> {
-    u16::try_from(row.int(index)?).map_err(|error| sqlx::Error::Decode(error.into()))
 }

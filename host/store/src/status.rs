@@ -5,9 +5,10 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Fields, Session};
+use crate::connection::{Arg, Session};
+use crate::fields::Fields;
 use crate::full::ReportKey;
-use crate::history::{Outcome, time};
+use crate::history::Outcome;
 use crate::patience::{Patience, again};
 use crate::shared::missing;
 use crate::{RunId, Store, StoreError};
@@ -141,9 +142,9 @@ impl Store {
         let doing = "reading how fresh the reports are";
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT s.project, s.datasource, s.report, s.run_id, {}, s.outcome, s.error, \
-             s.good_run_id, {}, s.good_rows_read, \
-             COALESCE(r.waiting, 0) \
+            "SELECT s.project, s.datasource, s.report, s.run_id, {} AS started, s.outcome, s.error, \
+             s.good_run_id, {} AS good_started, s.good_rows_read, \
+             COALESCE(r.waiting, 0) AS waiting \
              FROM report_status AS s LEFT JOIN (SELECT project, datasource, report, \
              COUNT(*) AS waiting FROM rejected_rows GROUP BY project, datasource, report) AS r \
              ON r.project = s.project AND r.datasource = s.datasource AND r.report = s.report \
@@ -151,9 +152,7 @@ impl Store {
             self.dialect.time_as_text("s.started_at"),
             self.dialect.time_as_text("s.good_started_at"),
         );
-        let rows = session.fetch(doing, &sql, vec![]).await?;
-        let statuses = rows.iter().map(status).collect::<Result<_, _>>();
-        statuses.map_err(|error| session.failed(doing, error))
+        session.read(doing, &sql, vec![], status).await
     }
 
     /// The runs without an end, the newest first, that began after `since`.
@@ -165,25 +164,24 @@ impl Store {
         let doing = "reading which runs have no end";
         let mut session = self.session().await?;
         let sql = format!(
-            "SELECT r.id, r.project, r.report, {}, s.shards FROM runs AS r \
+            "SELECT r.id, r.project, r.report, {} AS started, s.shards FROM runs AS r \
              LEFT JOIN shared_runs AS s ON s.run_id = r.id \
              WHERE r.outcome IS NULL AND r.started_at >= {} ORDER BY r.id DESC",
             self.dialect.time_as_text("r.started_at"),
             self.dialect.time_parameter()
         );
-        let rows = session.fetch(doing, &sql, vec![Arg::Time(since)]).await?;
-        let open = |row: &Fields| -> Result<OpenRun, sqlx::Error> {
+        let open = |row: &Fields| {
+            let shards = row.optional_int("shards")?;
             Ok(OpenRun {
-                run: RunId(row.int(0)?),
-                project: row.text(1)?,
-                report: row.text(2)?,
-                started: time(&row.text(3)?)?,
-                shards: row.optional_int(4)?.and_then(|shards| u16::try_from(shards).ok()),
+                run: RunId(row.int("id")?),
+                project: row.text("project")?,
+                report: row.text("report")?,
+                started: row.time("started")?,
+                shards: shards.and_then(|shards| u16::try_from(shards).ok()),
                 shards_missing: Vec::new(),
             })
         };
-        let runs = rows.iter().map(open).collect::<Result<Vec<_>, _>>();
-        let mut runs = runs.map_err(|error| session.failed(doing, error))?;
+        let mut runs = session.read(doing, &sql, vec![Arg::Time(since)], open).await?;
         for run in &mut runs {
             if let Some(count) = run.shards {
                 run.shards_missing =
@@ -289,32 +287,27 @@ async fn last_good(
     key: &ReportKey,
 ) -> Result<Option<GoodRun>, StoreError> {
     let sql = format!(
-        "SELECT good_run_id, {}, good_rows_read FROM report_status WHERE {WHICH}",
+        "SELECT good_run_id, {} AS good_started, good_rows_read FROM report_status WHERE {WHICH}",
         session.dialect.time_as_text("good_started_at")
     );
-    let rows = session.fetch(doing, &sql, key.args()).await?;
-    let good = rows.first().map_or(Ok(None), |row| good(row, 0));
-    good.map_err(|error| session.failed(doing, error))
+    Ok(session.read_first(doing, &sql, key.args(), good).await?.flatten())
 }
 
 fn status(row: &Fields) -> Result<ReportStatus, sqlx::Error> {
     Ok(ReportStatus {
-        key: ReportKey { project: row.text(0)?, datasource: row.text(1)?, report: row.text(2)? },
-        run: RunId(row.int(3)?),
-        started: time(&row.text(4)?)?,
-        outcome: Outcome::parse(&row.text(5)?)?,
-        error: row.optional_text(6)?,
-        good: good(row, 7)?,
-        rejected: row.int(10)?.cast_unsigned(),
+        key: ReportKey::read(row)?,
+        run: RunId(row.int("run_id")?),
+        started: row.time("started")?,
+        outcome: Outcome::parse(&row.text("outcome")?)?,
+        error: row.optional_text("error")?,
+        good: good(row)?,
+        rejected: row.number("waiting")?,
     })
 }
 
-/// Number, start and rows of a good run, from `first` on.
-fn good(row: &Fields, first: usize) -> Result<Option<GoodRun>, sqlx::Error> {
-    let (Some(run), Some(started)) = (row.optional_int(first)?, row.optional_text(first + 1)?)
-    else {
-        return Ok(None);
-    };
-    let rows_read = row.optional_int(first + 2)?.unwrap_or_default().cast_unsigned();
-    Ok(Some(GoodRun { run: RunId(run), started: time(&started)?, rows_read }))
+fn good(row: &Fields) -> Result<Option<GoodRun>, sqlx::Error> {
+    let good = row.optional_int("good_run_id")?.zip(row.optional_time("good_started")?);
+    let Some((run, started)) = good else { return Ok(None) };
+    let rows_read = row.optional_int("good_rows_read")?.unwrap_or_default().cast_unsigned();
+    Ok(Some(GoodRun { run: RunId(run), started, rows_read }))
 }

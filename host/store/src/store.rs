@@ -143,10 +143,9 @@ impl Store {
         let mut counts = Vec::with_capacity(tables.len());
         for table in tables {
             let doing = format!("counting the rows of {table}");
-            let sql = format!("SELECT COUNT(*) FROM {}", quote(table));
-            let rows = session.fetch(&doing, &sql, vec![]).await?;
-            let count = rows.first().map_or(Ok(0), |row| row.int(0));
-            counts.push((table.to_string(), count.map_err(|error| session.failed(&doing, error))?));
+            let sql = format!("SELECT COUNT(*) AS count FROM {}", quote(table));
+            let count = session.read_first(&doing, &sql, vec![], |row| row.int("count")).await?;
+            counts.push((table.to_string(), count.unwrap_or_default()));
         }
         Ok(counts)
     }

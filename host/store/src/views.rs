@@ -25,9 +25,10 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::catalogue::{lock, unlock};
-use crate::connection::{Arg, Fields, Session};
+use crate::connection::{Arg, Session};
 use crate::dialect::{Dialect, list as joined, quote};
 use crate::drift::Drift;
+use crate::fields::Fields;
 use crate::patience::again_after;
 use crate::schema::{self, Relation, Schema};
 use crate::{Store, StoreError};
@@ -165,13 +166,15 @@ async fn records(
     let failed = |session: &Session, error| session.failed(doing, error);
     let sql = "SELECT view_name, digest FROM catalogue_views";
     for row in session.fetch(doing, sql, vec![]).await? {
-        let read = |row: &Fields| Ok((row.text(0)?, row.text(1)?));
+        let read = |row: &Fields| Ok((row.text("view_name")?, row.text("digest")?));
         let (name, digest) = read(&row).map_err(|error| failed(session, error))?;
         records.entry(name).or_default().digest = Some(digest);
     }
     let sql = "SELECT view_name, mark, error FROM catalogue_view_states";
     for row in session.fetch(doing, sql, vec![]).await? {
-        let read = |row: &Fields| Ok((row.text(0)?, row.optional_text(1)?, row.optional_text(2)?));
+        let read = |row: &Fields| {
+            Ok((row.text("view_name")?, row.optional_text("mark")?, row.optional_text("error")?))
+        };
         let (name, mark, error) = read(&row).map_err(|error| failed(session, error))?;
         let record = records.entry(name).or_default();
         (record.mark, record.error) = (mark, error);
@@ -279,8 +282,9 @@ async fn grants(session: &mut Session, doing: &str, name: &str) -> Result<Vec<St
     let Some(sql) = session.dialect.view_grants_query() else { return Ok(Vec::new()) };
     let rows = session.fetch(doing, sql, vec![name.into()]).await?;
     let grant = |row: &Fields| -> Result<Option<String>, sqlx::Error> {
-        let (privilege, to, may_grant) = (row.text(0)?, row.text(1)?, row.int(2)? == 1);
-        let column = match row.optional_text(3)? {
+        let (privilege, to, may_grant) =
+            (row.text("privilege")?, row.text("grantee")?, row.int("may_grant")? == 1);
+        let column = match row.optional_text("column_name")? {
             Some(column) if !has(&column) => return Ok(None),
             Some(column) => format!(" ({})", quote(&column)),
             None => String::new(),
@@ -299,8 +303,8 @@ async fn dependants(session: &mut Session, name: &str) -> Result<String, StoreEr
     let Some(sql) = session.dialect.view_dependants_query() else { return Ok(String::new()) };
     let rows = session.fetch(&doing, sql, vec![name.into()]).await?;
     let read = |row: &Fields| {
-        let query = row.optional_text(2)?.unwrap_or_default();
-        Ok((row.text(0)?, row.text(1)?, query))
+        let query = row.optional_text("query")?.unwrap_or_default();
+        Ok((row.text("name")?, row.text("kind")?, query))
     };
     let found = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
     let found = found.map_err(|error| session.failed(&doing, error))?;

@@ -5,10 +5,12 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Fields, Session};
-use crate::history::time;
+use crate::connection::Arg;
+use crate::fields::Fields;
 use crate::rejected::delete;
 use crate::{PartitionKey, RunId, Store, StoreError};
+
+const READING: &str = "reading the rejected rows";
 
 /// Which rejected rows are meant: those that are as all of this says, where it says something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,11 +120,11 @@ impl Store {
     async fn read_rejects(&self, rest: &str, args: Vec<Arg>) -> Result<Vec<Reject>, StoreError> {
         let sql = format!(
             "SELECT digest, run_id, project, datasource, report, partition_id, table_name, reason, \
-             row_json, {} FROM rejected_rows {rest}",
+             row_json, {} AS rejected FROM rejected_rows {rest}",
             self.dialect.time_as_text("rejected_at")
         );
         let mut session = self.session().await?;
-        read(&mut session, &sql, args, reject).await
+        session.read(READING, &sql, args, reject).await
     }
 
     /// How many rejected rows there are, by project, report and table.
@@ -136,19 +138,19 @@ impl Store {
     ) -> Result<Vec<RejectCount>, StoreError> {
         let (condition, args) = filter.condition();
         let sql = format!(
-            "SELECT project, report, table_name, COUNT(*) FROM rejected_rows {condition} \
+            "SELECT project, report, table_name, COUNT(*) AS waiting FROM rejected_rows {condition} \
              GROUP BY project, report, table_name ORDER BY project, report, table_name"
         );
         let mut session = self.session().await?;
         let count = |row: &Fields| {
             Ok(RejectCount {
-                project: row.text(0)?,
-                report: row.text(1)?,
-                table: row.text(2)?,
-                count: row.int(3)?.cast_unsigned(),
+                project: row.text("project")?,
+                report: row.text("report")?,
+                table: row.text("table_name")?,
+                count: row.number("waiting")?,
             })
         };
-        read(&mut session, &sql, args, count).await
+        session.read(READING, &sql, args, count).await
     }
 
     /// The digest of each rejected row, and which partition it came from.
@@ -166,7 +168,8 @@ impl Store {
              ORDER BY project, datasource, report, partition_id, digest"
         );
         let mut session = self.session().await?;
-        read(&mut session, &sql, args, |row| Ok((row.text(0)?, key(row, 1)?))).await
+        let place = |row: &Fields| Ok((row.text("digest")?, PartitionKey::read(row)?));
+        session.read(READING, &sql, args, place).await
     }
 
     /// Forgets the rejected rows with these digests; how many there were.
@@ -185,36 +188,14 @@ impl Store {
     }
 }
 
-async fn read<T>(
-    session: &mut Session,
-    sql: &str,
-    args: Vec<Arg>,
-    one: impl Fn(&Fields) -> Result<T, sqlx::Error>,
-) -> Result<Vec<T>, StoreError> {
-    let doing = "reading the rejected rows";
-    let rows = session.fetch(doing, sql, args).await?;
-    let read = rows.iter().map(one).collect::<Result<_, _>>();
-    read.map_err(|error| session.failed(doing, error))
-}
-
 fn reject(row: &Fields) -> Result<Reject, sqlx::Error> {
     Ok(Reject {
-        digest: row.text(0)?,
-        run: RunId(row.int(1)?),
-        key: key(row, 2)?,
-        table: row.text(6)?,
-        reason: row.text(7)?,
-        row: row.text(8)?,
-        rejected: time(&row.text(9)?)?,
-    })
-}
-
-/// The four columns from `first` on.
-fn key(row: &Fields, first: usize) -> Result<PartitionKey, sqlx::Error> {
-    Ok(PartitionKey {
-        project: row.text(first)?,
-        datasource: row.text(first + 1)?,
-        report: row.text(first + 2)?,
-        partition: row.text(first + 3)?,
+        digest: row.text("digest")?,
+        run: RunId(row.int("run_id")?),
+        key: PartitionKey::read(row)?,
+        table: row.text("table_name")?,
+        reason: row.text("reason")?,
+        row: row.text("row_json")?,
+        rejected: row.time("rejected")?,
     })
 }

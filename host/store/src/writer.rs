@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
-use test_dashboard_model::{CheckpointText, Table, TableMode};
+use test_dashboard_model::{CheckpointText, Counts, Table, TableMode};
 
 use crate::connection::{Arg, Session};
+use crate::fields::Fields;
 use crate::merge::Merge;
 use crate::rejected::{Rejected, outdated};
 use crate::{PartitionKey, RunId, Store, StoreError};
@@ -37,31 +38,6 @@ pub enum Reading {
     /// Everything, without a checkpoint: what the partition held and does not deliver now is
     /// removed at its end, from merge tables as from snapshots. Commits only there.
     Full,
-}
-
-/// What one commit did, in rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows that were not there before.
-    pub new: u64,
-    /// Rows that were there and differed.
-    pub changed: u64,
-    /// Rows that were there and did not differ.
-    pub unchanged: u64,
-    /// Rows of a snapshot that were not delivered again.
-    pub removed: u64,
-    /// Rows that broke their declaration since the last commit.
-    pub rejected: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Counts) {
-        self.new += other.new;
-        self.changed += other.changed;
-        self.unchanged += other.unchanged;
-        self.removed += other.removed;
-        self.rejected += other.rejected;
-    }
 }
 
 /// Writes one partition. Owns one connection; dropping it discards what is staged.
@@ -121,15 +97,10 @@ impl Store {
         let doing = format!("reading the checkpoint of {key}");
         let sql = "SELECT version, checkpoint FROM checkpoints \
                    WHERE project = ? AND datasource = ? AND report = ? AND partition_id = ?";
-        let rows = session.fetch(&doing, sql, key_args(&key)).await?;
-        let (version, checkpoint) = match rows.first() {
-            None => (None, None),
-            Some(row) => {
-                let read = row.int(0).and_then(|version| Ok((version, row.optional_text(1)?)));
-                let (version, text) = read.map_err(|error| session.failed(&doing, error))?;
-                (Some(version), text.map(CheckpointText))
-            }
-        };
+        let read = |row: &Fields| Ok((row.int("version")?, row.optional_text("checkpoint")?));
+        let known = session.read_first(&doing, sql, key_args(&key), read).await?;
+        let (version, text) = known.unzip();
+        let checkpoint = text.flatten().map(CheckpointText);
         let mut order: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
         order.sort_unstable();
         order.dedup();
@@ -323,7 +294,7 @@ impl PartitionWriter {
         let doing = format!("committing {}", self.key);
         self.session.begin(&doing).await?;
         self.move_checkpoint(checkpoint, now).await?;
-        let mut counts = Counts { rejected: self.rejected.count(), ..Counts::default() };
+        let mut counts = Counts { rows_rejected: self.rejected.count(), ..Counts::default() };
         for index in 0..self.order.len() {
             let name = self.order[index].clone();
             counts += self.merge(&name, point, now).await?;
@@ -403,19 +374,20 @@ impl PartitionWriter {
         let session = &mut self.session;
         if staged.rows > 0 {
             let doing = format!("merging {} staged rows into {name}", staged.rows);
-            let rows = session.fetch(&doing, &merge.count(), vec![]).await?;
-            let total = rows.first().map_or(Ok(0), |row| row.int(0));
-            let total = total.map_err(|error| session.failed(&doing, error))?.unsigned_abs();
+            let count = |row: &Fields| row.number("staged");
+            let total = session.read_first(&doing, &merge.count(), vec![], count).await?;
+            let total: u64 = total.unwrap_or_default();
             if merge.has_payload() {
                 let args = vec![owner.clone(), run.clone(), now.clone(), project.clone()];
-                counts.changed = session.execute(&doing, &dialect.update(&merge), args).await?;
+                counts.rows_changed =
+                    session.execute(&doing, &dialect.update(&merge), args).await?;
             }
             if replaces {
                 let args = vec![owner.clone(), project.clone(), owner.clone()];
                 session.execute(&doing, &dialect.own(&merge), args).await?;
             }
             let args = vec![project.clone(), owner.clone(), run, now, project.clone()];
-            counts.new = match session.execute(&doing, &merge.insert(), args).await {
+            counts.rows_new = match session.execute(&doing, &merge.insert(), args).await {
                 // Another partition has inserted one of the keys in the meantime: the next try
                 // finds it and updates it.
                 Err(error) if error.is_duplicate() => {
@@ -423,12 +395,12 @@ impl PartitionWriter {
                 }
                 result => result?,
             };
-            counts.unchanged = total.saturating_sub(counts.new + counts.changed);
+            counts.rows_unchanged = total.saturating_sub(counts.rows_new + counts.rows_changed);
         }
         if replaces && point == CommitPoint::End {
             let doing = format!("removing the rows of {name} that were not delivered again");
             let sql = dialect.remove(&merge, staged.rows > 0);
-            counts.removed = session.execute(&doing, &sql, vec![project, owner]).await?;
+            counts.rows_removed = session.execute(&doing, &sql, vec![project, owner]).await?;
         }
         Ok(counts)
     }
@@ -556,6 +528,6 @@ mod tests {
         assert_eq!(store.table_counts(&["probe_items"]).await.unwrap()[0].1, 1);
         writer.stage("probe_items", rows(&table, 0..5_000)).await.unwrap();
         let done = writer.commit(None, CommitPoint::End).await.unwrap();
-        assert_eq!((done.new, done.unchanged), (4_999, 1));
+        assert_eq!((done.rows_new, done.rows_unchanged), (4_999, 1));
     }
 }

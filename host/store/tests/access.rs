@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{Database, item, key, owner, plain, start, write};
-use test_dashboard_model::TableMode;
+use test_dashboard_model::{Counts, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Engine, Outcome, PartitionResult, Reading, RunEnd, RunId, Store, StoreError, Sums,
+    CommitPoint, Engine, Outcome, PartitionResult, Reading, RunEnd, RunId, Store, StoreError,
     Target, grants,
 };
 
@@ -190,14 +190,16 @@ fn result(outcome: Outcome, number: u64) -> PartitionResult {
         outcome,
         error: failed.then(|| "401 🐞".to_owned()),
         failure_kind: failed.then(|| "auth".to_owned()),
-        rows_read: number,
-        rows_new: number + 1,
-        rows_changed: number + 2,
-        rows_unchanged: number + 3,
-        rows_removed: number + 4,
-        rows_rejected: number + 5,
-        requests: number + 6,
-        response_bytes: number << 33,
+        counts: Counts {
+            rows_read: number,
+            rows_new: number + 1,
+            rows_changed: number + 2,
+            rows_unchanged: number + 3,
+            rows_removed: number + 4,
+            rows_rejected: number + 5,
+            requests: number + 6,
+            response_bytes: number << 33,
+        },
         started: "2026-01-31T12:34:56.789012Z".parse().unwrap(),
         elapsed: Duration::from_millis(number),
     }
@@ -219,7 +221,10 @@ async fn the_history_tells_what_runs_did(db: Arc<Database>) {
     let runs = store.runs(10).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [second, first]);
     assert_eq!(store.runs(1).await.unwrap().len(), 1);
-    assert_eq!((runs[0].outcome, runs[0].finished, runs[0].sums), (None, None, Sums::default()));
+    assert_eq!(
+        (runs[0].outcome, runs[0].finished, runs[0].counts),
+        (None, None, Counts::default())
+    );
     let run = &runs[1];
     assert_eq!((run.project.as_str(), run.report.as_str()), ("fenix", "items"));
     assert_eq!(
@@ -227,9 +232,8 @@ async fn the_history_tells_what_runs_did(db: Arc<Database>) {
         (Some(Outcome::PartlyFailed), Some("1 of 2 failed"))
     );
     assert!(run.finished.unwrap() >= run.started);
-    let expected = Sums {
-        partitions: 2,
-        partitions_failed: 1,
+    assert_eq!((run.partitions, run.partitions_failed), (2, 1));
+    let expected = Counts {
         rows_read: 110,
         rows_new: 112,
         rows_changed: 114,
@@ -239,7 +243,7 @@ async fn the_history_tells_what_runs_did(db: Arc<Database>) {
         requests: 122,
         response_bytes: 110 << 33,
     };
-    assert_eq!(run.sums, expected);
+    assert_eq!(run.counts, expected);
 
     let detail = store.run(first).await.unwrap().unwrap();
     assert_eq!(detail.summary, *run);

@@ -211,7 +211,7 @@ async fn more_than_can_be_kept_forgets_nothing(db: Arc<Database>) {
         writer.reject(of(BOTH[0], &format!("{number} {large}")));
     }
     let done = writer.commit(None, CommitPoint::End).await.unwrap();
-    assert_eq!(done.rejected, 200);
+    assert_eq!(done.rows_rejected, 200);
     let left = waiting(&store).await;
     assert!(left.len() < 200, "the others are counted only");
     assert!(left.contains(&["p", BOTH[0], "perhaps still broken"].map(String::from)));

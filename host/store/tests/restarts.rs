@@ -64,7 +64,7 @@ async fn restarts_between_staging_and_commit(at: At, name: &str) {
         assert_eq!(db.table(&table).await.len(), 100, "what was committed, and no more");
         stage(&mut writer, &table, 100..200).await.unwrap();
         let counts = writer.commit(checkpoint("2"), CommitPoint::End).await.unwrap();
-        assert_eq!((counts.new, counts.changed, counts.unchanged), (100, 0, 0));
+        assert_eq!((counts.rows_new, counts.rows_changed, counts.rows_unchanged), (100, 0, 0));
         assert_eq!(db.table(&table).await.len(), 200);
         drop(writer);
         let end = RunEnd { outcome: Outcome::Succeeded, error: None };

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use support::{Database, key};
+use test_dashboard_model::Counts;
 use test_dashboard_store::{
     Joined, NewRun, Outcome, PartitionKey, PartitionResult, RunEnd, RunId, Shard, ShardsEnded,
     SharedKey, SharedRun, Store,
@@ -77,14 +78,15 @@ async fn record(store: &Store, run: RunId, key: &PartitionKey, outcome: Outcome)
         outcome,
         error: (outcome != Outcome::Succeeded).then(|| "no answer".into()),
         failure_kind: None,
-        rows_read: 3,
-        rows_new: 1,
-        rows_changed: 1,
-        rows_unchanged: 1,
-        rows_removed: 0,
-        rows_rejected: 0,
-        requests: 2,
-        response_bytes: 100,
+        counts: Counts {
+            rows_read: 3,
+            rows_new: 1,
+            rows_changed: 1,
+            rows_unchanged: 1,
+            requests: 2,
+            response_bytes: 100,
+            ..Counts::default()
+        },
         started: now(),
         elapsed: Duration::from_millis(5),
     };
@@ -290,8 +292,8 @@ async fn partitions_of_several_shards_are_recorded_at_once(db: Arc<Database>) {
         for recorded in recording.collect::<Vec<_>>() {
             recorded.await.unwrap();
         }
-        let sums = store.run(run.run).await.unwrap().unwrap().summary.sums;
-        assert_eq!((sums.partitions, sums.rows_read), (80, 240));
+        let summary = store.run(run.run).await.unwrap().unwrap().summary;
+        assert_eq!((summary.partitions, summary.counts.rows_read), (80, 240));
     }
 }
 

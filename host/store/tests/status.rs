@@ -187,7 +187,7 @@ async fn the_last_run_over_a_window_is_told_and_goes_with_its_run(db: Arc<Databa
             store.record_partition(run, &key(partition), &nothing()).await.unwrap();
         }
         let told = store.run(run).await.unwrap().unwrap().summary;
-        assert_eq!((told.window, told.sums.partitions), (Some(window), 2));
+        assert_eq!((told.window, told.partitions), (Some(window), 2));
         last = Some((run, window));
     }
     let (run, window) = last.unwrap();

@@ -54,13 +54,13 @@ pub fn log(event: &Event<'_>) {
         Event::Log(Level::WARN, text) => tracing::warn!("{text}"),
         Event::Log(_, text) => tracing::info!("{text}"),
         Event::Ended(partition) => {
-            let PartitionReport { project, report, partition, tally, error, .. } = partition;
+            let PartitionReport { project, report, partition, counts, error, .. } = partition;
             match error {
                 Some(error) => tracing::error!("{project} {report} {partition}: {}", error.message),
                 None => {
                     tracing::debug!(
                         "{project} {report} {partition}: {} rows read",
-                        tally.rows_read
+                        counts.rows_read
                     );
                 }
             }

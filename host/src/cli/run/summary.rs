@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use test_dashboard_model::Counts;
 
 use super::account::{Account, JobAccount};
 use crate::cli::exit::Exit;
 use crate::misuse::Misuse;
 use crate::prepared::Prepared;
-use crate::pump::Tally;
 use crate::run::RunReport;
 
 /// What became of a run.
@@ -60,20 +60,9 @@ pub struct ReportSummary {
     pub partitions_done: usize,
     /// Partitions that failed, and planning or the end of the report when that did.
     pub partitions_failed: usize,
-    /// Rows that the plugin delivered.
-    pub rows_read: u64,
-    /// Rows that were not in the table before.
-    pub rows_new: u64,
-    /// Rows that were in the table and differed.
-    pub rows_changed: u64,
-    /// Rows that were in the table exactly like this.
-    pub rows_unchanged: u64,
-    /// Rows that are gone upstream.
-    pub rows_removed: u64,
-    /// Rows that broke their declaration.
-    pub rows_rejected: u64,
-    /// Requests sent.
-    pub requests: u64,
+    /// What they did together.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The time spent on its partitions, one after the other.
     pub seconds: f64,
     /// When `status` will call it late; none without a schedule, or without a good run.
@@ -146,8 +135,6 @@ impl Summary {
 
 impl ReportSummary {
     fn new(job: &JobAccount, pumped: &RunReport, outcome: &'static str) -> Self {
-        let Tally { rows_read, rows_new, rows_changed, rows_unchanged, .. } = pumped.total();
-        let Tally { rows_removed, rows_rejected, requests, .. } = pumped.total();
         let failures = pumped.failures().filter_map(|partition| {
             let error = partition.error.clone()?;
             let partition = partition.partition.clone();
@@ -160,13 +147,7 @@ impl ReportSummary {
             outcome,
             partitions_done: pumped.done().count(),
             partitions_failed: pumped.failures().count(),
-            rows_read,
-            rows_new,
-            rows_changed,
-            rows_unchanged,
-            rows_removed,
-            rows_rejected,
-            requests,
+            counts: pumped.total(),
             seconds: (pumped.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
             fresh_until: job.fresh_until,
             failures: failures.collect(),

@@ -9,13 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlRow};
-use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, Opened, insert_rows, key_columns, quote, stage_columns, values};
-use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::connection::{Arg, Connection, Connections};
+use crate::fields::{Fields, fields};
 use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
 use crate::migrations;
@@ -39,22 +40,24 @@ NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:0
 
 /// Such locks are the server's, and their names have at most 64 characters. Not by SHA1, which
 /// the newest MySQL does not have any more.
-const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224), 10)";
+const LOCK: &str = "SELECT GET_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224), 10) AS taken";
 const UNLOCK: &str = "SELECT RELEASE_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224))";
 
 /// Who keeps a session waiting; without the privilege PROCESS, and in MySQL without SELECT on
 /// performance_schema, most of it is not shown.
 const HOLDERS: [&str; 5] = [
     // A lock by name.
-    "SELECT CAST(p.id AS SIGNED), CAST(1 AS SIGNED), p.user, p.host, p.command, \
-     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.processlist AS w \
+    "SELECT CAST(p.id AS SIGNED) AS session, CAST(1 AS SIGNED) AS is_sure, p.user AS user_name, \
+     p.host AS application, p.command AS state, CAST(p.time AS SIGNED) AS seconds, \
+     LEFT(p.info, 80) AS statement FROM information_schema.processlist AS w \
      JOIN information_schema.processlist AS p ON p.id <> w.id AND p.id = \
      IS_USED_LOCK(SHA2(CONCAT('test-dashboard ', DATABASE()), 224)) \
      WHERE w.id = ? AND w.state = 'User lock'",
     // A table, in MySQL.
-    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED), CAST(1 AS SIGNED), t.processlist_user, \
-     t.processlist_host, t.processlist_command, CAST(t.processlist_time AS SIGNED), \
-     LEFT(t.processlist_info, 80) FROM performance_schema.threads AS me \
+    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED) AS session, CAST(1 AS SIGNED) AS is_sure, \
+     t.processlist_user AS user_name, t.processlist_host AS application, \
+     t.processlist_command AS state, CAST(t.processlist_time AS SIGNED) AS seconds, \
+     LEFT(t.processlist_info, 80) AS statement FROM performance_schema.threads AS me \
      JOIN performance_schema.metadata_locks AS w ON w.owner_thread_id = me.thread_id \
      AND w.lock_status = 'PENDING' \
      JOIN performance_schema.metadata_locks AS h ON h.object_type = w.object_type \
@@ -63,22 +66,25 @@ const HOLDERS: [&str; 5] = [
      JOIN performance_schema.threads AS t ON t.thread_id = h.owner_thread_id \
      WHERE me.processlist_id = ?",
     // Rows, in MySQL.
-    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED), CAST(1 AS SIGNED), t.processlist_user, \
-     t.processlist_host, t.processlist_command, CAST(t.processlist_time AS SIGNED), \
-     LEFT(t.processlist_info, 80) FROM performance_schema.threads AS me \
+    "SELECT DISTINCT CAST(t.processlist_id AS SIGNED) AS session, CAST(1 AS SIGNED) AS is_sure, \
+     t.processlist_user AS user_name, t.processlist_host AS application, \
+     t.processlist_command AS state, CAST(t.processlist_time AS SIGNED) AS seconds, \
+     LEFT(t.processlist_info, 80) AS statement FROM performance_schema.threads AS me \
      JOIN performance_schema.data_lock_waits AS w ON w.requesting_thread_id = me.thread_id \
      JOIN performance_schema.threads AS t ON t.thread_id = w.blocking_thread_id \
      WHERE me.processlist_id = ?",
     // Rows, in MariaDB.
-    "SELECT DISTINCT CAST(p.id AS SIGNED), CAST(1 AS SIGNED), p.user, p.host, p.command, \
-     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.innodb_trx AS me \
+    "SELECT DISTINCT CAST(p.id AS SIGNED) AS session, CAST(1 AS SIGNED) AS is_sure, \
+     p.user AS user_name, p.host AS application, p.command AS state, \
+     CAST(p.time AS SIGNED) AS seconds, LEFT(p.info, 80) AS statement FROM information_schema.innodb_trx AS me \
      JOIN information_schema.innodb_lock_waits AS w ON w.requesting_trx_id = me.trx_id \
      JOIN information_schema.innodb_trx AS h ON h.trx_id = w.blocking_trx_id \
      JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
      WHERE me.trx_mysql_thread_id = ?",
     // A table, where nothing else tells: whoever has a transaction open, first in this database.
-    "SELECT CAST(p.id AS SIGNED), CAST(0 AS SIGNED), p.user, p.host, p.command, \
-     CAST(p.time AS SIGNED), LEFT(p.info, 80) FROM information_schema.processlist AS me \
+    "SELECT CAST(p.id AS SIGNED) AS session, CAST(0 AS SIGNED) AS is_sure, p.user AS user_name, \
+     p.host AS application, p.command AS state, CAST(p.time AS SIGNED) AS seconds, \
+     LEFT(p.info, 80) AS statement FROM information_schema.processlist AS me \
      JOIN information_schema.innodb_trx AS h ON h.trx_mysql_thread_id <> me.id \
      JOIN information_schema.processlist AS p ON p.id = h.trx_mysql_thread_id \
      WHERE me.id = ? AND me.state LIKE 'Waiting for % metadata lock' \
@@ -219,21 +225,21 @@ impl Dialect for MysqlDialect {
 
     fn columns_query(&self) -> &'static str {
         // In lower case, as all that is declared is: to the database they are the same.
-        "SELECT LOWER(column_name) FROM information_schema.columns \
+        "SELECT LOWER(column_name) AS column_name FROM information_schema.columns \
          WHERE table_schema = DATABASE() AND table_name = ?"
     }
 
     fn relations_query(&self) -> &'static str {
         // The definition without the database's name, so that it is the same in a copy.
-        "SELECT t.table_name, CASE WHEN v.table_name IS NULL THEN 0 ELSE 1 END, \
-         REPLACE(v.view_definition, CONCAT('`', DATABASE(), '`.'), '') \
+        "SELECT t.table_name AS name, CASE WHEN v.table_name IS NULL THEN 0 ELSE 1 END AS is_view, \
+         REPLACE(v.view_definition, CONCAT('`', DATABASE(), '`.'), '') AS mark \
          FROM information_schema.tables AS t LEFT JOIN information_schema.views AS v \
          ON v.table_schema = t.table_schema AND v.table_name = t.table_name \
          WHERE t.table_schema = DATABASE()"
     }
 
     fn all_columns_query(&self) -> &'static str {
-        "SELECT table_name, LOWER(column_name) FROM information_schema.columns \
+        "SELECT table_name AS table_name, LOWER(column_name) AS column_name FROM information_schema.columns \
          WHERE table_schema = DATABASE()"
     }
 
@@ -402,7 +408,7 @@ impl Connection for MysqlConnection {
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?);
-        query.fetch_all(self.connection.get()?).await?.iter().map(fields).collect()
+        fields(&query.fetch_all(self.connection.get()?).await?, |kind| kind.contains("INT"))
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
@@ -543,21 +549,6 @@ fn bind_row(arguments: &mut MySqlArguments, row: CheckedRow) -> Result<(), sqlx:
         .map_err(sqlx::Error::Encode)?;
     }
     Ok(())
-}
-
-fn fields(row: &MySqlRow) -> Result<Fields, sqlx::Error> {
-    let field = |index: usize| {
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            Ok(Field::Null)
-        } else if value.type_info().name().contains("INT") {
-            row.try_get_unchecked(index).map(Field::Int)
-        } else {
-            row.try_get_unchecked(index).map(Field::Text)
-        }
-    };
-    let indices = row.columns().iter().map(|column| column.ordinal());
-    indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
 }
 
 #[cfg(test)]

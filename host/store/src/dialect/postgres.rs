@@ -10,13 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, TypeInfo, ValueRef};
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, MADE_BY, Opened, key_columns, list, quote, stage_columns, values};
-use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::connection::{Arg, Connection, Connections};
+use crate::fields::{Fields, fields};
 use crate::login::{ConnectError, Login};
 use crate::merge::Merge;
 use crate::migrations;
@@ -26,11 +27,13 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/postg
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
 
 /// An arbitrary number of this project's own; the lock is the database's.
-const LOCK: &str = "SELECT CAST(1 AS bigint) FROM pg_advisory_xact_lock(7313874212050491777)";
+const LOCK: &str =
+    "SELECT CAST(1 AS bigint) AS taken FROM pg_advisory_xact_lock(7313874212050491777)";
 /// The same lock for longer than a transaction.
-const SESSION_LOCK: &str = "SELECT CAST(1 AS bigint) FROM pg_advisory_lock(7313874212050491777)";
+const SESSION_LOCK: &str =
+    "SELECT CAST(1 AS bigint) AS taken FROM pg_advisory_lock(7313874212050491777)";
 const SESSION_UNLOCK: &str =
-    "SELECT CAST(1 AS bigint) FROM pg_advisory_unlock(7313874212050491777)";
+    "SELECT CAST(1 AS bigint) AS taken FROM pg_advisory_unlock(7313874212050491777)";
 
 /// Bytes of COPY text that are gathered before they are sent.
 const COPY_BYTES: usize = 1 << 20;
@@ -124,14 +127,17 @@ impl Dialect for PostgresDialect {
     }
 
     fn process_query(&self) -> Option<&'static str> {
-        Some("SELECT CAST(pg_backend_pid() AS bigint), current_setting('server_encoding')")
+        Some(
+            "SELECT CAST(pg_backend_pid() AS bigint) AS process, \
+              current_setting('server_encoding') AS encoding",
+        )
     }
 
     fn holders_queries(&self) -> &'static [&'static str] {
         // Of other users' sessions, most is only shown to members of pg_read_all_stats.
-        &["SELECT DISTINCT CAST(a.pid AS bigint), CAST(1 AS bigint), CAST(a.usename AS text), \
-           a.application_name, a.state, CAST(extract(epoch FROM clock_timestamp() - \
-           COALESCE(a.xact_start, a.query_start)) AS bigint), left(a.query, 80) \
+        &["SELECT DISTINCT CAST(a.pid AS bigint) AS session, CAST(1 AS bigint) AS is_sure, \
+           CAST(a.usename AS text) AS user_name, a.application_name AS application, a.state, CAST(extract(epoch FROM clock_timestamp() - \
+           COALESCE(a.xact_start, a.query_start)) AS bigint) AS seconds, left(a.query, 80) AS statement \
            FROM unnest(pg_blocking_pids(CAST(? AS integer))) AS b (pid) \
            JOIN pg_stat_activity AS a ON a.pid = b.pid"]
     }
@@ -148,27 +154,29 @@ impl Dialect for PostgresDialect {
 
     fn columns_query(&self) -> &'static str {
         // Not information_schema, which leaves out what the user may not read.
-        "SELECT CAST(attname AS text) FROM pg_attribute \
+        "SELECT CAST(attname AS text) AS column_name FROM pg_attribute \
          WHERE attrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) \
          AND attnum > 0 AND NOT attisdropped"
     }
 
     fn relations_query(&self) -> &'static str {
-        "SELECT CAST(relname AS text), CAST(CASE WHEN relkind = 'v' THEN 1 ELSE 0 END AS bigint), \
-         obj_description(oid, 'pg_class') FROM pg_class \
+        "SELECT CAST(relname AS text) AS name, \
+         CAST(CASE WHEN relkind = 'v' THEN 1 ELSE 0 END AS bigint) AS is_view, \
+         obj_description(oid, 'pg_class') AS mark FROM pg_class \
          WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
          AND relkind IN ('r', 'p', 'f', 'v', 'm')"
     }
 
     fn all_columns_query(&self) -> &'static str {
-        "SELECT CAST(c.relname AS text), CAST(a.attname AS text) FROM pg_class AS c \
+        "SELECT CAST(c.relname AS text) AS table_name, CAST(a.attname AS text) AS column_name \
+         FROM pg_class AS c \
          JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
          WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) \
          AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
     }
 
     fn schema_query(&self) -> Option<&'static str> {
-        Some("SELECT CAST(current_schema() AS text)")
+        Some("SELECT CAST(current_schema() AS text) AS schema_name")
     }
 
     fn create_view(&self, name: &str, query: &str) -> String {
@@ -188,17 +196,18 @@ impl Dialect for PostgresDialect {
              CAST(NULL AS text) AS attname FROM v, aclexplode(v.relacl) AS a UNION ALL \
              SELECT v.relowner, a.grantee, a.privilege_type, a.is_grantable, CAST(c.attname AS text) \
              FROM v JOIN pg_attribute AS c ON c.attrelid = v.oid, aclexplode(c.attacl) AS a) \
-             SELECT CAST(privilege_type AS text), CASE grantee WHEN 0 THEN 'PUBLIC' \
-             ELSE quote_ident(pg_get_userbyid(grantee)) END, \
-             CAST(CASE WHEN is_grantable THEN 1 ELSE 0 END AS bigint), attname FROM g WHERE grantee <> relowner",
+             SELECT CAST(privilege_type AS text) AS privilege, CASE grantee WHEN 0 THEN 'PUBLIC' \
+             ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee, \
+             CAST(CASE WHEN is_grantable THEN 1 ELSE 0 END AS bigint) AS may_grant, \
+             attname AS column_name FROM g WHERE grantee <> relowner",
         )
     }
 
     fn view_dependants_query(&self) -> Option<&'static str> {
         Some(
-            "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
-             CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, \
-             pg_get_viewdef(c.oid) FROM pg_depend AS d JOIN pg_rewrite AS r ON r.oid = d.objid \
+            "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, \
+             CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind, \
+             pg_get_viewdef(c.oid) AS query FROM pg_depend AS d JOIN pg_rewrite AS r ON r.oid = d.objid \
              JOIN pg_class AS c ON c.oid = r.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace \
              WHERE d.classid = CAST('pg_rewrite' AS regclass) \
              AND d.refobjid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident(?)) \
@@ -359,7 +368,7 @@ impl Connection for Lease<PgConnectOptions> {
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
         let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
-        query.fetch_all(self.get()?).await?.iter().map(fields).collect()
+        fields(&query.fetch_all(self.get()?).await?, |kind| kind == "INT8")
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
@@ -492,21 +501,6 @@ fn bind(args: Vec<Arg>) -> Result<PgArguments, sqlx::Error> {
         .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
-}
-
-fn fields(row: &PgRow) -> Result<Fields, sqlx::Error> {
-    let field = |index: usize| {
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            Ok(Field::Null)
-        } else if value.type_info().name() == "INT8" {
-            row.try_get_unchecked(index).map(Field::Int)
-        } else {
-            row.try_get_unchecked(index).map(Field::Text)
-        }
-    };
-    let indices = row.columns().iter().map(|column| column.ordinal());
-    indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
 }
 
 #[cfg(test)]

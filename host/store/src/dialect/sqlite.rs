@@ -15,17 +15,15 @@ use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    SqliteSynchronous,
 };
-use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Connection as _, Row as _, Sqlite, SqliteConnection,
-    TypeInfo, ValueRef,
-};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _, Sqlite, SqliteConnection};
 use test_dashboard_model::validate::CheckedRow;
 use test_dashboard_model::{Column, ColumnType, Table, Value};
 
 use super::{Dialect, MADE_BY, Opened, insert_rows, key_columns, quote, stage_columns, values};
-use crate::connection::{Arg, Connection, Connections, Field, Fields};
+use crate::connection::{Arg, Connection, Connections};
+use crate::fields::{Fields, fields};
 use crate::login::ConnectError;
 use crate::merge::Merge;
 use crate::migrations;
@@ -64,8 +62,8 @@ pub(super) async fn open(path: &Path, connections: u32) -> Result<Opened, sqlx::
 /// Opens a file that is only read.
 pub(super) async fn open_to_read(path: &Path) -> Result<Opened, sqlx::Error> {
     let mut reader = Reader::new(path);
-    let version = reader.fetch("SELECT sqlite_version()", vec![]).await?;
-    let version = version.first().map(|row| row.text(0)).transpose()?.unwrap_or_default();
+    let version = reader.fetch("SELECT sqlite_version() AS version", vec![]).await?;
+    let version = version.first().map(|row| row.text("version")).transpose()?.unwrap_or_default();
     Ok(Opened {
         connections: Arc::new(reader),
         dialect: Arc::new(SqliteDialect),
@@ -155,19 +153,19 @@ impl Dialect for SqliteDialect {
 
     fn columns_query(&self) -> &'static str {
         // In lower case, as all that is declared is: to the database they are the same.
-        "SELECT lower(name) FROM pragma_table_info(?)"
+        "SELECT lower(name) AS column_name FROM pragma_table_info(?)"
     }
 
     fn relations_query(&self) -> &'static str {
         // Not the whole text: a table or column that a person renames is renamed in it, too.
-        "SELECT lower(name), CASE type WHEN 'view' THEN 1 ELSE 0 END, \
-         CASE WHEN instr(sql, 'Made by test-dashboard') > 0 THEN 'Made by test-dashboard' END \
+        "SELECT lower(name) AS name, CASE type WHEN 'view' THEN 1 ELSE 0 END AS is_view, \
+         CASE WHEN instr(sql, 'Made by test-dashboard') > 0 THEN 'Made by test-dashboard' END AS mark \
          FROM sqlite_schema WHERE type IN ('table', 'view')"
     }
 
     fn all_columns_query(&self) -> &'static str {
         // Not of views, of which one that is broken would fail all.
-        "SELECT lower(t.name), lower(c.name) FROM sqlite_schema AS t \
+        "SELECT lower(t.name) AS table_name, lower(c.name) AS column_name FROM sqlite_schema AS t \
          JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'"
     }
 
@@ -365,7 +363,9 @@ async fn fetch(
     args: Vec<Arg>,
 ) -> Result<Vec<Fields>, sqlx::Error> {
     let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-    query.fetch_all(connection).await?.iter().map(fields).collect()
+    fields(&query.fetch_all(connection).await?, |kind| {
+        matches!(kind, "INTEGER" | "INT4" | "BOOLEAN")
+    })
 }
 
 fn bind(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::Error> {
@@ -401,25 +401,9 @@ fn bind_row(arguments: &mut SqliteArguments, row: CheckedRow) -> Result<(), sqlx
     Ok(())
 }
 
-fn fields(row: &SqliteRow) -> Result<Fields, sqlx::Error> {
-    let field = |index: usize| {
-        let value = row.try_get_raw(index)?;
-        if value.is_null() {
-            return Ok(Field::Null);
-        }
-        let is_integer = matches!(value.type_info().name(), "INTEGER" | "INT4" | "BOOLEAN");
-        if is_integer {
-            row.try_get_unchecked(index).map(Field::Int)
-        } else {
-            row.try_get_unchecked(index).map(Field::Text)
-        }
-    };
-    let indices = row.columns().iter().map(|column| column.ordinal());
-    indices.map(field).collect::<Result<_, sqlx::Error>>().map(Fields)
-}
-
 #[cfg(test)]
 mod tests {
+    use sqlx::Row as _;
     use test_dashboard_model::TableMode;
 
     use super::*;

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
-use test_dashboard_model::{CheckpointText, Column, ColumnType, Table, TableMode, Value};
+use test_dashboard_model::{CheckpointText, Column, ColumnType, Counts, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Counts, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password,
-    Reading, RunId, Server, Store, StoreError, Target, Tls, grants,
+    CommitPoint, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password, Reading,
+    RunId, Server, Store, StoreError, Target, Tls, grants,
 };
 
 /// Makes one test per database of an `async fn(Arc<Database>)`.
@@ -481,7 +481,14 @@ pub async fn write(
 }
 
 pub fn counts(new: u64, changed: u64, unchanged: u64, removed: u64, rejected: u64) -> Counts {
-    Counts { new, changed, unchanged, removed, rejected }
+    Counts {
+        rows_new: new,
+        rows_changed: changed,
+        rows_unchanged: unchanged,
+        rows_removed: removed,
+        rows_rejected: rejected,
+        ..Counts::default()
+    }
 }
 
 /// What becomes of a partition in which hardly anything was.
@@ -490,14 +497,13 @@ pub fn nothing() -> PartitionResult {
         outcome: Outcome::Succeeded,
         error: None,
         failure_kind: None,
-        rows_read: 1,
-        rows_new: 1,
-        rows_changed: 0,
-        rows_unchanged: 0,
-        rows_removed: 0,
-        rows_rejected: 0,
-        requests: 1,
-        response_bytes: 1,
+        counts: Counts {
+            rows_read: 1,
+            rows_new: 1,
+            requests: 1,
+            response_bytes: 1,
+            ..Counts::default()
+        },
         started: jiff::Timestamp::now(),
         elapsed: std::time::Duration::from_millis(5),
     }

@@ -82,12 +82,12 @@ fn row(report: &ReportSummary) -> String {
         plain(&report.report),
         outcome(report.outcome),
         output::partitions(report.partitions_done, report.partitions_failed),
-        report.rows_new.to_string(),
-        report.rows_changed.to_string(),
-        report.rows_unchanged.to_string(),
-        report.rows_removed.to_string(),
-        report.rows_rejected.to_string(),
-        report.requests.to_string(),
+        report.counts.rows_new.to_string(),
+        report.counts.rows_changed.to_string(),
+        report.counts.rows_unchanged.to_string(),
+        report.counts.rows_removed.to_string(),
+        report.counts.rows_rejected.to_string(),
+        report.counts.requests.to_string(),
         output::elapsed(Duration::from_secs_f64(report.seconds.max(0.0))),
         report.fresh_until.map_or_else(String::new, minutes),
     ];
@@ -181,6 +181,8 @@ fn code(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use test_dashboard_model::Counts;
+
     use super::*;
     use crate::cli::run::summary::FailureSummary;
 
@@ -198,13 +200,7 @@ mod tests {
             outcome: "failed",
             partitions_done: 0,
             partitions_failed: failures,
-            rows_read: 0,
-            rows_new: 0,
-            rows_changed: 0,
-            rows_unchanged: 0,
-            rows_removed: 0,
-            rows_rejected: 0,
-            requests: 1,
+            counts: Counts { requests: 1, ..Counts::default() },
             seconds: 2.0,
             fresh_until: None,
             failures: (0..failures).map(failure).collect(),

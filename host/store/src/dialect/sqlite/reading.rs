@@ -21,7 +21,8 @@ use test_dashboard_model::Table;
 use test_dashboard_model::validate::CheckedRow;
 
 use super::{MIGRATIONS, fetch};
-use crate::connection::{Arg, Connection, Connections, Fields};
+use crate::connection::{Arg, Connection, Connections};
+use crate::fields::Fields;
 use crate::login::ConnectError;
 use crate::migrations;
 
@@ -162,8 +163,8 @@ mod tests {
     }
 
     async fn count(reader: &mut Reader) -> i64 {
-        let rows = reader.fetch("SELECT COUNT(*) FROM x", vec![]).await.unwrap();
-        rows[0].int(0).unwrap()
+        let rows = reader.fetch("SELECT COUNT(*) AS count FROM x", vec![]).await.unwrap();
+        rows[0].int("count").unwrap()
     }
 
     #[tokio::test]
