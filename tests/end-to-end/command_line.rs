@@ -179,8 +179,13 @@ fn the_manual_has_a_page_for_every_command_with_every_option_of_its_help() {
     let page_of = |command: &String| format!("test-dashboard {command}").trim().replace(' ', "-");
     let mut expected: Vec<String> =
         helps_of.keys().map(|command| page_of(command) + ".1").collect();
+    expected.push("test-dashboard.toml.5".into());
     expected.sort();
     assert_eq!(pages, expected);
+    let settings = rendered(&folder.join("test-dashboard.toml.5"));
+    for setting in ["history-days", "limits.max-batch-rows", "datasources.*.record-mask"] {
+        assert!(settings.contains(setting), "{setting} is not in\n{settings}");
+    }
     for (command, help) in &helps_of {
         let file = folder.join(page_of(command) + ".1");
         let page = rendered(&file);

@@ -11,14 +11,19 @@ use std::path::Path;
 
 use clap::Command;
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::config::settings;
 
 /// How the examples below the options begin.
 const EXAMPLES: &str = "Examples:\n";
 /// How the paragraph of the exit codes begins.
 const EXIT_CODES: &str = "Exit codes: ";
 
-/// Writes a page for the program and for each of its commands.
+/// The page of the configuration file, in the section of file formats.
+pub const SETTINGS: &str = "test-dashboard.toml.5";
+
+/// Writes a page for the program, for each of its commands and for its configuration.
 ///
 /// # Errors
 ///
@@ -26,7 +31,30 @@ const EXIT_CODES: &str = "Exit codes: ";
 pub fn write(program: Command, folder: &Path) -> io::Result<()> {
     let mut program = program.disable_help_subcommand(true);
     program.build();
-    write_all(&program, folder)
+    write_all(&program, folder)?;
+    std::fs::write(folder.join(SETTINGS), settings().render())
+}
+
+/// The configuration file: each setting with what it takes, its default and its meaning.
+fn settings() -> Roff {
+    let mut roff = Roff::default();
+    roff.control("TH", ["test-dashboard.toml", "5"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("test-dashboard.toml - the configuration of test-dashboard")]);
+    roff.control("SH", ["DESCRIPTION"]).text([roman(
+        "A TOML file. ${NAME} in a value is replaced by an environment variable, ${NAME:-text} by \
+         `text` where the variable is not set or empty, and $$ by a dollar sign. Those of limits \
+         win under datasources.NAME.limits for that plugin. The settings of projects are those of \
+         the plugins: `test-dashboard reports` lists them.",
+    )]);
+    roff.control("SH", ["SETTINGS"]);
+    for setting in settings::all() {
+        roff.control("TP", []).text([bold(setting.name)]);
+        let default = setting.default.map_or_else(String::new, |text| format!(" Default: {text}."));
+        let takes = setting.kind.takes();
+        roff.text([roman(format!("{} Takes {takes}.{default}", setting.about.trim()))]);
+    }
+    roff
 }
 
 fn write_all(command: &Command, folder: &Path) -> io::Result<()> {
@@ -104,6 +132,17 @@ fn end_of_indented(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_the_configuration_has_every_setting() {
+        let page = settings().render();
+        for setting in settings::all() {
+            let name = setting.name.replace('-', "\\-");
+            assert!(page.contains(&format!("\\fB{name}\\fR")), "{name} is not in\n{page}");
+        }
+        let jobs = "at the same time. Takes a whole number from 1 to 256. Default: 4.";
+        assert!(page.contains(jobs), "{page}");
+    }
 
     #[test]
     fn what_is_below_the_options_is_in_the_sections_of_a_manual() {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use test_dashboard_egress::{MaskError, Masks};
 use test_dashboard_model::CredentialKind;
 
+use super::settings::default_of;
 use super::{LimitsConfig, Template};
 
 /// `[datasources.NAME]`.
@@ -76,12 +77,12 @@ impl DatasourceConfig {
 
     /// Requests at the same time.
     pub fn max_concurrent(&self) -> usize {
-        self.max_concurrent.unwrap_or(4)
+        self.max_concurrent.unwrap_or_else(|| default_of("datasources.*.max-concurrent"))
     }
 
     /// After how many days everything is read again; 0 for never.
     pub fn full_every_days(&self) -> u32 {
-        self.full_every_days.unwrap_or(28)
+        self.full_every_days.unwrap_or_else(|| default_of("datasources.*.full-every-days"))
     }
 
     pub(super) fn check(&self, name: &str) -> Result<(), String> {

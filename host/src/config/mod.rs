@@ -12,7 +12,7 @@ mod database;
 mod datasource;
 mod limits;
 mod schedule;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod syntax;
 mod variables;
 
@@ -151,7 +151,7 @@ impl Config {
 
     /// How many partitions are read at the same time.
     pub fn jobs(&self) -> usize {
-        self.jobs.unwrap_or(4)
+        self.jobs.unwrap_or_else(|| settings::default_of("jobs"))
     }
 
     /// The memory of all plugins that run at the same time, in bytes: by default half of the
@@ -163,7 +163,7 @@ impl Config {
 
     /// For how many days the history of runs is kept; 0 for ever.
     pub fn history_days(&self) -> u32 {
-        self.history_days.unwrap_or(400)
+        self.history_days.unwrap_or_else(|| settings::default_of("history-days"))
     }
 
     /// A path of the file, taken from the file's folder.
@@ -173,7 +173,12 @@ impl Config {
 
     /// The folder for installed plugins.
     pub fn plugin_folder(&self) -> PathBuf {
-        self.folder.join(self.plugin_folder.as_deref().unwrap_or(Path::new("plugins")))
+        self.folder.join(self.plugin_folder_in_file())
+    }
+
+    /// The same, as the file would name it.
+    pub fn plugin_folder_in_file(&self) -> PathBuf {
+        self.plugin_folder.clone().unwrap_or_else(|| settings::default_of("plugin-folder"))
     }
 
     /// The names of the projects that `wanted` means: one, or all that have settings for the

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Every setting of the file except those of plugins, with what it takes.
+//! Every setting of the file except those of plugins: its name, what it takes, what it means and
+//! its default. The manual page and the tests of the shipped file are made from it.
 //!
-//! A file is read in two steps. Here its values are compared with [`SETTINGS`], and the variables
+//! A file is read in two steps. Here its values are compared with [`all`] settings, and the variables
 //! in them replaced by what they are, numbers and all; serde reads the text that comes of it. A
 //! mistake is told with the line in which it stands.
 //!
@@ -19,6 +20,7 @@ use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::limits::LIMITS;
 use super::schedule::Every;
 use super::variables::{self, Environment, Template};
 use super::{at_line, line_of, syntax};
@@ -66,76 +68,162 @@ pub struct Setting {
     pub name: &'static str,
     /// What it takes.
     pub kind: Kind,
+    /// What it means, for a person.
+    pub about: &'static str,
+    /// Its value where the file has none, as the file would have it; none where there is none, or
+    /// where it depends on something else.
+    pub default: Option<&'static str>,
     /// Whether its variables are looked up when it is used.
     pub is_late: bool,
 }
 
-const fn now(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, is_late: false }
+impl Setting {
+    pub(super) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Setting {
+        Setting { name, kind, about, default: None, is_late: false }
+    }
+
+    pub(super) const fn or(self, default: &'static str) -> Setting {
+        Setting { default: Some(default), ..self }
+    }
+
+    const fn late(self) -> Setting {
+        Setting { is_late: true, ..self }
+    }
 }
 
-const fn late(name: &'static str, kind: Kind) -> Setting {
-    Setting { name, kind, is_late: true }
-}
+/// All of them but the [budgets](LIMITS).
+const OTHERS: &[Setting] = &[
+    Setting::new("jobs", Kind::Whole(1..=256), "How many partitions are read at the same time.")
+        .or("4"),
+    Setting::new(
+        "memory",
+        Kind::Size,
+        "The memory of all plugins that run at the same time. Default: half of the machine's, or of what a container may have.",
+    ),
+    Setting::new(
+        "history-days",
+        Kind::Whole(0..=MOST_DAYS),
+        "For how many days the history of runs is kept; 0 for ever.",
+    )
+    .or("400"),
+    Setting::new("plugin-folder", Kind::Text, "Where `plugin add` puts files, beside this one.")
+        .or("plugins"),
+    Setting::new(
+        "database.url",
+        Kind::Url,
+        "The database as one URL, in place of the other settings of it: sqlite:FILE, postgres://… or mysql://….",
+    )
+    .late(),
+    Setting::new("database.engine", Kind::Text, "mysql or postgres.").late(),
+    Setting::new(
+        "database.host",
+        Kind::Text,
+        "The address of the server or of its proxy, or the path of a Unix socket.",
+    )
+    .late(),
+    Setting::new(
+        "database.port",
+        Kind::Whole(1..=65_535),
+        "The port. Default: that of the engine.",
+    )
+    .late(),
+    Setting::new("database.user", Kind::Text, "The user.").late(),
+    Setting::new("database.name", Kind::Text, "The name of the database.").late(),
+    Setting::new("database.password", Kind::Secret, "The user's password, as a variable.").late(),
+    Setting::new(
+        "database.password-file",
+        Kind::Text,
+        "A file with the password, read anew for every connection.",
+    )
+    .late(),
+    Setting::new(
+        "database.password-command",
+        Kind::Text,
+        "A program and its arguments that prints the password, run anew for every connection.",
+    )
+    .late(),
+    Setting::new(
+        "database.tls",
+        Kind::Text,
+        "How the connection is protected: off, prefer, require, verify-ca or verify-full. Default: none for a socket, prefer for an address of this machine, verify-ca with tls-ca, else require.",
+    )
+    .late(),
+    Setting::new("database.tls-ca", Kind::Text, "The authority that has issued the server's certificate (PEM).")
+        .late(),
+    Setting::new("database.tls-cert", Kind::Text, "The certificate of this client (PEM).").late(),
+    Setting::new("database.tls-key", Kind::Text, "The key of that certificate (PEM).").late(),
+    Setting::new(
+        "schedule.*",
+        Kind::Interval,
+        "How often this report is to be read; `status` tells from it what is late.",
+    ),
+    Setting::new("datasources.*.plugin", Kind::Text, "The plugin's file."),
+    Setting::new(
+        "datasources.*.base-url",
+        Kind::Text,
+        "The service's address. Default: the one that the plugin names.",
+    )
+    .late(),
+    Setting::new(
+        "datasources.*.allow",
+        Kind::Text,
+        "The origins that the plugin may reach. Default: that of base-url.",
+    )
+    .late(),
+    Setting::new(
+        "datasources.*.allow-addresses",
+        Kind::Text,
+        "Hosts, addresses or networks that may be reached although they are private.",
+    ),
+    Setting::new(
+        "datasources.*.credential.kind",
+        Kind::Text,
+        "How the credential is put on a request: bearer, raw-token, basic or header.",
+    ),
+    Setting::new("datasources.*.credential.secret", Kind::Secret, "The secret, as a variable.")
+        .late(),
+    Setting::new("datasources.*.credential.user", Kind::Text, "The user, for basic.").late(),
+    Setting::new("datasources.*.credential.header", Kind::Text, "The header's name, for header."),
+    Setting::new(
+        "datasources.*.credential.optional",
+        Kind::Flag,
+        "Whether requests go without the credential when its variable is not set.",
+    ),
+    Setting::new(
+        "datasources.*.requests-per-minute",
+        Kind::Whole(1..=10_000_000),
+        "Requests a minute. Default: what the plugin asks for.",
+    ),
+    Setting::new("datasources.*.max-concurrent", Kind::Whole(1..=1_024), "Requests at the same time.")
+        .or("4"),
+    Setting::new(
+        "datasources.*.full-every-days",
+        Kind::Whole(0..=MOST_DAYS),
+        "After how many days a full refresh is due, which removes what is gone upstream; 0 for never.",
+    )
+    .or("28"),
+    Setting::new(
+        "datasources.*.record-mask",
+        Kind::JsonPath,
+        "JSON paths whose values are masked in every recording.",
+    ),
+    Setting::new(
+        "datasources.*.extra-root-certificates",
+        Kind::Text,
+        "Files with further root certificates (PEM).",
+    ),
+];
 
 /// All of them.
-pub const SETTINGS: &[Setting] = &[
-    now("jobs", Kind::Whole(1..=256)),
-    now("memory", Kind::Size),
-    now("history-days", Kind::Whole(0..=MOST_DAYS)),
-    now("plugin-folder", Kind::Text),
-    late("database.url", Kind::Url),
-    late("database.engine", Kind::Text),
-    late("database.host", Kind::Text),
-    late("database.port", Kind::Whole(1..=65_535)),
-    late("database.user", Kind::Text),
-    late("database.name", Kind::Text),
-    late("database.password", Kind::Secret),
-    late("database.password-file", Kind::Text),
-    late("database.password-command", Kind::Text),
-    late("database.tls", Kind::Text),
-    late("database.tls-ca", Kind::Text),
-    late("database.tls-cert", Kind::Text),
-    late("database.tls-key", Kind::Text),
-    now("schedule.*", Kind::Interval),
-    now("limits.memory", Kind::Size),
-    now("limits.cpu-time", Kind::Time),
-    now("limits.wall-time", Kind::Time),
-    now("limits.max-requests", Kind::Whole(0..=1_000_000_000)),
-    now("limits.max-response-bytes", Kind::Size),
-    now("limits.max-body-bytes", Kind::Size),
-    now("limits.request-timeout", Kind::Time),
-    now("limits.max-attempts", Kind::Whole(1..=100)),
-    now("limits.max-wait", Kind::Time),
-    now("limits.max-batch-rows", Kind::Whole(1..=1_000_000)),
-    now("limits.max-batch-bytes", Kind::Size),
-    now("limits.max-partition-rows", Kind::Whole(1..=1_000_000_000)),
-    now("limits.max-partition-bytes", Kind::Size),
-    now("limits.max-run-rows", Kind::Whole(1..=1_000_000_000_000)),
-    now("limits.max-run-bytes", Kind::Size),
-    now("limits.max-log-lines", Kind::Whole(0..=1_000_000)),
-    now("limits.max-partitions", Kind::Whole(1..=1_000_000)),
-    now("limits.max-plugin-bytes", Kind::Size),
-    now("limits.compile-time", Kind::Time),
-    now("limits.compile-memory", Kind::Size),
-    now("limits.describe-time", Kind::Time),
-    now("limits.max-rejected-share", Kind::Share),
-    now("limits.max-rejected-rows", Kind::Whole(0..=1_000_000_000)),
-    now("datasources.*.plugin", Kind::Text),
-    late("datasources.*.base-url", Kind::Text),
-    late("datasources.*.allow", Kind::Text),
-    now("datasources.*.allow-addresses", Kind::Text),
-    now("datasources.*.credential.kind", Kind::Text),
-    late("datasources.*.credential.secret", Kind::Secret),
-    late("datasources.*.credential.user", Kind::Text),
-    now("datasources.*.credential.header", Kind::Text),
-    now("datasources.*.credential.optional", Kind::Flag),
-    now("datasources.*.requests-per-minute", Kind::Whole(1..=10_000_000)),
-    now("datasources.*.max-concurrent", Kind::Whole(1..=1_024)),
-    now("datasources.*.full-every-days", Kind::Whole(0..=MOST_DAYS)),
-    now("datasources.*.record-mask", Kind::JsonPath),
-    now("datasources.*.extra-root-certificates", Kind::Text),
-];
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    OTHERS.iter().chain(LIMITS)
+}
+
+/// The default of the setting of this name.
+pub(super) fn default_of<T: std::str::FromStr + Default>(name: &str) -> T {
+    let default = all().find(|setting| setting.name == name).and_then(|setting| setting.default);
+    default.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
 
 /// The setting that stands there; none where it is a plugin's or nobody's.
 fn setting(path: &[&str]) -> Option<&'static Setting> {
@@ -145,7 +233,7 @@ fn setting(path: &[&str]) -> Option<&'static Setting> {
         ["schedule", _] => "schedule.*".into(),
         _ => path.join("."),
     };
-    SETTINGS.iter().find(|setting| setting.name == name)
+    all().find(|setting| setting.name == name)
 }
 
 /// The text of a file with its variables replaced, but those that are looked up when their
@@ -300,6 +388,11 @@ impl Kind {
             true => Ok(toml::Value::String(text.to_string())),
             false => Err(self.wanted()),
         }
+    }
+
+    /// What it takes, for a manual.
+    pub fn takes(&self) -> String {
+        self.wanted().replacen(" is wanted", "", 1)
     }
 
     /// What is wanted, with its range.

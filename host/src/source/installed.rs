@@ -35,7 +35,7 @@ impl Installed {
         // Each describes itself, which takes an instance.
         let memory = &Memory::new(config.memory());
         let loading = config.datasources.iter().map(|(name, datasource)| async move {
-            let limits = limits_of(config, name, datasource)?;
+            let limits = limits_of(config, name, datasource);
             let path = config.resolve_path(&datasource.plugin);
             let _reserved = memory.reserve(limits.memory).await;
             let loaded = match lock.expects(config, name, &path) {
@@ -141,9 +141,7 @@ pub async fn load_one(
     runtime: &Runtime,
     file: &Path,
 ) -> anyhow::Result<Arc<Plugin>> {
-    let general = LimitsConfig::default()
-        .resolve(&config.limits)
-        .map_err(|problem| Misuse::new(problem.to_string()))?;
+    let general = LimitsConfig::default().resolve(&config.limits);
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let pinned = Lock::of(config)?.of_file(config, &stem, file)?;
     let plugin = runtime.load_pinned(file, Arc::new(general), pinned.as_ref()).await?;
@@ -155,13 +153,12 @@ pub async fn load_one(
         ))
         .into());
     };
-    let limits = limits_of(config, &name, datasource)?;
+    let limits = limits_of(config, &name, datasource);
     Ok(Arc::new(plugin.with_limits(Arc::new(limits))))
 }
 
-fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Result<Limits, Misuse> {
+fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Limits {
     let limits = datasource.limits.resolve(&config.limits);
-    let limits = limits.map_err(|problem| Misuse::new(format!("datasources.{name}: {problem}")))?;
     // What all may have is the most that one may have.
     let memory = limits.memory.min(config.memory());
     if memory < limits.memory {
@@ -171,5 +168,5 @@ fn limits_of(config: &Config, name: &str, datasource: &DatasourceConfig) -> Resu
             ByteSize(memory).display().iec()
         );
     }
-    Ok(Limits { memory, ..limits })
+    Limits { memory, ..limits }
 }

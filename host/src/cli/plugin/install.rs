@@ -8,7 +8,6 @@
 //! is stopped in between leaves a file that the lock file does not know, or a configuration that
 //! names another one than the lock file: both do not run, and the same done again mends it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -17,7 +16,6 @@ use super::shown;
 use super::source::Source;
 use crate::config::{Config, LimitsConfig};
 use crate::lock::{Addition, Digest, Lock, Pin, Site};
-use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
 use crate::prepared::Prepared;
 
@@ -43,14 +41,11 @@ impl Candidate {
         runtime: &Runtime,
         source: &Source,
     ) -> anyhow::Result<Candidate> {
-        let limits = LimitsConfig::default()
-            .resolve(&config.limits)
-            .map_err(|problem| Misuse::new(problem.to_string()))?;
+        let limits = LimitsConfig::default().resolve(&config.limits);
         let bytes = source.fetch(limits.max_plugin_bytes).await?;
         let plugin = runtime.load_bytes(&source.path(), bytes.clone(), Arc::new(limits)).await?;
 
-        let folder = config.plugin_folder.as_deref().unwrap_or(Path::new("plugins"));
-        let file = folder.join(format!("{}.wasm", plugin.description.name));
+        let file = config.plugin_folder_in_file().join(format!("{}.wasm", plugin.description.name));
         let addition = Addition::of(&plugin.description, file.clone())
             .map_err(|problem| anyhow!("{}: {problem}", source.path().display()))?;
         let pin = Pin {

