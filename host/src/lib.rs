@@ -23,7 +23,6 @@ pub mod golden;
 pub mod lock;
 pub mod misuse;
 pub mod plugin;
-pub mod prepared;
 pub mod project;
 pub mod pump;
 pub mod record;

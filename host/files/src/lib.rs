@@ -6,6 +6,10 @@
 //!
 //! A link to `/dev/zero` never ends, a pipe that nobody writes into never begins, and a file that
 //! is looked at before it is opened may be another one by then.
+//!
+//! Files of one's own are written whole or not at all, by [`Prepared`].
+
+mod prepared;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -13,6 +17,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+
+pub use prepared::{Prepared, WriteError, folder_of};
 
 const MIB: u64 = 1 << 20;
 

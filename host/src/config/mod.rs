@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+use test_dashboard_files::folder_of;
 
 pub use database::DatabaseConfig;
 pub use datasource::{CredentialConfig, DatasourceConfig};
@@ -101,7 +102,7 @@ impl Config {
         })?;
         let mut config = Config::parse(&text, &Environment::of_process())
             .map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))?;
-        config.folder = folder_of(path);
+        config.folder = folder_of(path).to_path_buf();
         Ok(config)
     }
 
@@ -113,7 +114,7 @@ impl Config {
     pub fn load_or_empty(named: Option<&Path>) -> Result<Config, Misuse> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         if matches!(path.try_exists(), Ok(false)) {
-            return Ok(Config { folder: folder_of(path), ..Config::default() });
+            return Ok(Config { folder: folder_of(path).to_path_buf(), ..Config::default() });
         }
         Config::load(named)
     }
@@ -261,14 +262,6 @@ fn without_value(message: &str) -> Cow<'_, str> {
 /// The number of the line that this byte of a text is in.
 fn line_of(text: &str, at: usize) -> usize {
     text[..at.min(text.len())].matches('\n').count() + 1
-}
-
-/// The folder that a file is in.
-pub(crate) fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
 }
 
 #[cfg(test)]

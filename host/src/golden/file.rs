@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::ser::Formatter;
+use test_dashboard_files::Prepared;
 use test_dashboard_model::Table;
 use test_dashboard_model::text::is_visible;
 
 use super::GoldenRow;
 use crate::fixtures::entries;
-use crate::prepared::Prepared;
 
 /// One line of JSON with room to breathe, in which every character shows: what steers a
 /// terminal or turns the direction of text is written as an escape.

@@ -6,8 +6,10 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use test_dashboard_files::folder_of;
+
 use super::LOCK_FILE;
-use crate::config::{DEFAULT_FILE, folder_of};
+use crate::config::DEFAULT_FILE;
 
 /// The files of one configuration, whether or not they are there.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ impl Site {
     /// The files of the configuration that was named, or of the default one.
     pub fn of(named: Option<&Path>) -> Site {
         let configuration = named.unwrap_or(Path::new(DEFAULT_FILE)).to_path_buf();
-        let folder = folder_of(&configuration);
+        let folder = folder_of(&configuration).to_path_buf();
         Site { lock: folder.join(LOCK_FILE), configuration, folder }
     }
 

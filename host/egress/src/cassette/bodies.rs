@@ -15,8 +15,9 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use test_dashboard_files::folder_of;
 
-use super::file::{folder_of, write_whole};
+use super::file::write_whole;
 use crate::without_byte_order_mark;
 
 /// How many digits of its SHA-256 a body's file is named after: enough to tell the bodies of

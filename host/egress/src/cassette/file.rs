@@ -4,7 +4,6 @@
 //! The files of recordings: HAR 1.2, and large bodies beside it.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use har::v1_2::Log;
 use serde::Deserialize;
 use serde_json::Value;
+use test_dashboard_files::{Prepared, folder_of};
 
 use super::bodies::{self, Attached};
 use crate::{GateError, without_byte_order_mark};
@@ -199,22 +199,10 @@ pub(super) fn from_text(text: Option<&str>, encoding: Option<&str>) -> Result<By
     }
 }
 
-/// The folder that a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes a file, readable by its owner only, and its folder if need be.
+/// Writes a file that is its owner's alone, and its folder if need be.
 pub(super) fn write_whole(path: &Path, contents: &[u8]) -> std::io::Result<()> {
-    let folder = folder_of(path);
-    std::fs::create_dir_all(folder)?;
-    // Its owner's alone from the start, and beside its destination, so that the renaming is
-    // one step.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(contents)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    let written = Prepared::private(path, contents).and_then(Prepared::commit);
+    written.map_err(|error| error.reason)
 }
 
 pub(super) fn cannot(action: &'static str, path: &Path, reason: impl ToString) -> GateError {

@@ -11,13 +11,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use test_dashboard_files::Prepared;
 
 use super::shown;
 use super::source::Source;
 use crate::config::{Config, LimitsConfig};
 use crate::lock::{Addition, Digest, Lock, Pin, Site};
 use crate::plugin::{Plugin, Runtime};
-use crate::prepared::Prepared;
 
 /// A plugin's file, loaded without a network, that may be installed.
 pub struct Candidate {

@@ -4,6 +4,7 @@
 //! `plugin remove`: takes an installed plugin away, and leaves what it has written.
 
 use anyhow::Context as _;
+use test_dashboard_files::Prepared;
 
 use super::site;
 use crate::cli::args::RemoveArgs;
@@ -13,7 +14,6 @@ use crate::cli::output::say;
 use crate::config::Config;
 use crate::lock::{LOCK_FILE, Lock, is_inside, remove_datasource};
 use crate::misuse::{Misuse, did_you_mean};
-use crate::prepared::Prepared;
 
 /// Asks, then takes away the configuration's sections, the lock file's entry and the file, in
 /// this order: a file that nothing names any more is the least harm when it ends halfway.

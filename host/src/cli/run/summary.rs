@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use test_dashboard_files::Prepared;
 use test_dashboard_model::Counts;
 
 use super::account::{Account, JobAccount};
 use crate::cli::exit::Exit;
 use crate::misuse::Misuse;
-use crate::prepared::Prepared;
 use crate::run::RunReport;
 
 /// What became of a run.
@@ -204,7 +204,7 @@ impl SummaryFile {
     pub fn write(&self, summary: &Summary) -> anyhow::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(summary)?;
         bytes.push(b'\n');
-        Prepared::new(&self.0, &bytes)?.commit()
+        Ok(Prepared::new(&self.0, &bytes)?.commit()?)
     }
 }
 
