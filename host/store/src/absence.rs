@@ -6,6 +6,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable as _};
+
 use crate::login::ConnectError;
 
 /// How long a run waits, whether it is at its beginning or in the middle: long enough for a
@@ -41,20 +43,12 @@ impl Absence {
     where
         F: Future<Output = Result<T, ConnectError>>,
     {
-        let (mut pause, longest) = PAUSES;
-        loop {
-            match attempt().await {
-                Ok(opened) => {
-                    *self.since() = None;
-                    return Ok(opened);
-                }
-                Err(error) if error.may_pass() && self.may_end(&error) => {
-                    tokio::time::sleep(pause).await;
-                    pause = longest.min(pause * 2);
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let (first, longest) = PAUSES;
+        let pauses = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest);
+        let retry = attempt.retry(pauses.without_max_times()).sleep(tokio::time::sleep);
+        let opened = retry.when(|error| error.may_pass() && self.may_end(error)).await?;
+        *self.since() = None;
+        Ok(opened)
     }
 
     fn since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

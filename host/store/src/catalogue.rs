@@ -22,7 +22,7 @@ use crate::drift::{HOSTS, read_again};
 use crate::fields::Fields;
 use crate::merge::{create_index, create_table, index_name};
 use crate::offered::offer;
-use crate::patience::again_after;
+use crate::patience::Retries;
 use crate::{Store, StoreError, schema};
 
 /// Who prepares tables.
@@ -137,7 +137,7 @@ impl Store {
         owner: &Owner,
         tables: &[Arc<Table>],
     ) -> Result<Vec<TableChange>, StoreError> {
-        again_after(self.waits, || self.prepare_tables_once(owner, tables)).await
+        Retries::with_locks(self.waits).over(|| self.prepare_tables_once(owner, tables)).await
     }
 
     async fn prepare_tables_once(

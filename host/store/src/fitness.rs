@@ -15,7 +15,7 @@ use crate::connection::{Arg, Session};
 use crate::dialect::quote;
 use crate::fields::Fields;
 use crate::merge::{Merge, create_table};
-use crate::patience::again_after;
+use crate::patience::Retries;
 use crate::{Store, StoreError};
 
 const LOOKING: &str = "looking whether the server is fit for a run";
@@ -67,7 +67,7 @@ impl Store {
     /// Does what a run does: makes a table, stages rows, merges them twice, and reads what came
     /// of them.
     pub(crate) async fn rehearse(&self) -> Result<(), StoreError> {
-        again_after(self.waits, || self.rehearse_once()).await
+        Retries::with_locks(self.waits).over(|| self.rehearse_once()).await
     }
 
     async fn rehearse_once(&self) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use crate::catalogue::take;
 use crate::connection::Session;
 use crate::dialect::quote;
 use crate::fields::Fields;
-use crate::patience::again_after;
+use crate::patience::Retries;
 use crate::schema::{self, Schema};
 use crate::{Store, StoreError};
 
@@ -80,7 +80,7 @@ impl Store {
     /// A missing right to create tables; [`StoreError::Migration`] when the database was
     /// migrated by a newer version of the host.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        again_after(self.waits, || self.migrate_once()).await
+        Retries::with_locks(self.waits).over(|| self.migrate_once()).await
     }
 
     async fn migrate_once(&self) -> Result<Vec<String>, StoreError> {

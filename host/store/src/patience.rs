@@ -1,14 +1,17 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Trying again what a connection that broke has cut short.
+//! Trying again what a connection that broke, a lock or another process has cut short.
 //!
-//! A new connection waits for a server that is away by itself (see `absence.rs`). So a few tries
-//! are enough: another one may break where a server that shuts down lets somebody in for the
-//! last time. For a lock that somebody holds there are more of them, with pauses in which whoever
-//! waits behind us gets a turn.
+//! Only what does no harm when it is done twice: whoever lost the connection does not know whether
+//! the server has done it. A new connection waits for a server that is away by itself (see
+//! `absence.rs`). So a few tries are enough: another one may break where a server that shuts down
+//! lets somebody in for the last time. For a lock that somebody holds there are more of them, with
+//! pauses in which whoever waits behind us gets a turn.
 
 use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable as _};
 
 use crate::StoreError;
 use crate::locks::LockWaits;
@@ -20,44 +23,63 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often what needs a lock is tried.
 const LOCK_TRIES: u32 = 6;
 
-/// What is left of the patience with something that does no harm when it is done twice: whoever
-/// lost the connection does not know whether the server has done it.
-pub(crate) struct Patience {
-    tried: u32,
-    lock_pause: Duration,
+/// What is tried again, and how often.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Retries {
+    waits: LockWaits,
+    races: u32,
 }
 
-impl Patience {
-    pub(crate) fn new() -> Self {
-        Self::with_locks(LockWaits::default())
+impl Retries {
+    /// For what waits for locks in this way.
+    pub(crate) fn with_locks(waits: LockWaits) -> Self {
+        Retries { waits, races: 0 }
     }
 
-    fn with_locks(waits: LockWaits) -> Self {
-        Patience { tried: 0, lock_pause: waits.pause }
+    /// For what inserts a row that another process may insert at the same time, and finds it there
+    /// in its next try: that often.
+    pub(crate) fn with_races(races: u32) -> Self {
+        Retries { waits: LockWaits::default(), races }
     }
 
-    /// Whether to try again after this; then that is told, and the server was left alone.
-    pub(crate) async fn is_left_after(&mut self, error: &StoreError) -> bool {
-        self.tried += 1;
-        let (tries, pause) = match error {
-            StoreError::Busy { .. } => (LOCK_TRIES, self.lock_pause),
-            _ => (TRIES, PAUSE),
+    /// Does something again while that may help.
+    ///
+    /// # Errors
+    ///
+    /// That of the last try.
+    pub(crate) async fn over<T, F>(self, attempt: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let (mut tried, mut raced) = (0, 0);
+        let mut pause = |error: &StoreError| {
+            if error.is_duplicate() {
+                raced += 1;
+                return (raced <= self.races).then_some(Duration::ZERO);
+            }
+            tried += 1;
+            let (tries, pause) = match error {
+                StoreError::Busy { .. } => (LOCK_TRIES, self.waits.pause),
+                _ => (TRIES, PAUSE),
+            };
+            (error.is_transient() && tried < tries).then(|| pause * tried)
         };
-        if !error.is_transient() || self.tried >= tries {
-            return false;
-        }
-        // A lock's holder is told once, and not with every try.
-        if self.tried == 1 || !matches!(error, StoreError::Busy { .. }) {
-            tracing::warn!("{error}; trying again");
-        } else {
-            tracing::debug!("{error}; trying again");
-        }
-        tokio::time::sleep(pause * self.tried).await;
-        true
+        let mut is_told = false;
+        let tell = |error: &StoreError, _| {
+            // A lock's holder is told once, and not with every try.
+            if error.is_duplicate() || is_told && matches!(error, StoreError::Busy { .. }) {
+                tracing::debug!("{error}; trying again");
+            } else {
+                tracing::warn!("{error}; trying again");
+                is_told = true;
+            }
+        };
+        let retry = attempt.retry(ConstantBuilder::new().without_max_times());
+        retry.sleep(tokio::time::sleep).adjust(|error, _| pause(error)).notify(tell).await
     }
 }
 
-/// Does something that does no harm when it is done twice, again where its connection breaks.
+/// Does something again where its connection breaks.
 ///
 /// # Errors
 ///
@@ -66,26 +88,5 @@ pub(crate) async fn again<T, F>(attempt: impl FnMut() -> F) -> Result<T, StoreEr
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    again_after(LockWaits::default(), attempt).await
-}
-
-/// The same for what waits for locks in this way.
-///
-/// # Errors
-///
-/// That of the last try.
-pub(crate) async fn again_after<T, F>(
-    waits: LockWaits,
-    mut attempt: impl FnMut() -> F,
-) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut patience = Patience::with_locks(waits);
-    loop {
-        match attempt().await {
-            Err(error) if patience.is_left_after(&error).await => {}
-            done => return done,
-        }
-    }
+    Retries::default().over(attempt).await
 }

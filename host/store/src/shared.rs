@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use crate::connection::{Arg, Session};
 use crate::fields::Fields;
 use crate::history::PartitionSummary;
-use crate::patience::{Patience, again};
+use crate::patience::{Retries, again};
 use crate::{NewRun, Outcome, PartitionKey, RunEnd, RunId, Shard, Store, StoreError, digest};
 
-/// How often a shard tries to join that finds another one faster: that is so once, unless the
-/// faster one takes its beginning back.
-const TRIES: usize = 5;
+/// How often a shard that finds another one faster tries again to join: that is so once, unless
+/// the faster one takes its beginning back.
+const RACES: u32 = 4;
 
 /// What the shards of a run have in common: all of them are started with the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,16 +142,8 @@ impl Store {
         started: Timestamp,
         decided: &str,
     ) -> Result<Joined, StoreError> {
-        let (mut patience, mut tries) = (Patience::new(), 0);
-        loop {
-            tries += 1;
-            match self.join_once(run, key, shard, started, decided).await {
-                // Another shard was faster.
-                Err(error) if tries < TRIES && error.is_duplicate() => {}
-                Err(error) if patience.is_left_after(&error).await => {}
-                joined => return joined,
-            }
-        }
+        let join = || self.join_once(run, key, shard, started, decided);
+        Retries::with_races(RACES).over(join).await
     }
 
     async fn join_once(

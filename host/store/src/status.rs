@@ -9,7 +9,7 @@ use crate::connection::{Arg, Session};
 use crate::fields::Fields;
 use crate::full::ReportKey;
 use crate::history::Outcome;
-use crate::patience::{Patience, again};
+use crate::patience::{Retries, again};
 use crate::shared::missing;
 use crate::{RunId, Store, StoreError};
 
@@ -89,16 +89,8 @@ impl Store {
         key: &ReportKey,
         end: &ReportEnd,
     ) -> Result<(), StoreError> {
-        let mut patience = Patience::new();
-        let mut was_second = false;
-        loop {
-            match self.record_report_once(run, key, end).await {
-                // The first two of a report that end at once both find nothing to change.
-                Err(error) if error.is_duplicate() && !was_second => was_second = true,
-                Err(error) if patience.is_left_after(&error).await => {}
-                done => return done,
-            }
-        }
+        // The first two of a report that end at once both find nothing to change.
+        Retries::with_races(1).over(|| self.record_report_once(run, key, end)).await
     }
 
     async fn record_report_once(

@@ -29,7 +29,7 @@ use crate::connection::{Arg, Session};
 use crate::dialect::{Dialect, list as joined, quote};
 use crate::drift::Drift;
 use crate::fields::Fields;
-use crate::patience::again_after;
+use crate::patience::Retries;
 use crate::schema::{self, Relation, Schema};
 use crate::{Store, StoreError};
 use list::{Part, VIEWS, View};
@@ -43,7 +43,7 @@ impl Store {
     /// [`StoreError::Views`] when some cannot be made, such as without the right to: the others
     /// are made, the tables are not touched, and [`Store::drift`] tells until it is mended.
     pub async fn refresh_views(&self) -> Result<Vec<String>, StoreError> {
-        again_after(self.waits, || self.refresh_views_once()).await
+        Retries::with_locks(self.waits).over(|| self.refresh_views_once()).await
     }
 
     async fn refresh_views_once(&self) -> Result<Vec<String>, StoreError> {

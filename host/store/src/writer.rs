@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use jiff::Timestamp;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Counts, Table, TableMode};
@@ -17,8 +18,9 @@ use crate::merge::Merge;
 use crate::rejected::{Rejected, outdated};
 use crate::{PartitionKey, RunId, Store, StoreError};
 
-/// How often a commit that met a lock or a deadlock is tried.
-const TRIES: u32 = 6;
+/// How often a commit that met a lock or a deadlock is tried again, and the first pause before it.
+const RETRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Which kind of commit point it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct PartitionWriter {
     broken: Option<&'static str>,
     /// What happened after a commit, for the next call to tell.
     after_commit: Option<StoreError>,
+    /// The holder of a lock that a commit has met is told of once.
+    has_told_lock: bool,
 }
 
 /// A table and what is staged for it.
@@ -119,6 +123,7 @@ impl Store {
             rejected: Rejected::default(),
             broken: None,
             after_commit: None,
+            has_told_lock: false,
         })
     }
 }
@@ -209,11 +214,13 @@ impl PartitionWriter {
         self.broken = Some("a commit failed");
         self.settle().await?;
         let checkpoint = self.held.clone().or_else(|| self.checkpoint.clone());
-        let mut tries = 1;
+        // Different for hosts that met.
+        let pauses = ExponentialBuilder::new().with_min_delay(PAUSE).with_factor(1.5).with_jitter();
+        let mut pauses = pauses.with_max_times(RETRIES).build();
         let counts = loop {
             match self.try_commit(checkpoint.as_ref(), point).await {
                 Ok(counts) => break counts,
-                Err(failure) => self.before_another_try(failure, &mut tries).await?,
+                Err(failure) => self.before_another_try(failure, pauses.next()).await?,
             }
         };
         self.version = Some(self.version.map_or(1, |version| version + 1));
@@ -265,23 +272,22 @@ impl PartitionWriter {
     async fn before_another_try(
         &mut self,
         failure: TryFailure,
-        tries: &mut u32,
+        pause: Option<Duration>,
     ) -> Result<(), StoreError> {
         let TryFailure { error, is_race } = failure;
         let may_help = is_race || matches!(error, StoreError::Busy { .. });
         let doing = format!("rolling back {}", self.key);
         let rolled_back = self.session.roll_back(&doing).await;
-        if !may_help || *tries >= TRIES || rolled_back.is_err() {
+        let Some(pause) = pause.filter(|_| may_help && rolled_back.is_ok()) else {
             return Err(error);
-        }
+        };
         // A lock's holder is told once, and not with every try.
-        if is_race || *tries > 1 {
+        if is_race || std::mem::replace(&mut self.has_told_lock, true) {
             tracing::debug!("{}: trying the commit again: {error}", self.key);
         } else {
             tracing::warn!("{}: trying the commit again: {error}", self.key);
         }
-        tokio::time::sleep(pause(*tries)).await;
-        *tries += 1;
+        tokio::time::sleep(pause).await;
         Ok(())
     }
 
@@ -440,14 +446,6 @@ impl From<StoreError> for TryFailure {
     fn from(error: StoreError) -> TryFailure {
         TryFailure { error, is_race: false }
     }
-}
-
-/// Longer with every try, and different for hosts that met.
-fn pause(tries: u32) -> Duration {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    // The standard library's hasher is seeded at random, which is all that is wanted here.
-    let jitter = RandomState::new().build_hasher().finish() % 50;
-    Duration::from_millis(u64::from(tries) * (25 + jitter))
 }
 
 #[cfg(test)]

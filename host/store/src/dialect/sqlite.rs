@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use backon::{ExponentialBuilder, Retryable as _};
 use include_dir::{Dir, include_dir};
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
@@ -74,25 +75,21 @@ pub(super) async fn open_to_read(path: &Path) -> Result<Opened, sqlx::Error> {
 /// Two hosts that make the file at once may find it locked while the other turns WAL on, which
 /// the busy timeout does not cover.
 async fn connect_first(options: &SqliteConnectOptions) -> Result<String, sqlx::Error> {
-    let mut tries = 0;
-    loop {
-        let result = async {
-            let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
-            let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection);
-            let version: String = version.await?;
-            connection.close().await?;
-            Ok(version)
-        };
-        match result.await {
-            Err(sqlx::Error::Database(error))
-                if tries < 50 && error.code().as_deref() == Some("5") =>
-            {
-                tries += 1;
-                tokio::time::sleep(Duration::from_millis(20 * tries)).await;
-            }
-            result => return result,
-        }
-    }
+    let connect = || async {
+        let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
+        let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection);
+        let version: String = version.await?;
+        connection.close().await?;
+        Ok(version)
+    };
+    let is_locked = |error: &sqlx::Error| {
+        error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("5"))
+    };
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_millis(500))
+        .with_max_times(50);
+    connect.retry(pauses).sleep(tokio::time::sleep).when(is_locked).await
 }
 
 pub(crate) struct SqliteDialect;
