@@ -109,7 +109,10 @@ impl Recording<'_> {
     ///
     /// [`Misuse`] when the plugin has no such report or the project lacks settings;
     /// [`NotKept`]; or why a file cannot be written.
-    pub async fn take(&self, ended: impl AsyncFnMut(&PartitionReport)) -> anyhow::Result<Taken> {
+    pub async fn take(
+        &self,
+        ended: impl AsyncFnMut(&Arc<PartitionReport>),
+    ) -> anyhow::Result<Taken> {
         let title = format!("{} {}", self.project, self.report);
         let recorder = Recorder::new(title, self.now, self.window, self.masks.clone());
         let (run, rows) = self.run(Arc::new(recorder.clone()), ended).await?;
@@ -205,7 +208,7 @@ impl Recording<'_> {
     async fn run(
         &self,
         tape: Arc<dyn JobTape>,
-        ended: impl AsyncFnMut(&PartitionReport),
+        ended: impl AsyncFnMut(&Arc<PartitionReport>),
     ) -> Result<(RunReport, Rows), Misuse> {
         let job = self.job(Some(tape))?;
         let rows = DryRows::default();

@@ -112,7 +112,7 @@ pub fn run_json(run: &RunReport, database: &str) -> serde_json::Value {
         "outcome": run.outcome().to_string(),
         "database": database,
         "total": Total::of(run),
-        "partitions": run.partitions,
+        "partitions": run.all().collect::<Vec<_>>(),
     })
 }
 
@@ -128,7 +128,7 @@ pub fn dry_run(
 ) -> anyhow::Result<()> {
     if format == Format::Json {
         let outcome = run.outcome().to_string();
-        let partitions = &run.partitions;
+        let partitions = run.all().collect();
         let tables = tables.iter().map(|(name, dry)| (name.as_str(), DryRunTable::new(dry)));
         let tables = tables.collect();
         return json(&DryRun { outcome, total: Total::of(run), partitions, tables });
@@ -256,7 +256,7 @@ impl Total {
 struct DryRun<'a> {
     outcome: String,
     total: Total,
-    partitions: &'a [PartitionReport],
+    partitions: Vec<&'a PartitionReport>,
     tables: BTreeMap<&'a str, DryRunTable<'a>>,
 }
 

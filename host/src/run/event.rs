@@ -34,11 +34,11 @@ pub enum Event<'a> {
     /// These are read from now on.
     Reading(&'a [Arc<Job>]),
     /// A partition has ended, or another step of a job.
-    Ended(&'a PartitionReport),
+    Ended(&'a Arc<PartitionReport>),
     /// Nothing is read any more.
     Read,
     /// The views could not be made: known since before the run, and part of what becomes of it.
-    NoViews(&'a PartitionReport),
+    NoViews(&'a Arc<PartitionReport>),
     /// When the report will be late.
     FreshUntil(&'a ReportKey, Timestamp),
     /// What a person is to know of the run as a whole.

@@ -63,7 +63,7 @@ impl Run<'_> {
     ) {
         for job in jobs.iter().filter(|_| self.request.only.is_none()) {
             let told = finish(job, &mine.planned, whole, self.store, run).await;
-            let Some(told) = told else { continue };
+            let Some(told) = told.map(Arc::new) else { continue };
             self.ended(run, &told).await;
             mine.partitions.push(told.clone());
             whole.partitions.push(told);
@@ -185,6 +185,7 @@ mod tests {
             (vec![plan(), partition("a", Some("not-found"))], false),
             (vec![partition("(plan)", Some("not-found"))], false),
         ] {
+            let partitions = partitions.into_iter().map(Arc::new).collect();
             let report = RunReport { partitions, ..RunReport::default() };
             assert_eq!(may_finish(&report), may, "{:?}", report.partitions);
         }

@@ -73,7 +73,7 @@ impl Run<'_> {
         &self,
         jobs: &mut Vec<Job>,
         due: &mut Vec<ReportKey>,
-    ) -> anyhow::Result<ControlFlow<Ending, (Begun, Option<PartitionReport>)>> {
+    ) -> anyhow::Result<ControlFlow<Ending, (Begun, Option<Arc<PartitionReport>>)>> {
         for name in self.store.migrate().await? {
             self.inform(format!("migrated the database: {name}"));
         }
@@ -126,7 +126,7 @@ impl Run<'_> {
         &self,
         begun: &Begun,
         jobs: Vec<Job>,
-        views: Option<PartitionReport>,
+        views: Option<Arc<PartitionReport>>,
     ) -> anyhow::Result<Ending> {
         let (run, part) = (begun.run, &self.request.part);
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
@@ -172,7 +172,7 @@ impl Run<'_> {
         };
         let options = self.request.options(self.config, selection);
         let mut is_on_record = true;
-        let ended = async |partition: &PartitionReport| {
+        let ended = async |partition: &Arc<PartitionReport>| {
             is_on_record &= self.ended(begun.run, partition).await;
         };
         let sink = Sink::Store(self.store.clone(), begun.run);
@@ -182,7 +182,7 @@ impl Run<'_> {
 
     /// A partition has ended. Whether the history has what became of it: where it cannot be
     /// written that is told, but does not undo rows that were.
-    pub(super) async fn ended(&self, run: RunId, partition: &PartitionReport) -> bool {
+    pub(super) async fn ended(&self, run: RunId, partition: &Arc<PartitionReport>) -> bool {
         (self.hear)(&Event::Ended(partition));
         self.keep(run, partition).await
     }
@@ -218,7 +218,7 @@ impl Run<'_> {
         begun: &Begun,
         jobs: &[Arc<Job>],
         mut whole: RunReport,
-        views: Option<&PartitionReport>,
+        views: Option<&Arc<PartitionReport>>,
     ) -> anyhow::Result<()> {
         let end_of = |job: &Job| freshness::end_of(job, &whole, begun.started);
         self.keep_freshness(begun.run, jobs, end_of).await;
@@ -263,7 +263,7 @@ impl Run<'_> {
     /// Makes the tables and views that the jobs, of which this is one, need. Rows come first:
     /// without its views a run is still worth having. What is wrong with these is for its end to
     /// tell.
-    async fn prepare(&self, job: Option<&Job>) -> anyhow::Result<Option<PartitionReport>> {
+    async fn prepare(&self, job: Option<&Job>) -> anyhow::Result<Option<Arc<PartitionReport>>> {
         let Some(job) = job else { return Ok(None) };
         let owner = owner(&job.access.plugin);
         for change in self.store.prepare_tables(&owner, &job.tables).await? {
@@ -285,7 +285,7 @@ impl Run<'_> {
             }
             Err(error) => {
                 (self.hear)(&Event::Log(Level::ERROR, error.to_string()));
-                Ok(Some(views_failed(job, error.to_string())))
+                Ok(Some(Arc::new(views_failed(job, error.to_string()))))
             }
         }
     }

@@ -78,7 +78,7 @@ pub async fn read(
     jobs: Vec<Arc<Job>>,
     sink: Sink,
     options: &Options,
-    mut ended: impl AsyncFnMut(&PartitionReport),
+    mut ended: impl AsyncFnMut(&Arc<PartitionReport>),
 ) -> RunReport {
     let mut report = RunReport::default();
     let mut planned: Vec<(Arc<Job>, Vec<Partition>, Arc<Output>)> = Vec::new();
@@ -88,6 +88,7 @@ pub async fn read(
     while let Some((job, partitions, plan_report)) = planning.next().await {
         let taken = partitions.iter().filter(|partition| options.selection.takes(&job, partition));
         job.progress.plan(taken.count());
+        let plan_report = Arc::new(plan_report);
         ended(&plan_report).await;
         report.partitions.push(plan_report);
         report.planned.extend(partitions.iter().map(|partition| job.partition_key(&partition.id)));
@@ -103,11 +104,11 @@ pub async fn read(
             pump(Arc::clone(job), partition.clone(), sink.clone(), Arc::clone(all), memory)
         });
     let mut pumping = stream::iter(pumping).buffer_unordered(options.jobs.max(1));
-    while let Some(partition) = pumping.next().await {
+    while let Some(partition) = pumping.next().await.map(Arc::new) {
         ended(&partition).await;
         report.partitions.push(partition);
     }
-    for told in planned.iter().filter_map(|(job, ..)| end_tape(job)) {
+    for told in planned.iter().filter_map(|(job, ..)| end_tape(job)).map(Arc::new) {
         ended(&told).await;
         report.partitions.push(told);
     }

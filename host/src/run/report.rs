@@ -3,36 +3,34 @@
 
 //! What became of a run, for a person, a program and the history.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use test_dashboard_model::Counts;
 use test_dashboard_store::{Outcome, PartitionKey, PartitionSummary, RunEnd, RunId, Shard};
 
 use crate::pump::PartitionReport;
 
 /// What became of a run.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub struct RunReport {
     /// The run's number in the history; none for a dry run.
     pub run: Option<i64>,
-    /// Its partitions, in the order in which they ended.
-    pub partitions: Vec<PartitionReport>,
+    /// Its partitions, in the order in which they ended; the same ones as those of its events.
+    pub partitions: Vec<Arc<PartitionReport>>,
     /// Which part of the run it is; none for a whole one.
-    #[serde(skip)]
     pub shard: Option<Shard>,
     /// The shard's partitions that were done before it was started again.
-    #[serde(skip)]
     pub done_before: Vec<PartitionKey>,
     /// What was planned, also where it was left to others.
-    #[serde(skip)]
     pub planned: Vec<PartitionKey>,
 }
 
 impl RunReport {
     /// A run as the history has it, with what all of its shards did.
     pub fn of_history(run: RunId, partitions: Vec<PartitionSummary>) -> Self {
-        let partitions = partitions.into_iter().map(PartitionReport::of_history).collect();
+        let partitions =
+            partitions.into_iter().map(PartitionReport::of_history).map(Arc::new).collect();
         RunReport { run: Some(run.0), partitions, ..RunReport::default() }
     }
 
@@ -41,9 +39,14 @@ impl RunReport {
         self.partitions.iter().map(|partition| partition.counts).sum()
     }
 
+    /// Its partitions, for those who only look at them.
+    pub fn all(&self) -> impl Iterator<Item = &PartitionReport> {
+        self.partitions.iter().map(Arc::as_ref)
+    }
+
     /// The partitions that failed.
     pub fn failures(&self) -> impl Iterator<Item = &PartitionReport> {
-        self.partitions.iter().filter(|partition| partition.error.is_some())
+        self.all().filter(|partition| partition.error.is_some())
     }
 
     /// What failed first, as a person is told it.
@@ -60,7 +63,7 @@ impl RunReport {
 
     /// The part of it that is about one report of one project.
     pub fn of(&self, project: &str, report: &str) -> RunReport {
-        let is_about = |partition: &&PartitionReport| {
+        let is_about = |partition: &&Arc<PartitionReport>| {
             partition.project == project && partition.report == report
         };
         let partitions = self.partitions.iter().filter(is_about).cloned().collect();
@@ -72,7 +75,7 @@ impl RunReport {
     /// The partitions that were read to their end.
     pub fn done(&self) -> impl Iterator<Item = &PartitionReport> {
         let is_done = |report: &&PartitionReport| report.error.is_none() && report.is_partition();
-        self.partitions.iter().filter(is_done)
+        self.all().filter(is_done)
     }
 
     /// The time that was spent on its partitions, one after the other.

@@ -87,7 +87,7 @@ impl Runner<'_> {
         let jobs: Vec<Arc<Job>> = self.jobs().await?.into_iter().map(Arc::new).collect();
         let options = self.request.options(self.config, Selection::default());
         hear(&Event::Reading(&jobs));
-        let ended = async |partition: &PartitionReport| hear(&Event::Ended(partition));
+        let ended = async |partition: &Arc<PartitionReport>| hear(&Event::Ended(partition));
         let reading = read(jobs, Sink::Dry(rows.clone()), &options, ended);
         let report = until(reading, self.stop).await;
         hear(&Event::Read);

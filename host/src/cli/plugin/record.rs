@@ -99,7 +99,7 @@ fn failed(format: Format, run: &RunReport, path: &Path) -> anyhow::Result<Exit> 
         output::json(&json!({
             "outcome": run.outcome().to_string(),
             "recording": null,
-            "partitions": run.partitions,
+            "partitions": run.all().collect::<Vec<_>>(),
         }))?;
     } else {
         output::failures(run)?;
@@ -117,7 +117,7 @@ fn to_json(fixture: &Fixture) -> serde_json::Value {
         "troubles": troubles,
         "removed": removed,
         "rows": rows,
-        "partitions": run.partitions,
+        "partitions": run.all().collect::<Vec<_>>(),
     })
 }
 

@@ -3,6 +3,8 @@
 
 //! What becomes known of a run while it goes, for all who are told of it at its end.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use test_dashboard_store::ReportKey;
 
@@ -63,7 +65,7 @@ impl Account {
                 self.pumped.done_before = done.to_vec();
             }
             Event::Ended(partition) | Event::NoViews(partition) => {
-                self.pumped.partitions.push((*partition).clone())
+                self.pumped.partitions.push(Arc::clone(partition))
             }
             Event::FreshUntil(key, moment) => {
                 let of_key = self.jobs.iter_mut().filter(|job| job.key == **key);

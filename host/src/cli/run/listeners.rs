@@ -54,7 +54,8 @@ pub fn log(event: &Event<'_>) {
         Event::Log(Level::WARN, text) => tracing::warn!("{text}"),
         Event::Log(_, text) => tracing::info!("{text}"),
         Event::Ended(partition) => {
-            let PartitionReport { project, report, partition, counts, error, .. } = partition;
+            let PartitionReport { project, report, partition, counts, error, .. } =
+                partition.as_ref();
             match error {
                 Some(error) => tracing::error!("{project} {report} {partition}: {}", error.message),
                 None => {
