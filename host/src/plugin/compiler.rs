@@ -25,7 +25,7 @@ use tokio::sync::Mutex;
 pub use process::compile_if_asked;
 
 use super::PluginError;
-use super::component::shorten;
+use super::error::shorten;
 use crate::config::Limits;
 
 /// The first argument of the program when it is to compile.

@@ -14,6 +14,7 @@ use test_dashboard_model::{Description, Report, Table};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::error::{one_line, shorten};
 use super::instance::{Instance, InstanceOptions};
 use super::runtime::{EpochClock, Runtime};
 use super::state::State;
@@ -290,18 +291,4 @@ fn find_version(
     };
     let supported: Vec<String> = ContractVersion::ALL.iter().map(ToString::to_string).collect();
     Err(PluginError::WrongVersion { path: path.into(), found, supported: supported.join(", ") })
-}
-
-/// An engine's error on one line, its causes included.
-pub fn one_line(error: &wasmtime::Error) -> String {
-    shorten(&format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// A text of the engine's or the compiler's, cut, as a terminal can show it.
-pub fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(400).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    super::state::printable(&short)
 }

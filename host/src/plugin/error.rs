@@ -218,3 +218,17 @@ impl PluginError {
         matches!(self, PluginError::Failure(failure) if failure.kind.is_worth_another_try())
     }
 }
+
+/// An engine's error on one line, its causes included.
+pub fn one_line(error: &wasmtime::Error) -> String {
+    shorten(&format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A text of the engine's or the compiler's, cut, as a terminal can show it.
+pub fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(400).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    super::state::printable(&short)
+}

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use wasmtime::component::{ResourceAny, ResourceTableError};
 use wasmtime::{Store, UpdateDeadline};
 
-use super::component::one_line;
+use super::error::one_line;
 use super::runtime::EpochClock;
 use super::state::{HOST_CALL_BYTES, MAX_RESOURCES, State, TICK};
 use super::wit::v0_1_0::{self, guest};

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use wasmtime::component::Component;
 
-use super::super::component::one_line;
 use super::super::engine::{self, Task};
+use super::super::error::one_line;
 use super::super::{cache, shape};
 use super::{ARGUMENT, REFUSED};
 
