@@ -126,13 +126,16 @@ impl DatabaseConfig {
 }
 
 fn engine(name: &str) -> Result<Engine, Misuse> {
-    match name.to_ascii_lowercase().as_str() {
-        "postgres" | "postgresql" => Ok(Engine::Postgres),
-        "mysql" | "mariadb" => Ok(Engine::Mysql),
-        other => Err(Misuse::new(format!(
-            "database.engine is {other:?}: postgres and mysql are possible here (for SQLite give database.url)"
-        ))),
-    }
+    let lower = name.to_ascii_lowercase();
+    let known = Engine::ALL.into_iter().find(|engine| engine.names().contains(&lower.as_str()));
+    known.ok_or_else(|| {
+        let servers = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Sqlite);
+        let names: Vec<&str> = servers.filter_map(|one| one.names().first().copied()).collect();
+        Misuse::new(format!(
+            "database.engine is {name:?}: {} are possible here (for SQLite give database.url)",
+            names.join(" and ")
+        ))
+    })
 }
 
 /// Reads settings: variables replaced, paths taken from the folder.

@@ -3,14 +3,12 @@
 
 //! What can go wrong with the database, told apart by what a person or the host does next.
 
-use sqlx::error::DatabaseError;
-use sqlx::mysql::MySqlDatabaseError;
-use sqlx::postgres::PgDatabaseError;
-use sqlx::sqlite::SqliteError;
+use crate::connect::error::{ConnectError, SettingError};
+use crate::connect::trouble::{Trouble, reason};
+use crate::engine::trouble;
 
-use crate::codes::{self, Trouble};
-use crate::fitness;
-use crate::login::ConnectError;
+/// Why transaction pooling cannot be supported.
+pub(crate) const POOLER: &str = "its connections go through a pooler in transaction mode (in PgBouncer pool_mode = transaction): what a session has sent reaches several server processes, so its temporary tables, locks, settings and prepared statements are lost. Use the server's own port, or a pool in session mode (pool_mode = session)";
 
 /// Why the database did not do what was asked. No message holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -23,13 +21,8 @@ pub enum StoreError {
         reason: String,
     },
     /// What is said about the database does not fit together.
-    #[error("{setting}: {reason}")]
-    Setting {
-        /// Which part of `[database]`.
-        setting: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The password is not to be had: its file or its program fails.
     #[error("{database}: there is no password to log in with: {reason}")]
     Password {
@@ -285,26 +278,14 @@ impl StoreError {
         )
     }
 
+    /// Whether it is this of which nothing is told but what the database says.
+    pub(crate) fn is(&self, what: Trouble) -> bool {
+        matches!(self, StoreError::Other { error, .. } if trouble(error) == what)
+    }
+
     /// Whether a key that was to be inserted is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
-        matches!(self, StoreError::Other { error, .. } if trouble(error) == Trouble::Duplicate)
-    }
-
-    /// Whether a view could not take the place of the one that is there: SQLite has no way to, and
-    /// PostgreSQL none that changes columns or leaves some out.
-    pub(crate) fn is_no_replacement(&self) -> bool {
-        let StoreError::Other { error, .. } = self else { return false };
-        error.as_database_error().is_some_and(|error| {
-            error.code().is_some_and(|code| code == "42P16")
-                || error.message().ends_with("already exists")
-        })
-    }
-
-    /// Whether something cannot be dropped because something else depends on it. Only PostgreSQL
-    /// minds.
-    pub(crate) fn is_depended_on(&self) -> bool {
-        let StoreError::Other { error, .. } = self else { return false };
-        error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "2BP01")
+        self.is(Trouble::Duplicate)
     }
 
     /// What the database said, for where it is known which and what was being done.
@@ -313,11 +294,6 @@ impl StoreError {
             StoreError::Other { error, .. } => reason(error),
             other => other.to_string(),
         }
-    }
-
-    /// A part of `[database]` that is wrong.
-    pub(crate) fn setting(setting: &'static str, reason: impl Into<String>) -> StoreError {
-        StoreError::Setting { setting, reason: reason.into() }
     }
 
     /// Why there is no connection, for a person. `advice` is what to look at when the login
@@ -391,7 +367,7 @@ impl StoreError {
             }
             Trouble::NoTable => StoreError::NoTable { database, doing, reason },
             Trouble::Pooler => {
-                StoreError::Unfit { database, reason: format!("{}: {reason}", fitness::POOLER) }
+                StoreError::Unfit { database, reason: format!("{POOLER}: {reason}") }
             }
             Trouble::PoolerStartup => {
                 let reason = format!(
@@ -399,7 +375,7 @@ impl StoreError {
                 );
                 StoreError::Unfit { database, reason }
             }
-            Trouble::Duplicate | Trouble::Other => {
+            Trouble::Duplicate | Trouble::NoReplacement | Trouble::DependedOn | Trouble::Other => {
                 StoreError::Other { database, doing, error: Box::new(error) }
             }
         }
@@ -425,67 +401,6 @@ fn about_protection(reason: &str) -> &'static str {
         "; if it has to present a client certificate, set tls-cert and tls-key"
     } else {
         ""
-    }
-}
-
-/// Whether a connection that could not be opened may be had a little later.
-pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
-    // The pool has waited itself.
-    !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-        && matches!(trouble(error), Trouble::Lost | Trouble::AtLimit)
-}
-
-/// Whether the connection is of no use after this: gone, in an unknown state, or to a server that
-/// is not the primary any more.
-pub(crate) fn spoils(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(_) = error else { return true };
-    matches!(trouble(error), Trouble::Lost | Trouble::ReadOnly)
-}
-
-/// Whether it says that the server only reads, as a primary does that has become a replica.
-pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
-    matches!(trouble(error), Trouble::ReadOnly)
-}
-
-/// What the server said, without the driver's words around it.
-pub(crate) fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        sqlx::Error::Io(error) => error.to_string(),
-        sqlx::Error::PoolTimedOut => String::from("no connection became free in time"),
-        other => other.to_string(),
-    }
-}
-
-/// What the error means here.
-pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Trouble::Lost,
-        sqlx::Error::Database(error) => database_trouble(error.as_ref()),
-        _ => Trouble::Other,
-    }
-}
-
-fn database_trouble(error: &dyn DatabaseError) -> Trouble {
-    if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
-        // PgBouncer has one code for all that it says itself.
-        if error.message().starts_with("unsupported startup parameter") {
-            return Trouble::PoolerStartup;
-        }
-        codes::postgres(error.code())
-    } else if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
-        codes::mysql(error.number())
-    } else if error.try_downcast_ref::<SqliteError>().is_some() {
-        // SQLite has no code of its own for this.
-        if error.message().starts_with("no such table") {
-            return Trouble::NoTable;
-        }
-        codes::sqlite(error.code().and_then(|code| code.parse().ok()).unwrap_or(0))
-    } else {
-        Trouble::Other
     }
 }
 

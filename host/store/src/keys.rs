@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Which slice of which report a writer works on.
+//! What runs, reports and partitions are known by.
 
 use std::fmt;
 
-use crate::fields::Fields;
+use crate::connect::connection::Arg;
+use crate::sql::fields::Fields;
 
 /// Names one partition: its checkpoint is kept under this, and its rows carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,5 +44,40 @@ impl PartitionKey {
 impl fmt::Display for PartitionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.project, self.report, self.partition)
+    }
+}
+
+/// A report of a project, across its partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportKey {
+    /// The project's name.
+    pub project: String,
+    /// The datasource's name.
+    pub datasource: String,
+    /// The report's name.
+    pub report: String,
+}
+
+impl ReportKey {
+    pub(crate) fn read(row: &Fields) -> Result<ReportKey, sqlx::Error> {
+        Ok(ReportKey {
+            project: row.text("project")?,
+            datasource: row.text("datasource")?,
+            report: row.text("report")?,
+        })
+    }
+
+    pub(crate) fn args(&self) -> Vec<Arg> {
+        [&self.project, &self.datasource, &self.report].map(|text| text.as_str().into()).into()
+    }
+}
+
+/// Names a run; given out by the database, rising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub i64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

@@ -15,67 +15,43 @@
 //! is held while a plugin waits for an API, and a crash at any instant leaves exactly what the
 //! last commit point wrote.
 //!
-//! The behaviour is written once, over two seams: [`dialect::Dialect`] holds what differs in
-//! the text of SQL, [`connection::Connection`] what differs in talking to the server.
+//! The behaviour is written once, over three seams: [`engine::driver::Driver`] is what a database
+//! brings along, [`sql::dialect::Dialect`] what differs in the text of SQL, and
+//! [`connect::connection::Connection`] what differs in talking to the server.
 
-mod absence;
-mod backfill;
-mod catalogue;
-mod codes;
-mod connection;
-mod dialect;
+mod connect;
 mod digest;
-mod drift;
+mod engine;
 mod error;
-mod fields;
-mod fitness;
-mod full;
 mod history;
-mod locks;
-mod login;
-mod merge;
-mod migrations;
-mod offered;
-mod partition;
-mod password;
-mod patience;
-mod pool;
-mod privileges;
-mod rejected;
-mod replay;
-mod rights;
-mod schema;
-mod shard;
-mod shared;
-mod socket;
-mod status;
+mod keys;
+mod session;
+mod sql;
 mod store;
 mod target;
-mod tls;
-mod tunnel;
 mod views;
-mod waiting;
-mod writer;
+mod write;
 
-pub use backfill::{Backfill, RunWindow};
-pub use catalogue::{Owner, TableChange, TableStatus};
-pub use drift::Drift;
+pub use connect::error::SettingError;
+pub use connect::password::Password;
+pub use connect::tls::{Tls, TlsMode};
+pub use engine::Engine;
+pub use engine::privileges::{grant_to_read_later, grants, grants_to_read, grants_to_see_locks};
 pub use error::StoreError;
-pub use full::ReportKey;
-pub use history::{
-    NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunId, RunSummary,
+pub use history::backfill::{Backfill, RunWindow};
+pub use history::replay::{REPLAY, Replay};
+pub use history::runs::{
+    NewRun, Outcome, PartitionResult, PartitionSummary, RunDetail, RunEnd, RunSummary,
 };
-pub use migrations::MigrationStatus;
-pub use partition::PartitionKey;
-pub use password::Password;
-pub use privileges::{grant_to_read_later, grants, grants_to_read, grants_to_see_locks};
-pub use replay::{REPLAY, Replay};
-pub use shard::{MOST_SHARDS, Shard};
-pub use shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};
-pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
+pub use history::shard::{MOST_SHARDS, Shard};
+pub use history::shared::{Joined, ShardSummary, ShardsEnded, SharedKey, SharedRun};
+pub use history::status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
+pub use history::waiting::{Reject, RejectCount, RejectFilter};
+pub use keys::{PartitionKey, ReportKey, RunId};
 pub use store::Store;
-pub use target::{Engine, Server, Target};
-pub use tls::{Tls, TlsMode};
+pub use target::{Server, Target};
 pub use views::bigquery;
-pub use waiting::{Reject, RejectCount, RejectFilter};
-pub use writer::{CommitPoint, PartitionWriter, Reading};
+pub use write::catalogue::{Owner, TableChange, TableStatus};
+pub use write::drift::Drift;
+pub use write::migrations::MigrationStatus;
+pub use write::writer::{CommitPoint, PartitionWriter, Reading};

@@ -6,31 +6,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::absence::{Absence, BRIEFLY, IN_A_RUN};
-use crate::connection::{Connection, Connections, Session};
-use crate::dialect::{self, Dialect, Opened, quote};
-use crate::locks::{LockWaits, USUAL, Watch};
-use crate::login::ConnectError;
-use crate::privileges::{self, Privilege};
-use crate::{Engine, StoreError, Target};
+use crate::connect::absence::{Absence, BRIEFLY, IN_A_RUN};
+use crate::connect::connection::{Connection, Connections};
+use crate::connect::error::ConnectError;
+use crate::connect::login::{Access, Opened};
+use crate::engine::driver::Driver;
+use crate::engine::privileges::{self, Need};
+use crate::engine::{self, Engine};
+use crate::error::StoreError;
+use crate::session::Session;
+use crate::session::locks::{LockWaits, USUAL, Watch};
+use crate::sql::dialect::Dialect;
+use crate::sql::quote;
+use crate::target::Target;
 
 /// How long one try to open the first connection may take: what makes the password has 30
 /// seconds, the server 15 to let us in.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What a database is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Write,
-    Read,
-}
 
 /// An open database; cloning shares its connections.
 #[derive(Clone)]
 pub struct Store {
     connections: Arc<dyn Connections>,
     pub(crate) dialect: Arc<dyn Dialect>,
-    pub(crate) engine: Engine,
+    engine: Engine,
     name: Arc<str>,
     user: Arc<str>,
     database: Arc<str>,
@@ -87,10 +86,12 @@ impl Store {
         patience: Duration,
         access: Access,
     ) -> Result<Store, StoreError> {
-        let advice = target.advice();
-        let to_read = (access == Access::Read).then(|| privileges::to_read(target).into());
+        let (driver, place) = (target.engine().driver(), &target.place);
+        let advice = place.advice();
+        let to_read = (access == Access::Read)
+            .then(|| Arc::<str>::from(driver.remedy_to_read(place.user(), place.database())));
         let attempt = || async {
-            let open = dialect::open(target, connections.saturating_add(2), access);
+            let open = place.open(connections.saturating_add(2), access);
             tokio::time::timeout(PATIENCE, open).await.unwrap_or_else(|_| {
                 let late = format!("no answer within {} seconds", PATIENCE.as_secs());
                 let late = std::io::Error::new(std::io::ErrorKind::TimedOut, late);
@@ -99,20 +100,33 @@ impl Store {
         };
         // No file comes by itself.
         let is_server = target.path().is_none();
-        let absence = Absence::of_at_most(if is_server { patience } else { Duration::ZERO });
+        let absence = if is_server { patience } else { Duration::ZERO };
+        let absence = Absence::of_at_most(absence, engine::trouble);
         let opened = absence.wait_out(attempt).await;
         let Opened { connections, dialect, product } = opened.map_err(|error| {
-            let who = as_user(&target.to_string(), target.user());
-            let error = StoreError::connecting(&who, &advice, "connecting", error);
-            privileges::to_connect(error, target, to_read.as_deref())
+            let who = as_user(&target.to_string(), place.user());
+            match StoreError::connecting(&who, &advice, "connecting", error) {
+                StoreError::MissingRight { database, doing, reason, .. } => {
+                    let remedy = match &to_read {
+                        Some(remedy) => String::from(&**remedy),
+                        None => {
+                            let (user, database) = (place.user(), place.database());
+                            privileges::remedy_of(driver, &reason, user, database)
+                        }
+                    };
+                    let remedy = driver.remedy_to_connect(remedy);
+                    StoreError::MissingRight { database, doing, reason, remedy }
+                }
+                other => other,
+            }
         })?;
         Ok(Store {
             connections,
             dialect,
             engine: target.engine(),
-            name: format!("{product}, {}", target.location()).into(),
-            user: target.user().into(),
-            database: target.database().into(),
+            name: format!("{product}, {}", place.location()).into(),
+            user: place.user().into(),
+            database: place.database().into(),
             advice: advice.into(),
             to_read,
             waits: LockWaits::default(),
@@ -182,13 +196,20 @@ impl Store {
     }
 
     /// What helps where these privileges are missing to this database's user.
-    pub(crate) fn remedy(&self, missing: &[&Privilege]) -> String {
-        privileges::remedy(self.engine, missing, &self.user, &self.database)
+    pub(crate) fn remedy(&self, missing: &[Need]) -> String {
+        privileges::remedy(self.driver(), missing, &self.user, &self.database)
+    }
+
+    /// What this kind of database brings along.
+    pub(crate) fn driver(&self) -> &'static dyn Driver {
+        self.engine.driver()
     }
 
     /// Where a privilege is missing: with the statement that gives it.
     pub(crate) fn with_grant(&self, error: StoreError) -> StoreError {
-        privileges::with_grant(error, self.engine, &self.user, &self.database)
+        let StoreError::MissingRight { database, doing, reason, .. } = error else { return error };
+        let remedy = privileges::remedy_of(self.driver(), &reason, &self.user, &self.database);
+        StoreError::MissingRight { database, doing, reason, remedy }
     }
 }
 

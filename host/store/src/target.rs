@@ -15,49 +15,21 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sqlx::ConnectOptions;
-use sqlx::mysql::MySqlConnectOptions;
-use sqlx::postgres::PgConnectOptions;
-use url::Url;
-
-use crate::StoreError;
-use crate::login::{Authority, Files, Login, Options};
-use crate::password::Password;
-use crate::tls::{Tls, TlsMode, is_loopback};
-
-/// Which database it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// SQLite, in a file.
-    Sqlite,
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL or MariaDB.
-    Mysql,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Engine::Sqlite => "SQLite",
-            Engine::Postgres => "PostgreSQL",
-            Engine::Mysql => "MySQL",
-        })
-    }
-}
+use crate::connect::error::SettingError;
+use crate::connect::login::{Files, Parts, Place};
+use crate::connect::password::Password;
+use crate::connect::tls::Tls;
+use crate::engine::Engine;
+use crate::error::StoreError;
+use crate::sql::list;
 
 /// Where the database is and how to log in. `Debug` and `Display` leave the password out.
 #[derive(Clone)]
 pub struct Target {
-    pub(crate) place: Place,
-}
-
-#[derive(Clone)]
-pub(crate) enum Place {
-    Sqlite(PathBuf),
-    Postgres(Box<Login<PgConnectOptions>>),
-    Mysql(Box<Login<MySqlConnectOptions>>),
+    engine: Engine,
+    pub(crate) place: Arc<dyn Place>,
 }
 
 /// A server, in parts that are taken as they are: nothing is escaped or unescaped.
@@ -80,12 +52,6 @@ pub struct Server {
     pub tls: Tls,
 }
 
-const FORMS: &str = "expected sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE";
-
-fn unusable<T>(reason: impl Into<String>) -> Result<T, StoreError> {
-    Err(StoreError::Address { reason: reason.into() })
-}
-
 impl Target {
     /// Reads an address in one of the forms at the head of this module.
     ///
@@ -94,199 +60,68 @@ impl Target {
     /// [`StoreError::Address`] when it is none of them. The message does not repeat the
     /// address, which may hold a password.
     pub fn parse(url: &str) -> Result<Target, StoreError> {
-        let Some((scheme, rest)) = url.split_once(':') else { return Self::from_bare_path(url) };
-        match scheme {
-            "sqlite" => Self::from_path(rest.strip_prefix("//").unwrap_or(rest)),
-            "postgres" | "postgresql" | "mysql" | "mariadb" => Self::from_url(scheme, url),
-            _ if ["sqlite", "sqlite3", "db"].iter().any(|end| has_extension(url, end)) => {
-                Self::from_path(url)
-            }
-            _ => unusable(format!("{FORMS}; it begins with {scheme:?}")),
-        }
-    }
-
-    fn from_bare_path(path: &str) -> Result<Target, StoreError> {
-        if ["sqlite", "sqlite3", "db"].iter().any(|end| has_extension(path, end)) {
-            Self::from_path(path)
-        } else {
-            unusable(format!("{FORMS}, or a path that ends in .sqlite or .db"))
-        }
-    }
-
-    fn from_path(path: &str) -> Result<Target, StoreError> {
-        if path.is_empty() || path.starts_with(':') {
-            return unusable("sqlite: needs the path of a file, such as sqlite:dashboard.sqlite");
-        }
-        Ok(Target { place: Place::Sqlite(PathBuf::from(path)) })
-    }
-
-    fn from_url(scheme: &str, url: &str) -> Result<Target, StoreError> {
-        let wrong = |error: String| StoreError::Address {
-            reason: format!(
-                "the {scheme} address does not parse: {error}; special characters in user and password have to be percent-encoded"
-            ),
+        let Some(engine) = Engine::ALL.into_iter().find(|one| one.driver().takes(url)) else {
+            let forms = list(Engine::ALL, " or ", |one| one.driver().form().into());
+            let hint = match url.split_once(':') {
+                Some((scheme, _)) => format!("it begins with {scheme:?}"),
+                None => "or a path that ends in .sqlite or .db".into(),
+            };
+            return Err(StoreError::Address { reason: format!("expected {forms}; {hint}") });
         };
-        let url = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
-        if scheme.starts_with("postgres") {
-            let options =
-                PgConnectOptions::from_url(&url).map_err(|error| wrong(error.to_string()))?;
-            if options.get_database().is_none() {
-                return unusable("the postgres address names no database: postgres://…/DATABASE");
-            }
-            let mut login = Login::of_url(options);
-            login.socket = login.options.get_socket().cloned();
-            Ok(Target { place: Place::Postgres(Box::new(login)) })
-        } else {
-            let options =
-                MySqlConnectOptions::from_url(&url).map_err(|error| wrong(error.to_string()))?;
-            if options.get_database().is_none() {
-                return unusable("the mysql address names no database: mysql://…/DATABASE");
-            }
-            let mut login = Login::of_url(options);
-            login.socket = login.options.get_socket().cloned();
-            Ok(Target { place: Place::Mysql(Box::new(login)) })
-        }
+        let place = engine.driver().parse(url);
+        let place = place.map_err(|unusable| StoreError::Address { reason: unusable.0 })?;
+        Ok(Target { engine, place })
     }
 
     /// A server's address from its parts.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Setting`] names the part that is empty or does not fit the others.
-    pub fn server(server: Server) -> Result<Target, StoreError> {
+    /// [`SettingError`] names the part that is empty or does not fit the others.
+    pub fn server(server: Server) -> Result<Target, SettingError> {
         let Server { engine, host, port, user, database, password, tls } = server;
         for (setting, value) in [("host", &host), ("user", &user), ("name", &database)] {
             if value.trim().is_empty() {
-                return Err(StoreError::setting(setting, "is empty"));
+                return Err(SettingError::new(setting, "is empty"));
             }
         }
         if matches!(&password, Password::Command(words) if words.is_empty()) {
-            return Err(StoreError::setting("password-command", "names no program"));
+            return Err(SettingError::new("password-command", "names no program"));
         }
         let mode = tls.settle(&host)?;
         let socket = host.starts_with('/').then(|| PathBuf::from(&host));
-        let files = Files::new(tls, mode);
-        // With a socket the drivers use the host for nothing but names in certificates.
-        let address = if socket.is_some() { "localhost" } else { &host };
-        let place = match engine {
-            Engine::Sqlite => {
-                return Err(StoreError::setting("engine", "sqlite is no server: give its url"));
-            }
-            Engine::Postgres => {
-                // A password left in the environment is not meant.
-                let options = PgConnectOptions::new_without_pgpass()
-                    .host(address)
-                    .port(port.unwrap_or(5432))
-                    .username(&user)
-                    .password("")
-                    .database(&database)
-                    .with_tls(mode);
-                Place::Postgres(Box::new(Login { options, password, socket, files }))
-            }
-            Engine::Mysql => {
-                let takes_tokens = takes_tokens(&password, &host, mode);
-                // MySQL wants the password itself over a socket, where the driver would encrypt it
-                // for want of TLS: the first login of a user would be refused.
-                let mode = if socket.is_some() { TlsMode::Prefer } else { mode };
-                let options = MySqlConnectOptions::new()
-                    .host(address)
-                    .port(port.unwrap_or(3306))
-                    .username(&user)
-                    .password("")
-                    .database(&database)
-                    .enable_cleartext_plugin(takes_tokens)
-                    .with_tls(mode);
-                Place::Mysql(Box::new(Login { options, password, socket, files }))
-            }
+        let parts = Parts {
+            host: if socket.is_some() { "localhost" } else { &host },
+            port,
+            user: &user,
+            database: &database,
+            mode,
+            password: &password,
+            socket,
+            files: Files::new(tls, mode),
         };
-        Ok(Target { place })
+        let place = engine.driver().server(&parts);
+        let place = place.ok_or_else(|| {
+            let name = engine.names().first().copied().unwrap_or_default();
+            SettingError::new("engine", format!("{name} is no server: give its url"))
+        })?;
+        Ok(Target { engine, place })
     }
 
     /// Which database it is.
     pub fn engine(&self) -> Engine {
-        match self.place {
-            Place::Sqlite(_) => Engine::Sqlite,
-            Place::Postgres(_) => Engine::Postgres,
-            Place::Mysql(_) => Engine::Mysql,
-        }
+        self.engine
     }
 
     /// The file, when it is SQLite.
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Sqlite(path) => Some(path),
-            Place::Postgres(_) | Place::Mysql(_) => None,
-        }
+        self.place.path()
     }
-
-    /// `database dash at db:5432`, or `file dashboard.sqlite`.
-    pub(crate) fn location(&self) -> String {
-        let ((host, port), socket) = match &self.place {
-            Place::Sqlite(path) => return format!("file {}", path.display()),
-            Place::Postgres(login) => (login.options.server(), &login.socket),
-            Place::Mysql(login) => (login.options.server(), &login.socket),
-        };
-        let database = self.database();
-        match socket {
-            Some(socket) => format!("database {database} at {}", socket.display()),
-            None if host.starts_with('/') => format!("database {database} at {host}"),
-            None => format!("database {database} at {host}:{port}"),
-        }
-    }
-
-    /// The user who logs in; empty for SQLite.
-    pub(crate) fn user(&self) -> &str {
-        match &self.place {
-            Place::Sqlite(_) => "",
-            Place::Postgres(login) => login.options.get_username(),
-            Place::Mysql(login) => login.options.get_username(),
-        }
-    }
-
-    /// What to look at when the login is refused.
-    pub(crate) fn advice(&self) -> String {
-        match &self.place {
-            Place::Sqlite(_) => String::new(),
-            Place::Postgres(login) => login.password.advice(),
-            Place::Mysql(login) => login.password.advice(),
-        }
-    }
-
-    /// The database's name on its server; empty for SQLite.
-    pub(crate) fn database(&self) -> &str {
-        match &self.place {
-            Place::Sqlite(_) => None,
-            Place::Postgres(login) => login.options.get_database(),
-            Place::Mysql(login) => login.options.get_database(),
-        }
-        .unwrap_or_default()
-    }
-}
-
-impl Files {
-    fn new(tls: Tls, mode: TlsMode) -> Files {
-        let full = mode == TlsMode::VerifyFull;
-        Files {
-            identity: tls.certificate.zip(tls.key),
-            ca: tls.ca.map(|file| Authority { file, full }),
-        }
-    }
-}
-
-/// Whether MySQL's server may ask for the password itself rather than a proof of it, as Cloud
-/// SQL does for a token. Only where nobody listens, and a token is what is sent.
-fn takes_tokens(password: &Password, host: &str, mode: TlsMode) -> bool {
-    matches!(password, Password::Command(_))
-        && (mode >= TlsMode::Require || host.starts_with('/') || is_loopback(host))
-}
-
-fn has_extension(path: &str, extension: &str) -> bool {
-    Path::new(path).extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}", self.engine(), self.location())
+        write!(f, "{}, {}", self.engine, self.place.location())
     }
 }
 
@@ -371,7 +206,7 @@ mod tests {
     fn parts_need_no_escaping() {
         let parts = Server { port: Some(1), user: "me@host:x".into(), ..server("db") };
         let target = Target::server(parts).unwrap();
-        assert_eq!(target.user(), "me@host:x");
+        assert_eq!(target.place.user(), "me@host:x");
         assert_eq!(target.to_string(), "MySQL, database d at db:1");
         for engine in [Engine::Postgres, Engine::Mysql] {
             let socket = Target::server(Server { engine, ..server("/run/db") }).unwrap();
@@ -387,15 +222,5 @@ mod tests {
         let password = Password::Command(vec![]);
         let problem = problem(Server { password, ..server("db") });
         assert!(problem.starts_with("password-command: names no program"), "{problem}");
-    }
-
-    #[test]
-    fn a_token_is_sent_only_where_nobody_listens() {
-        let token = Password::Command(vec!["gcloud".into()]);
-        assert!(takes_tokens(&token, "10.1.2.3", TlsMode::VerifyCa));
-        assert!(takes_tokens(&token, "127.0.0.1", TlsMode::Off));
-        assert!(takes_tokens(&token, "/cloudsql/p:r:i", TlsMode::Prefer));
-        assert!(!takes_tokens(&token, "10.1.2.3", TlsMode::Prefer));
-        assert!(!takes_tokens(&Password::Text("p".into()), "127.0.0.1", TlsMode::Off));
     }
 }

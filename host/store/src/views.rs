@@ -24,14 +24,18 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{lock, unlock};
-use crate::connection::{Arg, Session};
-use crate::dialect::{Dialect, list as joined, quote};
-use crate::drift::Drift;
-use crate::fields::Fields;
-use crate::patience::Retries;
-use crate::schema::{self, Relation, Schema};
-use crate::{Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::connect::trouble::Trouble;
+use crate::error::StoreError;
+use crate::session::patience::Retries;
+use crate::session::schema::{Relation, Schema};
+use crate::session::{Session, schema};
+use crate::sql::dialect::Dialect;
+use crate::sql::fields::Fields;
+use crate::sql::{list as joined, quote};
+use crate::store::Store;
+use crate::write::catalogue::{lock, unlock};
+use crate::write::drift::Drift;
 use list::{Part, VIEWS, View};
 use shapes::SHAPES;
 
@@ -215,7 +219,7 @@ async fn make_all(session: &mut Session) -> Result<(Vec<String>, Failed), StoreE
             Ok(()) => made.push(stand.name.to_string()),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
-                let reason = match error.is_depended_on() {
+                let reason = match error.is(Trouble::DependedOn) {
                     true => dependants(session, stand.name).await?,
                     false => error.in_short(),
                 };
@@ -240,7 +244,7 @@ async fn make(session: &mut Session, stand: &Stand) -> Result<(), StoreError> {
         keep(session, name, None, None).await?;
         session.execute(&doing, &create, vec![]).await?;
     } else if let Err(error) = tried(session, &doing, &[create.clone(), look.clone()]).await {
-        if !error.is_no_replacement() {
+        if !error.is(Trouble::NoReplacement) {
             return Err(error);
         }
         let mut anew = vec![format!("DROP VIEW {}", quote(name)), create, look];

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable as _};
 
-use crate::login::ConnectError;
+use super::error::ConnectError;
+use super::trouble::Trouble;
 
 /// How long a run waits, whether it is at its beginning or in the middle: long enough for a
 /// restart or a failover.
@@ -25,12 +26,14 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// partitions do not wait for it one after the other.
 pub(crate) struct Absence {
     patience: Duration,
+    /// What the engine makes of an error.
+    trouble: fn(&sqlx::Error) -> Trouble,
     since: Mutex<Option<Instant>>,
 }
 
 impl Absence {
-    pub(crate) fn of_at_most(patience: Duration) -> Absence {
-        Absence { patience, since: Mutex::new(None) }
+    pub(crate) fn of_at_most(patience: Duration, trouble: fn(&sqlx::Error) -> Trouble) -> Absence {
+        Absence { patience, trouble, since: Mutex::new(None) }
     }
 
     /// What comes of `attempt`, which opens a connection, tried until the server is there or has
@@ -46,7 +49,8 @@ impl Absence {
         let (first, longest) = PAUSES;
         let pauses = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest);
         let retry = attempt.retry(pauses.without_max_times()).sleep(tokio::time::sleep);
-        let opened = retry.when(|error| error.may_pass() && self.may_end(error)).await?;
+        let opened =
+            retry.when(|error| error.may_pass(self.trouble) && self.may_end(error)).await?;
         *self.since() = None;
         Ok(opened)
     }

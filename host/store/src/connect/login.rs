@@ -4,79 +4,43 @@
 //! Opens one connection to a server: password, socket and certificates as they are now.
 //!
 //! The driver's pool takes its options once, so a token that has expired would stay in it.
-//! That is why connections are opened here, one at a time, and why the [pool](crate::pool) is
+//! That is why connections are opened here, one at a time, and why the [pool](super::pool) is
 //! another one.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, MySqlConnection, PgConnection, Row as _};
+use async_trait::async_trait;
+use sqlx::ConnectOptions;
+use sqlx::error::DatabaseError;
+use tokio::net::{TcpStream, UnixStream};
 
-use crate::dialect::{mysql, postgres};
-use crate::password::Password;
-use crate::tls::TlsMode;
-use crate::tunnel::{Tunnel, Verified, rustls_error};
-use crate::{Engine, error, socket, tls};
+use super::connection::Connections;
+use super::error::ConnectError;
+use super::password::Password;
+use super::socket;
+use super::tls::{Tls, TlsMode};
+use super::trouble::Trouble;
+use super::tunnel::{Failure, Tunnel, Verified};
+use crate::sql::dialect::Dialect;
 
 /// How long a server may take to let us in. What makes the password has a limit of its own.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum ConnectError {
-    /// The password is not to be had.
-    Password(String),
-    /// There is no Unix socket.
-    Socket(String),
-    /// TLS is not possible as it is asked for: what happened, and what to do.
-    Tls { reason: String, advice: String },
-    /// What the driver says.
-    Driver(sqlx::Error),
-}
-
-impl From<sqlx::Error> for ConnectError {
-    fn from(error: sqlx::Error) -> ConnectError {
-        match &error {
-            sqlx::Error::Io(io) => match rustls_error(io) {
-                Some(error) => tls::explain(Some(error)),
-                None => ConnectError::Driver(error),
-            },
-            // The driver has no other case for this one.
-            sqlx::Error::Tls(said) if said.to_string().contains("does not support TLS") => {
-                tls::explain(None)
-            }
-            sqlx::Error::Tls(said) => ConnectError::Tls {
-                reason: said.to_string(),
-                advice: String::from("check tls-cert and tls-key, or what the address says of TLS"),
-            },
-            _ => ConnectError::Driver(error),
-        }
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ConnectError::Password(reason) | ConnectError::Socket(reason) => f.write_str(reason),
-            ConnectError::Tls { reason, advice } => write!(f, "{reason}; {advice}"),
-            ConnectError::Driver(error) => f.write_str(&error::reason(error)),
-        }
-    }
-}
-
-impl ConnectError {
-    /// Whether a server that is starting, gone for a moment or full would look like this.
-    pub(crate) fn may_pass(&self) -> bool {
-        match self {
-            ConnectError::Socket(_) => true,
-            ConnectError::Driver(error) => error::may_pass(error),
-            ConnectError::Password(_) | ConnectError::Tls { .. } => false,
-        }
-    }
+/// A server, in parts that fit together.
+pub(crate) struct Parts<'a> {
+    /// A name or an address; that of this machine beside a socket, where the drivers use it for
+    /// nothing but names in certificates.
+    pub(crate) host: &'a str,
+    pub(crate) port: Option<u16>,
+    pub(crate) user: &'a str,
+    pub(crate) database: &'a str,
+    pub(crate) mode: TlsMode,
+    pub(crate) password: &'a Password,
+    pub(crate) socket: Option<PathBuf>,
+    pub(crate) files: Files,
 }
 
 /// What has to be known to log in to a server.
@@ -99,6 +63,16 @@ pub(crate) struct Files {
     pub(crate) ca: Option<Authority>,
 }
 
+impl Files {
+    pub(crate) fn new(tls: Tls, mode: TlsMode) -> Files {
+        let full = mode == TlsMode::VerifyFull;
+        Files {
+            identity: tls.certificate.zip(tls.key),
+            ca: tls.ca.map(|file| Authority { file, full }),
+        }
+    }
+}
+
 /// Who has to have issued the server's certificate.
 #[derive(Clone)]
 pub(crate) struct Authority {
@@ -109,8 +83,19 @@ pub(crate) struct Authority {
 
 impl<O: Options> Login<O> {
     /// All that is said about TLS and password stays with the driver.
-    pub(crate) fn of_url(options: O) -> Login<O> {
-        Login { options, password: Password::None, socket: None, files: Files::default() }
+    pub(crate) fn of_url(options: O, socket: Option<PathBuf>) -> Login<O> {
+        Login { options, password: Password::None, socket, files: Files::default() }
+    }
+
+    /// Logs in with what is said of a server in parts.
+    pub(crate) fn of_parts(options: O, parts: &Parts<'_>) -> Login<O> {
+        let Parts { password, socket, files, .. } = parts;
+        Login {
+            options,
+            password: (*password).clone(),
+            socket: socket.clone(),
+            files: files.clone(),
+        }
     }
 
     /// Opens a connection.
@@ -120,7 +105,7 @@ impl<O: Options> Login<O> {
             options = options.with_password(&password);
         }
         if let Some(place) = &self.socket {
-            let path = socket::find(O::ENGINE, place, options.server().1);
+            let path = socket::find(O::sockets(place, options.server().1));
             options = options.with_socket(&path.map_err(ConnectError::Socket)?);
         }
         let connecting = async {
@@ -177,7 +162,7 @@ impl<O: Options> Login<O> {
         };
         let verified = Verified::new(&ca, identity, authority.full)?;
         let (host, port) = options.server();
-        let tunnel = Tunnel::open(O::ENGINE, host, port, verified)?;
+        let tunnel = Tunnel::open::<O>(host, port, verified)?;
         let options = options.with_socket(tunnel.socket()).with_tls(TlsMode::Require);
         match options.connect().await {
             Ok(connection) => Ok(connection),
@@ -198,15 +183,25 @@ fn read(setting: &str, path: &Path) -> Result<Vec<u8>, ConnectError> {
     })
 }
 
-/// What the two drivers' options have in common.
+/// What the drivers' options of servers have in common.
+#[async_trait]
 pub(crate) trait Options: ConnectOptions<Connection: Send + Sized> {
-    const ENGINE: Engine;
+    /// Opens the database, after a first connection has shown that it works.
+    async fn open(login: Login<Self>, connections: u32) -> Result<Opened, ConnectError>;
     /// Readies a new connection for the statements of the host; how the server calls the session.
-    fn set_up(
-        connection: &mut Self::Connection,
-    ) -> impl Future<Output = Result<i64, sqlx::Error>> + Send;
+    async fn set_up(connection: &mut Self::Connection) -> Result<i64, sqlx::Error>;
+    /// Passes on how driver and server agree to go on with TLS; whether they do. Where they do not
+    /// the driver has heard why.
+    async fn agree_on_tls(driver: &mut UnixStream, server: &mut TcpStream)
+    -> Result<bool, Failure>;
+    /// What an error of its server means.
+    fn trouble(error: &dyn DatabaseError) -> Option<Trouble>;
+    /// Where the socket may be that the configuration names by `place`.
+    fn sockets(place: &Path, port: u16) -> Vec<PathBuf>;
     /// Host and port.
     fn server(&self) -> (&str, u16);
+    fn user(&self) -> &str;
+    fn database(&self) -> &str;
     fn with_password(self, password: &str) -> Self;
     /// The path of the socket itself.
     fn with_socket(self, path: &Path) -> Self;
@@ -214,75 +209,70 @@ pub(crate) trait Options: ConnectOptions<Connection: Send + Sized> {
     fn with_identity(self, certificate: &[u8], key: &[u8]) -> Self;
 }
 
-impl Options for PgConnectOptions {
-    const ENGINE: Engine = Engine::Postgres;
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Write,
+    Read,
+}
 
-    async fn set_up(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-        sqlx::raw_sql(postgres::SESSION).execute(&mut *connection).await?;
-        let session = sqlx::raw_sql("SELECT CAST(pg_backend_pid() AS bigint)");
-        session.fetch_one(connection).await?.try_get_unchecked(0)
+/// An open database.
+pub(crate) struct Opened {
+    pub(crate) connections: Arc<dyn Connections>,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    /// Product and version, `PostgreSQL 15.18`.
+    pub(crate) product: String,
+}
+
+/// Where a database is, and how to log in.
+#[async_trait]
+pub(crate) trait Place: Send + Sync {
+    /// Opens a pool of at most `connections`.
+    async fn open(&self, connections: u32, access: Access) -> Result<Opened, ConnectError>;
+    /// `database dash at db:5432`, or `file dashboard.sqlite`.
+    fn location(&self) -> String;
+    /// The file; none where it is on a server.
+    fn path(&self) -> Option<&Path> {
+        None
     }
-
-    fn server(&self) -> (&str, u16) {
-        (self.get_host(), self.get_port())
+    /// The user who logs in; empty where there are none.
+    fn user(&self) -> &str {
+        ""
     }
-
-    fn with_password(self, password: &str) -> Self {
-        self.password(password)
+    /// The database's name on its server; empty where there is none.
+    fn database(&self) -> &str {
+        ""
     }
-
-    fn with_socket(self, path: &Path) -> Self {
-        // The driver adds the name again, from the port.
-        self.socket(path.parent().unwrap_or(path))
-    }
-
-    fn with_tls(self, mode: TlsMode) -> Self {
-        self.ssl_mode(match mode {
-            TlsMode::Off => PgSslMode::Disable,
-            TlsMode::Prefer => PgSslMode::Prefer,
-            TlsMode::Require => PgSslMode::Require,
-            TlsMode::VerifyCa => PgSslMode::VerifyCa,
-            TlsMode::VerifyFull => PgSslMode::VerifyFull,
-        })
-    }
-
-    fn with_identity(self, certificate: &[u8], key: &[u8]) -> Self {
-        self.ssl_client_cert_from_pem(certificate).ssl_client_key_from_pem(key)
+    /// What to look at when the login is refused.
+    fn advice(&self) -> String {
+        String::new()
     }
 }
 
-impl Options for MySqlConnectOptions {
-    const ENGINE: Engine = Engine::Mysql;
-
-    async fn set_up(connection: &mut MySqlConnection) -> Result<i64, sqlx::Error> {
-        sqlx::raw_sql(mysql::SESSION).execute(&mut *connection).await?;
-        let session = sqlx::raw_sql("SELECT CAST(CONNECTION_ID() AS SIGNED)");
-        session.fetch_one(connection).await?.try_get_unchecked(0)
+#[async_trait]
+impl<O: Options> Place for Login<O> {
+    async fn open(&self, connections: u32, _access: Access) -> Result<Opened, ConnectError> {
+        O::open(self.clone(), connections).await
     }
 
-    fn server(&self) -> (&str, u16) {
-        (self.get_host(), self.get_port())
+    fn location(&self) -> String {
+        let (database, (host, port)) = (self.options.database(), self.options.server());
+        match &self.socket {
+            Some(socket) => format!("database {database} at {}", socket.display()),
+            None if host.starts_with('/') => format!("database {database} at {host}"),
+            None => format!("database {database} at {host}:{port}"),
+        }
     }
 
-    fn with_password(self, password: &str) -> Self {
-        self.password(password)
+    fn user(&self) -> &str {
+        self.options.user()
     }
 
-    fn with_socket(self, path: &Path) -> Self {
-        self.socket(path)
+    fn database(&self) -> &str {
+        self.options.database()
     }
 
-    fn with_tls(self, mode: TlsMode) -> Self {
-        self.ssl_mode(match mode {
-            TlsMode::Off => MySqlSslMode::Disabled,
-            TlsMode::Prefer => MySqlSslMode::Preferred,
-            TlsMode::Require => MySqlSslMode::Required,
-            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
-            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
-        })
-    }
-
-    fn with_identity(self, certificate: &[u8], key: &[u8]) -> Self {
-        self.ssl_client_cert_from_pem(certificate).ssl_client_key_from_pem(key)
+    fn advice(&self) -> String {
+        self.password.advice()
     }
 }

@@ -16,8 +16,10 @@ use deadpool::managed::{
 };
 use sqlx::Connection as _;
 
-use crate::absence::{Absence, IN_A_RUN};
-use crate::login::{ConnectError, Login, Options};
+use super::absence::{Absence, IN_A_RUN};
+use super::error::ConnectError;
+use super::login::{Login, Options};
+use super::trouble;
 
 /// How long to wait for a connection that somebody else has.
 const WAIT: Duration = Duration::from_secs(60);
@@ -46,7 +48,10 @@ impl<O: Options> Pool<O> {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| sqlx::Error::Configuration(error.into()))?;
-        Ok(Pool { connections, absence: Absence::of_at_most(IN_A_RUN) })
+        Ok(Pool {
+            connections,
+            absence: Absence::of_at_most(IN_A_RUN, |error| trouble::of(error, O::trouble)),
+        })
     }
 
     /// A connection of one's own. Waits for a server that is away for a moment.

@@ -4,21 +4,14 @@
 //! Finds a server's Unix socket in the place that the configuration names.
 
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::Engine;
-
-/// The socket at `place`. PostgreSQL's is `.s.PGSQL.PORT` in that folder; MySQL's is the path
-/// itself, as Cloud SQL makes it, or `mysqld.sock` or `mysql.sock` in that folder.
+/// The first of these paths that is a socket.
 ///
 /// # Errors
 ///
 /// Says which paths were tried, and what is wrong with each.
-pub(crate) fn find(engine: Engine, place: &Path, port: u16) -> Result<PathBuf, String> {
-    let tried = match engine {
-        Engine::Postgres => vec![place.join(format!(".s.PGSQL.{port}"))],
-        _ => vec![place.to_owned(), place.join("mysqld.sock"), place.join("mysql.sock")],
-    };
+pub(crate) fn find(tried: Vec<PathBuf>) -> Result<PathBuf, String> {
     let mut problems = Vec::new();
     for path in &tried {
         let problem = match std::fs::metadata(path) {
@@ -38,14 +31,19 @@ pub(crate) fn find(engine: Engine, place: &Path, port: u16) -> Result<PathBuf, S
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
+
+    use sqlx::mysql::MySqlConnectOptions;
+    use sqlx::postgres::PgConnectOptions;
 
     use super::*;
+    use crate::connect::login::Options as _;
 
     #[test]
     fn a_mysql_socket_is_the_path_or_in_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path();
-        let find = |place: &Path| find(Engine::Mysql, place, 3306);
+        let find = |place: &Path| find(MySqlConnectOptions::sockets(place, 3306));
         let error = find(place).unwrap_err();
         for part in ["(is a folder)", "mysqld.sock (is not there)", "mysql.sock (is not there)"] {
             assert!(error.contains(part), "{error}");
@@ -63,10 +61,10 @@ mod tests {
     fn a_postgres_socket_is_named_after_the_port() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".s.PGSQL.5432"), "").unwrap();
-        let error = find(Engine::Postgres, folder.path(), 5432).unwrap_err();
+        let error = find(PgConnectOptions::sockets(folder.path(), 5432)).unwrap_err();
         assert!(error.contains(".s.PGSQL.5432 (is no socket)"), "{error}");
         let _socket = UnixListener::bind(folder.path().join(".s.PGSQL.6543")).unwrap();
-        let found = find(Engine::Postgres, folder.path(), 6543).unwrap();
+        let found = find(PgConnectOptions::sockets(folder.path(), 6543)).unwrap();
         assert_eq!(found, folder.path().join(".s.PGSQL.6543"));
     }
 }

@@ -8,10 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use rustls::{CertificateError, Error as TlsError};
-
-use crate::StoreError;
-use crate::login::ConnectError;
+use super::error::SettingError;
 
 /// How much a connection is protected. The words are PostgreSQL's but for `off`, which it
 /// calls `disable`; in MySQL's words they are `DISABLED`, `PREFERRED`, `REQUIRED`,
@@ -54,12 +51,12 @@ impl fmt::Display for TlsMode {
 }
 
 impl FromStr for TlsMode {
-    type Err = StoreError;
+    type Err = SettingError;
 
-    fn from_str(text: &str) -> Result<TlsMode, StoreError> {
+    fn from_str(text: &str) -> Result<TlsMode, SettingError> {
         TlsMode::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
             let all = TlsMode::ALL.map(TlsMode::as_str).join(", ");
-            StoreError::setting("tls", format!("{text:?} is none of {all}"))
+            SettingError::new("tls", format!("{text:?} is none of {all}"))
         })
     }
 }
@@ -83,8 +80,8 @@ impl Tls {
     /// A Unix socket needs none. An address of this machine takes TLS by default when it is
     /// offered: the Cloud SQL auth proxy, which listens there, encrypts by itself and offers
     /// none. Any other host has to offer it, and with a CA it has to prove itself.
-    pub(crate) fn settle(&self, host: &str) -> Result<TlsMode, StoreError> {
-        let wrong = |setting, reason: &str| Err(StoreError::setting(setting, reason));
+    pub(crate) fn settle(&self, host: &str) -> Result<TlsMode, SettingError> {
+        let wrong = |setting, reason: &str| Err(SettingError::new(setting, reason));
         let is_socket = host.starts_with('/');
         let mode = match (self.mode, &self.ca, &self.certificate) {
             (Some(mode), _, _) => mode,
@@ -140,35 +137,6 @@ impl Tls {
             _ => Ok(mode),
         }
     }
-}
-
-/// What failed, and what to do; none: the server offers no TLS.
-pub(crate) fn explain(error: Option<&TlsError>) -> ConnectError {
-    let (reason, advice) = match error {
-        None => (
-            String::from("the server offers no TLS"),
-            "where the way to it is protected otherwise, as by the Cloud SQL auth proxy, set tls = \"off\"",
-        ),
-        Some(error @ TlsError::InvalidCertificate(problem)) => (
-            format!("the server's certificate was refused: {error}"),
-            match problem {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                    "tls-ca has to be the CA of this very server (for Cloud SQL the instance's server-ca.pem, a new one after each rotation)"
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => {
-                    "Cloud SQL's certificate does not name its address: tls = \"verify-ca\" with tls-ca is for that"
-                }
-                _ => "renew the server's certificate; is this machine's clock right?",
-            },
-        ),
-        Some(error @ TlsError::AlertReceived(_)) => (
-            format!("the server refused: {error}"),
-            "check tls-cert and tls-key: are they of this server's CA and still valid?",
-        ),
-        Some(error) => (error.to_string(), "does something that speaks TLS listen there?"),
-    };
-    ConnectError::Tls { reason, advice: advice.into() }
 }
 
 /// Whether the host is this machine.

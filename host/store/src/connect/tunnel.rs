@@ -18,6 +18,7 @@
 //! the driver has connected.
 
 use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -31,21 +32,18 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
     ServerConfig, SignatureScheme,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional_with_sizes};
+use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::login::ConnectError;
-use crate::{Engine, tls};
+use super::error::{ConnectError, rustls_error};
+use super::login::Options;
 
 /// Bytes that are read at a time, in each direction.
 const BUFFER: usize = 64 << 10;
 
 /// How long the driver may take to come.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// The flag by which a MySQL server says that it speaks TLS.
-const MYSQL_TLS: u8 = 0x08;
 
 /// How the server is verified, and what is presented to it.
 #[derive(Clone)]
@@ -116,7 +114,7 @@ pub(crate) struct Tunnel {
 
 /// Why the way broke off.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     NoTls,
     Io(io::Error),
 }
@@ -130,8 +128,7 @@ impl From<io::Error> for Failure {
 impl Tunnel {
     /// Begins to listen for the driver. The way goes on when this is dropped; it ends with the
     /// driver's connection.
-    pub(crate) fn open(
-        engine: Engine,
+    pub(crate) fn open<O: Options>(
         host: &str,
         port: u16,
         verified: Verified,
@@ -142,7 +139,7 @@ impl Tunnel {
         let socket = folder.path().join(format!(".s.PGSQL.{port}"));
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         let failure = Arc::new(OnceLock::new());
-        let way = Way { engine, host: host.to_owned(), port, verified, acceptor };
+        let way = Way::<O> { engine: PhantomData, host: host.to_owned(), port, verified, acceptor };
         tokio::spawn(way.serve(listener, failure.clone()));
         Ok(Tunnel { socket, failure, _folder: folder })
     }
@@ -155,11 +152,11 @@ impl Tunnel {
     /// Why the driver could not get through, where the way is the reason.
     pub(crate) fn failure(&self) -> Option<ConnectError> {
         let error = match self.failure.get()? {
-            Failure::NoTls => return Some(tls::explain(None)),
+            Failure::NoTls => return Some(ConnectError::of_tls(None)),
             Failure::Io(error) => error,
         };
         Some(match rustls_error(error) {
-            Some(error) => tls::explain(Some(error)),
+            Some(error) => ConnectError::of_tls(Some(error)),
             None => {
                 let again = io::Error::new(error.kind(), error.to_string());
                 ConnectError::Driver(sqlx::Error::Io(again))
@@ -168,20 +165,15 @@ impl Tunnel {
     }
 }
 
-/// What rustls said, where an error of reading or writing comes from it.
-pub(crate) fn rustls_error(error: &io::Error) -> Option<&TlsError> {
-    error.get_ref()?.downcast_ref()
-}
-
-struct Way {
-    engine: Engine,
+struct Way<O> {
+    engine: PhantomData<O>,
     host: String,
     port: u16,
     verified: Verified,
     acceptor: TlsAcceptor,
 }
 
-impl Way {
+impl<O: Options> Way<O> {
     async fn serve(self, listener: UnixListener, failure: Arc<OnceLock<Failure>>) {
         let Ok(Ok((mut driver, _))) = tokio::time::timeout(PATIENCE, listener.accept()).await
         else {
@@ -197,11 +189,7 @@ impl Way {
     async fn carry(&self, driver: &mut UnixStream) -> Result<(), Failure> {
         let mut server = TcpStream::connect((self.host.as_str(), self.port)).await?;
         server.set_nodelay(true)?;
-        let agreed = match self.engine {
-            Engine::Postgres => agree_as_postgres(driver, &mut server).await?,
-            _ => agree_as_mysql(driver, &mut server).await?,
-        };
-        if !agreed {
+        if !O::agree_on_tls(driver, &mut server).await? {
             return Ok(()); // The server has refused, and the driver has heard why.
         }
         // A name that cannot be one in a certificate is refused only where names count.
@@ -214,61 +202,6 @@ impl Way {
         copy_bidirectional_with_sizes(&mut driver, &mut server, BUFFER, BUFFER).await?;
         Ok(())
     }
-}
-
-/// The driver's request for TLS is one message, the answer one byte:
-/// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL>.
-async fn agree_as_postgres(
-    driver: &mut UnixStream,
-    server: &mut TcpStream,
-) -> Result<bool, Failure> {
-    let mut request = [0; 8];
-    driver.read_exact(&mut request).await?;
-    server.write_all(&request).await?;
-    match server.read_u8().await? {
-        b'N' => Err(Failure::NoTls),
-        answer => {
-            driver.write_u8(answer).await?;
-            Ok(answer == b'S')
-        }
-    }
-}
-
-/// The server greets, the driver answers with a request for TLS:
-/// <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>.
-async fn agree_as_mysql(driver: &mut UnixStream, server: &mut TcpStream) -> Result<bool, Failure> {
-    let greeting = mysql_packet(server).await?;
-    let is_refusal = greeting.get(4) == Some(&0xff);
-    if !is_refusal && !offers_tls(&greeting) {
-        return Err(Failure::NoTls);
-    }
-    driver.write_all(&greeting).await?;
-    if !is_refusal {
-        let request = mysql_packet(driver).await?;
-        server.write_all(&request).await?;
-    }
-    Ok(!is_refusal)
-}
-
-/// One packet: three bytes of length, one of number, the content.
-async fn mysql_packet(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
-    let mut packet = vec![0; 4];
-    from.read_exact(&mut packet).await?;
-    let length = u32::from_le_bytes([packet[0], packet[1], packet[2], 0]) as usize;
-    if length > BUFFER {
-        return Err(io::Error::other("the server does not greet as MySQL does"));
-    }
-    packet.resize(4 + length, 0);
-    from.read_exact(&mut packet[4..]).await?;
-    Ok(packet)
-}
-
-/// Behind the version, which ends with a zero, are 4 bytes of a number, 8 of a nonce, a zero,
-/// and the flags.
-fn offers_tls(greeting: &[u8]) -> bool {
-    let version = greeting.iter().skip(5).position(|byte| *byte == 0).unwrap_or(greeting.len());
-    let flags = 5 + version + 1 + 4 + 8 + 1;
-    greeting.get(flags + 1).is_some_and(|byte| byte & MYSQL_TLS != 0)
 }
 
 /// The driver's side of the way: it takes any certificate, so this is one of no account.
@@ -335,24 +268,6 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
     use super::*;
-
-    /// As a server sends it: the version, a number, a nonce, a zero, the lower flags.
-    fn greeting(flags: [u8; 2]) -> Vec<u8> {
-        let mut packet = vec![0, 0, 0, 0, 10];
-        packet.extend(b"8.4.3\0");
-        packet.extend([0x08; 12]);
-        packet.push(0);
-        packet.extend(flags);
-        packet
-    }
-
-    #[test]
-    fn a_mysql_server_says_whether_it_speaks_tls() {
-        assert!(offers_tls(&greeting([0xff, 0xff])));
-        assert!(!offers_tls(&greeting([0xff, 0xf7])));
-        assert!(!offers_tls(b"HTTP/1.1 400 Bad Request"));
-        assert!(!offers_tls(&[]));
-    }
 
     #[test]
     fn a_file_that_holds_no_certificate_is_named_by_its_setting() {

@@ -8,8 +8,11 @@ use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, PgConnection};
 
-use super::*;
-use crate::error::trouble;
+use super::mysql::codes::{CODES as MYSQL, MARIADB, meaning as mysql};
+use super::postgres::codes::{CODES as POSTGRES, meaning as postgres};
+use super::sqlite::codes::{CODES as SQLITE, meaning as sqlite};
+use super::trouble;
+use crate::connect::trouble::Trouble;
 
 /// The server of `scripts/test-databases`.
 fn server(variable: &str) -> Option<String> {

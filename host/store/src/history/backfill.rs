@@ -9,11 +9,14 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::connection::Arg;
-use crate::fields::Fields;
-use crate::full::ReportKey;
-use crate::patience::again;
-use crate::{Outcome, REPLAY, RunId, Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::history::replay::REPLAY;
+use crate::history::runs::Outcome;
+use crate::keys::{ReportKey, RunId};
+use crate::session::patience::again;
+use crate::sql::fields::Fields;
+use crate::store::Store;
 
 /// The days that a run was asked for, in UTC and both included; at least one of them is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,38 +9,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_model::{Table, TableMode};
 
-use crate::connection::{Arg, Session};
-use crate::dialect::quote;
-use crate::fields::Fields;
-use crate::merge::PARTITION;
-use crate::patience::again;
-use crate::rejected::delete;
-use crate::{RunId, Store, StoreError};
-
-/// A report of a project, across its partitions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportKey {
-    /// The project's name.
-    pub project: String,
-    /// The datasource's name.
-    pub datasource: String,
-    /// The report's name.
-    pub report: String,
-}
-
-impl ReportKey {
-    pub(crate) fn read(row: &Fields) -> Result<ReportKey, sqlx::Error> {
-        Ok(ReportKey {
-            project: row.text("project")?,
-            datasource: row.text("datasource")?,
-            report: row.text("report")?,
-        })
-    }
-
-    pub(crate) fn args(&self) -> Vec<Arg> {
-        [&self.project, &self.datasource, &self.report].map(|text| text.as_str().into()).into()
-    }
-}
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::keys::{ReportKey, RunId};
+use crate::session::Session;
+use crate::session::patience::again;
+use crate::sql::fields::Fields;
+use crate::sql::merge::PARTITION;
+use crate::sql::quote;
+use crate::store::Store;
+use crate::write::rejected::delete;
 
 impl Store {
     /// When the report was last read in full; none when it never was.

@@ -6,9 +6,10 @@
 
 use jiff::Timestamp;
 
-use crate::fields::Fields;
-use crate::full::ReportKey;
-use crate::{RunId, Store, StoreError};
+use crate::error::StoreError;
+use crate::keys::{ReportKey, RunId};
+use crate::sql::fields::Fields;
+use crate::store::Store;
 
 /// What stands in a run's command line before the folder of the recordings, behind all else.
 pub const REPLAY: &str = " --replay ";

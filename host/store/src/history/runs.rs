@@ -9,21 +9,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use test_dashboard_model::Counts;
 
-use crate::backfill::window;
-use crate::connection::{Arg, Session};
-use crate::fields::Fields;
-use crate::patience::again;
-use crate::{PartitionKey, RunWindow, ShardSummary, Store, StoreError};
-
-/// Names a run; given out by the database, rising.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunId(pub i64);
-
-impl fmt::Display for RunId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::history::backfill::{RunWindow, window};
+use crate::history::shared::ShardSummary;
+use crate::keys::{PartitionKey, RunId};
+use crate::session::Session;
+use crate::session::patience::again;
+use crate::sql::fields::Fields;
+use crate::store::Store;
 
 /// What a run is recorded under when it begins. No field may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

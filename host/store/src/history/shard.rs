@@ -10,7 +10,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{PartitionKey, digest};
+use crate::digest;
+use crate::keys::PartitionKey;
 
 /// The most shards that a run can have. A plugin plans some hundred partitions at most.
 pub const MOST_SHARDS: u16 = 256;

@@ -9,11 +9,16 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Session};
-use crate::fields::Fields;
-use crate::history::PartitionSummary;
-use crate::patience::{Retries, again};
-use crate::{NewRun, Outcome, PartitionKey, RunEnd, RunId, Shard, Store, StoreError, digest};
+use crate::connect::connection::Arg;
+use crate::digest;
+use crate::error::StoreError;
+use crate::history::runs::{NewRun, Outcome, PartitionSummary, RunEnd};
+use crate::history::shard::Shard;
+use crate::keys::{PartitionKey, RunId};
+use crate::session::Session;
+use crate::session::patience::{Retries, again};
+use crate::sql::fields::Fields;
+use crate::store::Store;
 
 /// How often a shard that finds another one faster tries again to join: that is so once, unless
 /// the faster one takes its beginning back.

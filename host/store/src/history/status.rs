@@ -5,13 +5,15 @@
 
 use jiff::Timestamp;
 
-use crate::connection::{Arg, Session};
-use crate::fields::Fields;
-use crate::full::ReportKey;
-use crate::history::Outcome;
-use crate::patience::{Retries, again};
-use crate::shared::missing;
-use crate::{RunId, Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::history::runs::Outcome;
+use crate::history::shared::missing;
+use crate::keys::{ReportKey, RunId};
+use crate::session::Session;
+use crate::session::patience::{Retries, again};
+use crate::sql::fields::Fields;
+use crate::store::Store;
 
 /// Which row is a report's.
 const WHICH: &str = "project = ? AND datasource = ? AND report = ?";

@@ -5,10 +5,12 @@
 
 use jiff::Timestamp;
 
-use crate::connection::Arg;
-use crate::fields::Fields;
-use crate::rejected::delete;
-use crate::{PartitionKey, RunId, Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::keys::{PartitionKey, RunId};
+use crate::sql::fields::Fields;
+use crate::store::Store;
+use crate::write::rejected::delete;
 
 const READING: &str = "reading the rejected rows";
 

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connection::{Connection, Connections};
-use crate::dialect::{Dialect, list};
-use crate::fields::Fields;
+use crate::connect::connection::{Connection, Connections};
+use crate::sql::dialect::Dialect;
+use crate::sql::fields::Fields;
+use crate::sql::list;
 
 /// How long to wait for locks.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +163,7 @@ fn tell(holders: &[Holder], dialect: &dyn Dialect) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::sqlite::SqliteDialect;
+    use crate::engine::sqlite::dialect::SqliteDialect;
 
     fn holder(id: i64, is_sure: bool) -> Holder {
         let (user, application) = (Some("bob".into()), Some(String::new()));

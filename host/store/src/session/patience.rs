@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable as _};
 
-use crate::StoreError;
-use crate::locks::LockWaits;
+use crate::error::StoreError;
+use crate::session::locks::LockWaits;
 
 /// How often something is tried.
 const TRIES: u32 = 3;

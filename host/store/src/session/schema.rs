@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::StoreError;
-use crate::connection::Session;
-use crate::dialect::quote;
-use crate::fields::Fields;
+use crate::error::StoreError;
+use crate::session::Session;
+use crate::sql::fields::Fields;
+use crate::sql::quote;
 
 /// Tables and the names of their columns.
 pub(crate) type Schema = HashMap<String, HashSet<String>>;

@@ -1,30 +1,21 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What differs between the databases in the text of SQL, one file per database.
+//! What differs between the databases in the text of SQL.
 //!
 //! Every session takes `"name"` for an identifier (MySQL through `ANSI_QUOTES`) and every
 //! statement is written with `?` for its parameters, so most statements are the same text
 //! everywhere. What is here is the rest.
 
-pub(crate) mod mysql;
-pub(crate) mod postgres;
-pub(crate) mod sqlite;
-mod values;
-
-use std::sync::Arc;
 use std::time::Duration;
 
 use test_dashboard_model::{Column, Table};
 
-use crate::connection::Connections;
-use crate::login::ConnectError;
-use crate::merge::Merge;
-use crate::store::Access;
-use crate::target::{Place, Target};
+use super::merge::Merge;
+use super::quote;
 
 /// How a view is marked that the host has made.
-const MADE_BY: &str = "Made by test-dashboard";
+pub(crate) const MADE_BY: &str = "Made by test-dashboard";
 
 /// What differs in the text of SQL.
 pub(crate) trait Dialect: Send + Sync {
@@ -198,61 +189,4 @@ pub(crate) trait Dialect: Send + Sync {
     fn for_a_person(&self, sql: &str) -> String {
         sql.to_owned()
     }
-}
-
-/// An open database.
-pub(crate) struct Opened {
-    pub(crate) connections: Arc<dyn Connections>,
-    pub(crate) dialect: Arc<dyn Dialect>,
-    /// Product and version, `PostgreSQL 15.18`.
-    pub(crate) product: String,
-}
-
-/// Opens a pool of at most `connections`, after a first connection has shown that it works.
-pub(crate) async fn open(
-    target: &Target,
-    connections: u32,
-    access: Access,
-) -> Result<Opened, ConnectError> {
-    match &target.place {
-        Place::Sqlite(path) if access == Access::Read => Ok(sqlite::open_to_read(path).await?),
-        Place::Sqlite(path) => Ok(sqlite::open(path, connections).await?),
-        Place::Postgres(login) => postgres::open(login.as_ref().clone(), connections).await,
-        Place::Mysql(login) => mysql::open(login.as_ref().clone(), connections).await,
-    }
-}
-
-/// An identifier in quotes.
-pub(crate) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// `a, b, c` of something said about each item.
-pub(crate) fn list<T>(
-    items: impl IntoIterator<Item = T>,
-    separator: &str,
-    say: impl Fn(T) -> String,
-) -> String {
-    items.into_iter().map(say).collect::<Vec<_>>().join(separator)
-}
-
-/// The columns of a staging table, in the order of a row's values.
-fn stage_columns(dialect: &dyn Dialect, table: &Table) -> String {
-    list(&table.columns, ", ", |column| {
-        let is_key = table.is_key(&column.name);
-        let not_null = if is_key { " NOT NULL" } else { "" };
-        format!("{} {}{not_null}", quote(&column.name), dialect.stage_type(column, is_key))
-    })
-}
-
-/// The key columns' names, quoted, without the project.
-fn key_columns(table: &Table) -> String {
-    list(&table.key, ", ", |name| quote(name))
-}
-
-/// A multi-row INSERT (or REPLACE) into the staging table.
-fn insert_rows(verb: &str, stage: &str, table: &Table, rows: usize) -> String {
-    let columns = list(&table.columns, ", ", |column| quote(&column.name));
-    let row = format!("({})", vec!["?"; table.columns.len()].join(","));
-    format!("{verb} INTO {stage} ({columns}) VALUES {}", vec![row; rows].join(","))
 }

@@ -102,7 +102,7 @@ impl Fields {
         }
     }
 
-    /// The moment of this name, as [`Dialect::time_as_text`](crate::dialect::Dialect) prints it.
+    /// The moment of this name, as [`Dialect::time_as_text`](crate::sql::dialect::Dialect) prints it.
     pub(crate) fn time(&self, name: &str) -> Result<Timestamp, sqlx::Error> {
         parsed(&self.text(name)?)
     }

@@ -5,7 +5,8 @@
 
 use test_dashboard_model::{Column, Table, TableMode, declaration};
 
-use crate::dialect::{Dialect, list, quote};
+use crate::sql::dialect::Dialect;
+use crate::sql::{list, quote};
 
 /// The columns that the host adds after a plugin's own: the partition that owns the row, and
 /// the run and the time that last changed it.

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 /// Appends `2026-01-31`, for days since 1970-01-01 that were checked to be in the calendar.
-pub(super) fn push_date(out: &mut String, days: i32) {
+pub(crate) fn push_date(out: &mut String, days: i32) {
     let epoch = jiff::civil::Date::constant(1970, 1, 1);
     let date = epoch.saturating_add(jiff::Span::new().days(days));
     // Writing to a String does not fail.
@@ -17,7 +17,7 @@ pub(super) fn push_date(out: &mut String, days: i32) {
 /// were checked to be in the calendar.
 ///
 /// Not through a timestamp of jiff's: those end a day before the year 9999 does.
-pub(super) fn push_time(out: &mut String, micros: i64) {
+pub(crate) fn push_time(out: &mut String, micros: i64) {
     const SECOND: i64 = 1_000_000;
     const DAY: i64 = 86_400 * SECOND;
     push_date(out, i32::try_from(micros.div_euclid(DAY)).unwrap_or(0));
@@ -28,14 +28,14 @@ pub(super) fn push_time(out: &mut String, micros: i64) {
 }
 
 /// `2026-01-31`.
-pub(super) fn date(days: i32) -> String {
+pub(crate) fn date(days: i32) -> String {
     let mut out = String::with_capacity(10);
     push_date(&mut out, days);
     out
 }
 
 /// `2026-01-31T12:00:00.000000Z`.
-pub(super) fn time(micros: i64) -> String {
+pub(crate) fn time(micros: i64) -> String {
     let mut out = String::with_capacity(27);
     push_time(&mut out, micros);
     out

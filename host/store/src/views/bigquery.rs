@@ -46,8 +46,8 @@ pub use names::{Connection, Dataset};
 
 use super::list::VIEWS;
 use super::shapes::SHAPES;
-use crate::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
-use crate::target::Engine;
+use crate::engine::Engine;
+use crate::sql::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
 
 /// The greatest number of characters of a column's description.
 /// <https://cloud.google.com/bigquery/quotas#table_limits>

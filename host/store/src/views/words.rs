@@ -23,7 +23,7 @@
 
 use super::Schema;
 use super::list::{NUMBERED, Part};
-use crate::dialect::Dialect;
+use crate::sql::dialect::Dialect;
 
 const NUMBER: &str = "project_id";
 
@@ -84,7 +84,7 @@ mod tests {
 
     use super::super::list::VIEWS;
     use super::*;
-    use crate::dialect::sqlite::SqliteDialect;
+    use crate::engine::sqlite::dialect::SqliteDialect;
 
     /// What SQLite has had since 3.8. A view is read by whatever SQLite its reader has: that of
     /// Debian 12, 3.40, does not know `CONCAT`.

@@ -16,14 +16,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use test_dashboard_model::{Column, Table};
 
-use crate::connection::{Arg, Session};
-use crate::dialect::{Dialect, list, quote};
-use crate::drift::{HOSTS, read_again};
-use crate::fields::Fields;
-use crate::merge::{create_index, create_table, index_name};
-use crate::offered::offer;
-use crate::patience::Retries;
-use crate::{Store, StoreError, schema};
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::session::patience::Retries;
+use crate::session::{Session, schema};
+use crate::sql::dialect::Dialect;
+use crate::sql::fields::Fields;
+use crate::sql::merge::{create_index, create_table, index_name};
+use crate::sql::{list, quote};
+use crate::store::Store;
+use crate::write::drift::{HOSTS, read_again};
+use crate::write::offered::offer;
 
 /// Who prepares tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,11 +11,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::connection::Session;
-use crate::fields::Fields;
-use crate::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
+use crate::error::StoreError;
+use crate::session::{Session, schema};
+use crate::sql::fields::Fields;
+use crate::sql::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
+use crate::store::Store;
 use crate::views::problems;
-use crate::{Store, StoreError, schema};
 
 /// The columns that the host itself adds to every table of a plugin.
 pub(crate) const HOSTS: [&str; 4] = ["project", PARTITION, RUN_ID, EXTRACTED_AT];

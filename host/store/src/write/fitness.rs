@@ -10,19 +10,18 @@ use jiff::Timestamp;
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{Column, ColumnType, Table, TableMode, Value};
 
-use crate::catalogue::{lock, unlock};
-use crate::connection::{Arg, Session};
-use crate::dialect::quote;
-use crate::fields::Fields;
-use crate::merge::{Merge, create_table};
-use crate::patience::Retries;
-use crate::{Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::error::{POOLER, StoreError};
+use crate::session::Session;
+use crate::session::patience::Retries;
+use crate::sql::fields::Fields;
+use crate::sql::merge::{Merge, create_table};
+use crate::sql::quote;
+use crate::store::Store;
+use crate::write::catalogue::{lock, unlock};
 
 const LOOKING: &str = "looking whether the server is fit for a run";
 const TRYING: &str = "trying what a run does";
-
-/// Why transaction pooling cannot be supported.
-pub(crate) const POOLER: &str = "its connections go through a pooler in transaction mode (in PgBouncer pool_mode = transaction): what a session has sent reaches several server processes, so its temporary tables, locks, settings and prepared statements are lost. Use the server's own port, or a pool in session mode (pool_mode = session)";
 
 impl Store {
     /// Refuses a server that a run would fail on, or lose something on, whatever the user may do.

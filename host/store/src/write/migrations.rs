@@ -7,17 +7,17 @@
 
 use std::collections::HashSet;
 
-use include_dir::{Dir, File};
-use sqlx::SqlStr;
-use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, MigrateError, Migration};
 
-use crate::catalogue::take;
-use crate::connection::Session;
-use crate::dialect::quote;
-use crate::fields::Fields;
-use crate::patience::Retries;
-use crate::schema::{self, Schema};
-use crate::{Store, StoreError};
+use crate::engine::embedded::HISTORY;
+use crate::error::StoreError;
+use crate::session::patience::Retries;
+use crate::session::schema::Schema;
+use crate::session::{Session, schema};
+use crate::sql::fields::Fields;
+use crate::sql::quote;
+use crate::store::Store;
+use crate::write::catalogue::take;
 
 /// One migration that this version of the host knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,47 +28,6 @@ pub struct MigrationStatus {
     pub name: String,
     /// Whether the database has it.
     pub applied: bool,
-}
-
-/// Where the migrator keeps which migrations were applied.
-pub(crate) const HISTORY: &str = "_sqlx_migrations";
-
-/// The migrations of a folder, in files `VERSION_DESCRIPTION.sql`. `sqlx::migrate!` would make the
-/// same of them, and has all three databases compiled a second time for that, as a macro of sqlx.
-///
-/// It takes no lock of its own, for which MySQL waits without end and MariaDB not at all: the host
-/// has one.
-pub(crate) fn of(folder: &'static Dir<'static>) -> Migrator {
-    let mut migrator = Migrator::with_migrations(folder.files().filter_map(migration).collect());
-    migrator.set_locking(false);
-    migrator
-}
-
-fn migration(file: &'static File<'static>) -> Option<Migration> {
-    let (version, description) = file.path().file_stem()?.to_str()?.split_once('_')?;
-    Some(Migration::new(
-        version.parse().ok()?,
-        description.replace('_', " ").into(),
-        MigrationType::Simple,
-        SqlStr::from_static(file.contents_utf8()?),
-        false,
-    ))
-}
-
-/// Applies what is missing; the names of what was applied. The host's lock is held.
-pub(crate) async fn run<C: Migrate>(
-    migrator: &Migrator,
-    connection: &mut C,
-) -> Result<Vec<String>, MigrateError> {
-    connection.ensure_migrations_table(HISTORY).await?;
-    let before = connection.list_applied_migrations(HISTORY).await?;
-    let before: HashSet<i64> = before.iter().map(|migration| migration.version).collect();
-    migrator.run_direct(None, connection, false).await?;
-    Ok(migrator
-        .iter()
-        .filter(|migration| !before.contains(&migration.version))
-        .map(|migration| migration.description.to_string())
-        .collect())
 }
 
 impl Store {
@@ -373,33 +332,7 @@ async fn refuse_missing(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use include_dir::include_dir;
-
     use super::*;
-
-    /// A database that an earlier version has migrated holds sqlx's own checksums.
-    #[tokio::test]
-    async fn the_embedded_migrations_are_what_sqlx_reads_of_their_folders() {
-        static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations");
-        for engine in ["sqlite", "postgres", "mysql"] {
-            let folder =
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(engine);
-            let files = std::fs::read_dir(&folder).unwrap().count();
-            let read = Migrator::new(folder).await.unwrap();
-            let embedded = of(FILES.get_dir(engine).unwrap());
-            let told = |migrator: &Migrator| -> Vec<_> {
-                let of = |migration: &Migration| {
-                    let Migration { version, description, checksum, no_tx, .. } = migration.clone();
-                    (version, description, checksum, no_tx)
-                };
-                migrator.iter().map(of).collect()
-            };
-            assert_eq!(told(&embedded), told(&read));
-            assert_eq!(embedded.iter().count(), files, "{engine}");
-        }
-    }
 
     #[test]
     fn the_tables_of_a_migration_are_those_that_it_makes() {

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::Owner;
-use crate::connection::Session;
-use crate::fields::Fields;
-use crate::full::ReportKey;
-use crate::patience::again;
-use crate::{Store, StoreError};
+use crate::error::StoreError;
+use crate::keys::ReportKey;
+use crate::session::Session;
+use crate::session::patience::again;
+use crate::sql::fields::Fields;
+use crate::store::Store;
+use crate::write::catalogue::Owner;
 
 impl Store {
     /// The reports of every datasource that was ever run.

@@ -9,9 +9,12 @@ use jiff::Timestamp;
 use test_dashboard_model::shortened::Shortened;
 use test_dashboard_model::validate::RejectedRow;
 
-use crate::connection::{Arg, Session};
-use crate::fields::Fields;
-use crate::{PartitionKey, RunId, StoreError, digest};
+use crate::connect::connection::Arg;
+use crate::digest;
+use crate::error::StoreError;
+use crate::keys::{PartitionKey, RunId};
+use crate::session::Session;
+use crate::sql::fields::Fields;
 
 /// What is kept in memory between two commits at most; what is past it is counted only.
 const MAX_ROWS: usize = 10_000;

@@ -3,10 +3,12 @@
 
 //! Whether the host's database user may do what a run will do.
 
-use crate::connection::Session;
-use crate::migrations::{lock, unlock};
-use crate::privileges::{self, Privilege};
-use crate::{Store, StoreError};
+use crate::engine::privileges;
+use crate::engine::privileges::Privilege;
+use crate::error::StoreError;
+use crate::session::Session;
+use crate::store::Store;
+use crate::write::migrations::{lock, unlock};
 
 /// What the names of all begin with that is made and removed.
 const PROBE: &str = "test_dashboard_probe_rights";
@@ -28,7 +30,7 @@ impl Store {
         // One check at a time, so that what an earlier one was not allowed to remove has a name that
         // is known.
         lock(&mut session).await?;
-        let all = privileges::of(self.engine);
+        let all: Vec<_> = privileges::of(self.driver()).collect();
         if let Some(removing) = all.last() {
             let _ = try_privilege(&mut session, removing).await;
         }
@@ -40,8 +42,8 @@ impl Store {
                 Ok(()) => {}
                 Err(StoreError::MissingRight { reason, .. }) => {
                     refused.push(format!("{} ({reason})", privilege.to));
-                    let named = privileges::named(self.engine, &reason);
-                    missing.extend(if named.is_empty() { vec![privilege] } else { named });
+                    let named = privileges::named(self.driver(), &reason);
+                    missing.extend(if named.is_empty() { vec![privilege.need] } else { named });
                 }
                 // Where something is refused, others fail for want of what it would have made.
                 Err(other) => failed = failed.or(Some(other)),

@@ -12,11 +12,14 @@ use jiff::Timestamp;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Counts, Table, TableMode};
 
-use crate::connection::{Arg, Session};
-use crate::fields::Fields;
-use crate::merge::Merge;
-use crate::rejected::{Rejected, outdated};
-use crate::{PartitionKey, RunId, Store, StoreError};
+use crate::connect::connection::Arg;
+use crate::error::StoreError;
+use crate::keys::{PartitionKey, RunId};
+use crate::session::Session;
+use crate::sql::fields::Fields;
+use crate::sql::merge::Merge;
+use crate::store::Store;
+use crate::write::rejected::{Rejected, outdated};
 
 /// How often a commit that met a lock or a deadlock is tried again, and the first pause before it.
 const RETRIES: usize = 5;
@@ -454,7 +457,9 @@ mod tests {
     use test_dashboard_model::{Column, ColumnType, Value};
 
     use super::*;
-    use crate::{NewRun, Owner, Target};
+    use crate::history::runs::NewRun;
+    use crate::target::Target;
+    use crate::write::catalogue::Owner;
 
     fn items() -> Arc<Table> {
         let column = |name: &str, kind, nullable| Column {

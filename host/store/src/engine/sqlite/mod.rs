@@ -3,40 +3,125 @@
 
 //! SQLite, the default: a file beside the program.
 
+pub(crate) mod codes;
+mod connection;
+pub(crate) mod dialect;
 mod reading;
 
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable as _};
-use include_dir::{Dir, include_dir};
-use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migrator};
-use sqlx::pool::PoolConnection;
+use sqlx::Connection as _;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Arguments, AssertSqlSafe, Connection as _, Sqlite, SqliteConnection};
-use test_dashboard_model::validate::CheckedRow;
-use test_dashboard_model::{Column, ColumnType, Table, Value};
 
-use super::{Dialect, MADE_BY, Opened, insert_rows, key_columns, quote, stage_columns, values};
-use crate::connection::{Arg, Connection, Connections};
-use crate::fields::{Fields, fields};
-use crate::login::ConnectError;
-use crate::merge::Merge;
-use crate::migrations;
+use super::driver::{Driver, Unusable};
+use super::privileges::Need;
+use crate::connect::connection::Connection as _;
+use crate::connect::error::ConnectError;
+use crate::connect::login::{Access, Opened, Parts, Place};
+use crate::connect::trouble::Trouble;
+use dialect::SqliteDialect;
 use reading::Reader;
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations/sqlite");
-static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| migrations::of(&FILES));
+/// SQLite: a file, without a server, users or privileges.
+pub(crate) struct SqliteDriver;
 
-/// SQLite takes 32,766 parameters; above some thousand a statement does not get faster.
-const PARAMETERS: usize = 8_000;
+/// What a path ends in that needs no `sqlite:` before it.
+const EXTENSIONS: [&str; 3] = ["sqlite", "sqlite3", "db"];
 
-pub(super) async fn open(path: &Path, connections: u32) -> Result<Opened, sqlx::Error> {
+impl Driver for SqliteDriver {
+    fn name(&self) -> &'static str {
+        "SQLite"
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["sqlite"]
+    }
+
+    fn form(&self) -> &'static str {
+        "sqlite:PATH"
+    }
+
+    fn takes(&self, address: &str) -> bool {
+        let extension = Path::new(address).extension().unwrap_or_default();
+        address.starts_with("sqlite:")
+            || EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    }
+
+    fn parse(&self, address: &str) -> Result<Arc<dyn Place>, Unusable> {
+        let path = address.strip_prefix("sqlite:").unwrap_or(address);
+        let path = path.strip_prefix("//").filter(|_| path != address).unwrap_or(path);
+        if path.is_empty() || path.starts_with(':') {
+            let reason = "sqlite: needs the path of a file, such as sqlite:dashboard.sqlite";
+            return Err(Unusable(reason.into()));
+        }
+        Ok(Arc::new(File(PathBuf::from(path))))
+    }
+
+    fn server(&self, _parts: &Parts<'_>) -> Option<Arc<dyn Place>> {
+        None
+    }
+
+    fn trouble(&self, error: &dyn DatabaseError) -> Option<Trouble> {
+        error.try_downcast_ref::<SqliteError>()?;
+        // SQLite has no codes of its own for these.
+        if error.message().starts_with("no such table") {
+            return Some(Trouble::NoTable);
+        }
+        if error.message().ends_with("already exists") {
+            return Some(Trouble::NoReplacement);
+        }
+        let code = error.code().and_then(|code| code.parse().ok());
+        Some(codes::meaning(code.unwrap_or(0)))
+    }
+
+    /// Everything that a server's user is asked for but what only a server has.
+    fn asks_for(&self, need: Need) -> bool {
+        need != Need::ShowView
+    }
+
+    fn grant(&self, _needs: &[Need], _user: &str, _database: &str) -> Vec<String> {
+        vec![]
+    }
+
+    fn remedy(&self, _needs: &[Need], _user: &str, _database: &str) -> String {
+        String::from("let the user who runs this write the file and its folder")
+    }
+
+    fn remedy_to_read(&self, _user: &str, _database: &str) -> String {
+        String::from(
+            "let the user who runs this read the file; where a run was killed in its middle, the next run mends what it has left",
+        )
+    }
+}
+
+struct File(PathBuf);
+
+#[async_trait]
+impl Place for File {
+    async fn open(&self, connections: u32, access: Access) -> Result<Opened, ConnectError> {
+        Ok(match access {
+            Access::Read => open_to_read(&self.0).await?,
+            Access::Write => open(&self.0, connections).await?,
+        })
+    }
+
+    fn location(&self) -> String {
+        format!("file {}", self.0.display())
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.0)
+    }
+}
+
+async fn open(path: &Path, connections: u32) -> Result<Opened, sqlx::Error> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -61,7 +146,7 @@ pub(super) async fn open(path: &Path, connections: u32) -> Result<Opened, sqlx::
 }
 
 /// Opens a file that is only read.
-pub(super) async fn open_to_read(path: &Path) -> Result<Opened, sqlx::Error> {
+async fn open_to_read(path: &Path) -> Result<Opened, sqlx::Error> {
     let mut reader = Reader::new(path);
     let version = reader.fetch("SELECT sqlite_version() AS version", vec![]).await?;
     let version = version.first().map(|row| row.text("version")).transpose()?.unwrap_or_default();
@@ -90,354 +175,4 @@ async fn connect_first(options: &SqliteConnectOptions) -> Result<String, sqlx::E
         .with_max_delay(Duration::from_millis(500))
         .with_max_times(50);
     connect.retry(pauses).sleep(tokio::time::sleep).when(is_locked).await
-}
-
-pub(crate) struct SqliteDialect;
-
-impl Dialect for SqliteDialect {
-    fn column_type(&self, column: &Column, _is_key: bool) -> String {
-        String::from(match column.kind {
-            ColumnType::Boolean | ColumnType::Int64 => "INTEGER",
-            ColumnType::Float64 => "REAL",
-            ColumnType::Bytes => "BLOB",
-            // An exact decimal does not survive SQLite's NUMERIC, which is a float.
-            ColumnType::Decimal { .. }
-            | ColumnType::Text
-            | ColumnType::Date
-            | ColumnType::Timestamp
-            | ColumnType::Json => "TEXT",
-        })
-    }
-
-    fn name_type(&self, _characters: u32) -> String {
-        String::from("TEXT")
-    }
-
-    fn integer_type(&self) -> &'static str {
-        "INTEGER"
-    }
-
-    fn time_type(&self) -> &'static str {
-        "TEXT"
-    }
-
-    fn table_options(&self) -> String {
-        String::from(" STRICT")
-    }
-
-    fn begin(&self) -> &'static str {
-        // The lock is taken at once: one that is asked for later, after reading, can be
-        // refused without waiting.
-        "BEGIN IMMEDIATE"
-    }
-
-    fn has_transactional_ddl(&self) -> bool {
-        true
-    }
-
-    fn schema_lock(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn schema_unlock(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn how_to_find_holders(&self) -> &'static str {
-        "another program writes to the file, or has begun to and not ended; `fuser` or `lsof` on \
-         the file tells which. Wait until it has ended, or end it, and run again"
-    }
-
-    fn columns_query(&self) -> &'static str {
-        // In lower case, as all that is declared is: to the database they are the same.
-        "SELECT lower(name) AS column_name FROM pragma_table_info(?)"
-    }
-
-    fn relations_query(&self) -> &'static str {
-        // Not the whole text: a table or column that a person renames is renamed in it, too.
-        "SELECT lower(name) AS name, CASE type WHEN 'view' THEN 1 ELSE 0 END AS is_view, \
-         CASE WHEN instr(sql, 'Made by test-dashboard') > 0 THEN 'Made by test-dashboard' END AS mark \
-         FROM sqlite_schema WHERE type IN ('table', 'view')"
-    }
-
-    fn all_columns_query(&self) -> &'static str {
-        // Not of views, of which one that is broken would fail all.
-        "SELECT lower(t.name) AS table_name, lower(c.name) AS column_name FROM sqlite_schema AS t \
-         JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'"
-    }
-
-    fn create_view(&self, name: &str, query: &str) -> String {
-        format!("CREATE VIEW {} AS -- {MADE_BY}\n{query}", quote(name))
-    }
-
-    fn time_parameter(&self) -> &'static str {
-        "?"
-    }
-
-    fn time_as_text(&self, expression: &str) -> String {
-        expression.to_owned()
-    }
-
-    fn day_of(&self, moment: &str) -> String {
-        format!("substr({moment}, 1, 10)")
-    }
-
-    fn start_of(&self, day: &str) -> String {
-        format!("({day} || 'T00:00:00.000000Z')")
-    }
-
-    fn text_cast(&self) -> &'static str {
-        "TEXT"
-    }
-
-    fn integer_cast(&self) -> &'static str {
-        "INTEGER"
-    }
-
-    fn stage_name(&self, table: &str) -> String {
-        format!("temp.{}", quote(&format!("_stage_{table}")))
-    }
-
-    fn create_stage(&self, table: &Table) -> Vec<String> {
-        // The key makes a later row of the same key replace the earlier one.
-        let stage = self.stage_name(&table.name);
-        let create = format!(
-            "CREATE TEMPORARY TABLE {} ({}, PRIMARY KEY ({})) STRICT",
-            quote(&format!("_stage_{}", table.name)),
-            stage_columns(self, table),
-            key_columns(table)
-        );
-        vec![format!("DROP TABLE IF EXISTS {stage}"), create]
-    }
-
-    fn settle_stage(&self, _table: &Table) -> Vec<String> {
-        vec![]
-    }
-
-    fn empty_stage(&self, table: &Table) -> Vec<String> {
-        vec![format!("DELETE FROM {}", self.stage_name(&table.name))]
-    }
-
-    fn drop_stage(&self, table: &str) -> String {
-        format!("DROP TABLE IF EXISTS {}", self.stage_name(table))
-    }
-
-    fn update(&self, merge: &Merge<'_>) -> String {
-        // CROSS JOIN keeps the order of the tables: every staged row is looked up in the
-        // table. Left to itself SQLite, which has no statistics of either, may read all rows
-        // of the project instead. LIMIT -1 limits nothing but keeps the subquery whole; SQLite
-        // would merge it into the UPDATE and read the whole table for every staged row.
-        format!(
-            "UPDATE {target} AS t SET {set} FROM (SELECT x._rowid_ AS _rowid, s.* FROM {stage} AS s \
-             CROSS JOIN {target} AS x WHERE x.\"project\" = ? AND {key} AND ({differs}) LIMIT -1) AS s \
-             WHERE t._rowid_ = s._rowid",
-            target = merge.target(),
-            set = merge.assignments(""),
-            stage = merge.stage(),
-            key = merge.same_key("x", "s"),
-            differs = merge.any_differs("x", |t, s| format!("{t} IS NOT {s}")),
-        )
-    }
-
-    fn own(&self, merge: &Merge<'_>) -> String {
-        format!(
-            "UPDATE {target} SET \"_partition\" = ? WHERE _rowid_ IN (SELECT t._rowid_ FROM {stage} AS s \
-             CROSS JOIN {target} AS t WHERE t.\"project\" = ? AND {key} AND t.\"_partition\" <> ?)",
-            target = merge.target(),
-            stage = merge.stage(),
-            key = merge.same_key("t", "s"),
-        )
-    }
-
-    fn remove(&self, merge: &Merge<'_>, keep_staged: bool) -> String {
-        let delivered = if keep_staged {
-            format!(
-                " AND NOT EXISTS (SELECT 1 FROM {} AS s WHERE {})",
-                merge.stage(),
-                merge.same_key("t", "s")
-            )
-        } else {
-            String::new()
-        };
-        format!(
-            "DELETE FROM {} AS t WHERE t.\"project\" = ? AND t.\"_partition\" = ?{delivered}",
-            merge.target()
-        )
-    }
-
-    fn widen_key(&self, _table: &str, _column: &Column) -> Option<String> {
-        None
-    }
-}
-
-#[async_trait]
-impl Connections for SqlitePool {
-    async fn acquire(&self) -> Result<Box<dyn Connection>, ConnectError> {
-        Ok(Box::new(SqlitePool::acquire(self).await?))
-    }
-
-    async fn acquire_soon(&self) -> Result<Box<dyn Connection>, ConnectError> {
-        Connections::acquire(self).await
-    }
-
-    /// A file has no primary.
-    fn forget_idle(&self) {}
-
-    async fn close(&self) {
-        SqlitePool::close(self).await;
-    }
-}
-
-#[async_trait]
-impl Connection for PoolConnection<Sqlite> {
-    async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        Ok(query.execute(&mut **self).await?.rows_affected())
-    }
-
-    async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
-        fetch(self, sql, args).await
-    }
-
-    async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-        Ok(query.execute(&mut **self).await?.last_insert_rowid())
-    }
-
-    async fn stage(
-        &mut self,
-        table: &Table,
-        rows: Vec<CheckedRow>,
-        _sequence: u64,
-    ) -> Result<(), sqlx::Error> {
-        let width = table.columns.len().max(1);
-        let chunk = (PARAMETERS / width).max(1);
-        let stage = SqliteDialect.stage_name(&table.name);
-        let mut rows = rows.into_iter();
-        let mut left = rows.len();
-        while left > 0 {
-            let count = left.min(chunk);
-            let mut arguments = SqliteArguments::default();
-            arguments.reserve(count * width, 0);
-            for row in rows.by_ref().take(count) {
-                bind_row(&mut arguments, row)?;
-            }
-            let sql = insert_rows("INSERT OR REPLACE", &stage, table, count);
-            // A full chunk is the same statement each time and worth keeping.
-            sqlx::query_with(AssertSqlSafe(sql), arguments)
-                .persistent(count == chunk)
-                .execute(&mut **self)
-                .await?;
-            left -= count;
-        }
-        Ok(())
-    }
-
-    async fn migrate(&mut self) -> Result<Vec<String>, MigrateError> {
-        // SQLite has no advisory lock: the whole of it is one transaction that writes.
-        let mut transaction = self.begin_with("BEGIN IMMEDIATE").await?;
-        let applied = migrations::run(&MIGRATIONS, &mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(applied)
-    }
-
-    async fn applied(&mut self) -> Result<Vec<AppliedMigration>, MigrateError> {
-        (**self).list_applied_migrations(migrations::HISTORY).await
-    }
-
-    fn migrations(&self) -> &'static Migrator {
-        &MIGRATIONS
-    }
-
-    fn discard(&mut self) {
-        self.close_on_drop();
-    }
-}
-
-async fn fetch(
-    connection: &mut SqliteConnection,
-    sql: &str,
-    args: Vec<Arg>,
-) -> Result<Vec<Fields>, sqlx::Error> {
-    let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
-    fields(&query.fetch_all(connection).await?, |kind| {
-        matches!(kind, "INTEGER" | "INT4" | "BOOLEAN")
-    })
-}
-
-fn bind(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::Error> {
-    let time = |time: jiff::Timestamp| values::time(time.as_microsecond());
-    let mut arguments = SqliteArguments::default();
-    for arg in args {
-        match arg {
-            Arg::Int(number) => arguments.add(number),
-            Arg::Text(text) => arguments.add(text),
-            Arg::OptionalText(text) => arguments.add(text),
-            Arg::OptionalInt(number) => arguments.add(number),
-            Arg::Time(moment) => arguments.add(time(moment)),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
-}
-
-fn bind_row(arguments: &mut SqliteArguments, row: CheckedRow) -> Result<(), sqlx::Error> {
-    for value in row.into_values() {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Boolean(value) => arguments.add(value),
-            Value::Int64(value) => arguments.add(value),
-            Value::Float64(value) => arguments.add(value),
-            Value::Decimal(text) | Value::Text(text) | Value::Json(text) => arguments.add(text),
-            Value::Bytes(bytes) => arguments.add(bytes),
-            Value::Date(days) => arguments.add(values::date(days)),
-            Value::Timestamp(micros) => arguments.add(values::time(micros)),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::Row as _;
-    use test_dashboard_model::TableMode;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_staged_row_is_looked_up_and_the_table_never_read_from_end_to_end() {
-        let column = |name: &str, kind, nullable| Column {
-            name: name.into(),
-            kind,
-            nullable,
-            max_length: None,
-            description: String::new(),
-        };
-        let table = Table {
-            name: "x_rows".into(),
-            description: String::new(),
-            mode: TableMode::Merge,
-            columns: vec![
-                column("id", ColumnType::Int64, false),
-                column("label", ColumnType::Text, true),
-            ],
-            key: vec!["id".into()],
-        };
-        let mut connection = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let create = "CREATE TABLE x_rows (project TEXT NOT NULL, id INTEGER NOT NULL, label TEXT, \
-                      _partition TEXT, _run_id INTEGER, _extracted_at TEXT, PRIMARY KEY (project, id)) STRICT";
-        sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
-        for statement in SqliteDialect.create_stage(&table) {
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-        }
-        let merge = Merge { table: &table, dialect: &SqliteDialect };
-        for statement in [SqliteDialect.update(&merge), SqliteDialect.own(&merge)] {
-            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-            let plan = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
-            let steps: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();
-            let scans: Vec<&String> = steps.iter().filter(|step| step.contains("SCAN")).collect();
-            assert!(scans.iter().all(|scan| *scan == "SCAN s"), "{steps:#?}");
-        }
-    }
 }

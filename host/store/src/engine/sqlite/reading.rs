@@ -20,11 +20,11 @@ use sqlx::{Connection as _, SqliteConnection};
 use test_dashboard_model::Table;
 use test_dashboard_model::validate::CheckedRow;
 
-use super::{MIGRATIONS, fetch};
-use crate::connection::{Arg, Connection, Connections};
-use crate::fields::Fields;
-use crate::login::ConnectError;
-use crate::migrations;
+use super::connection::{MIGRATIONS, fetch};
+use crate::connect::connection::{Arg, Connection, Connections};
+use crate::connect::error::ConnectError;
+use crate::engine::embedded;
+use crate::sql::fields::Fields;
 
 /// Opens the file anew for each statement: how it can be opened may be another way by then.
 #[derive(Clone)]
@@ -134,7 +134,7 @@ impl Connection for Reader {
         loop {
             let before = Stamp::of(&self.path);
             let mut connection = self.open(before.is_some()).await?;
-            let applied = connection.list_applied_migrations(migrations::HISTORY).await;
+            let applied = connection.list_applied_migrations(embedded::HISTORY).await;
             let _ = connection.close().await;
             if self.is_as_before(before.as_ref()) {
                 return applied;
