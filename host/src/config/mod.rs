@@ -31,6 +31,7 @@ pub use variables::{Environment, Template, VariableError};
 
 use crate::misuse::{Misuse, did_you_mean};
 use test_dashboard_model::declaration;
+use test_dashboard_store::{Views, WrongView};
 
 /// The file that is read when no other is named.
 pub const DEFAULT_FILE: &str = "test-dashboard.toml";
@@ -174,6 +175,16 @@ impl Config {
     /// The folder for installed plugins.
     pub fn plugin_folder(&self) -> PathBuf {
         self.folder.join(self.plugin_folder.as_deref().unwrap_or(Path::new("plugins")))
+    }
+
+    /// The views that there should be: those that come with the program, and the operator's own in
+    /// the folder `views` beside the file.
+    ///
+    /// # Errors
+    ///
+    /// With the file of a view that cannot be one.
+    pub fn views(&self) -> Result<Views, WrongView> {
+        Views::shipped()?.with_own(&self.folder.join("views"))
     }
 
     /// The names of the projects that `wanted` means: one, or all that have settings for the

@@ -13,7 +13,7 @@ use std::fmt;
 
 use crate::connection::Session;
 use crate::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
-use crate::views::problems;
+use crate::views::{Views, problems};
 use crate::{Store, StoreError, schema};
 
 /// The columns that the host itself adds to every table of a plugin.
@@ -38,12 +38,22 @@ pub enum Drift {
         /// The column.
         column: String,
     },
-    /// A view is missing, or as it was before its text or its tables changed: making it failed.
+    /// A view is missing, or as it was before its text or its tables changed, or is still there
+    /// without its folder: making or dropping it failed.
     OldView {
         /// The view.
         view: String,
         /// Why, and what to do.
         reason: String,
+    },
+    /// A view of an operator's needs what is not there, or is left out without it.
+    IncompleteView {
+        /// The view.
+        view: String,
+        /// The file that says so.
+        file: String,
+        /// What it needs.
+        missing: String,
     },
     /// Something that somebody else has made has the name of a view, and is left alone.
     OtherView {
@@ -53,9 +63,9 @@ pub enum Drift {
 }
 
 impl Drift {
-    /// Whether it has to be mended. What is left alone on purpose has not.
+    /// Whether it has to be mended. What is left alone on purpose, or waits for a report, has not.
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Drift::OtherView { .. })
+        !matches!(self, Drift::OtherView { .. } | Drift::IncompleteView { .. })
     }
 
     /// The table, column or view.
@@ -63,7 +73,9 @@ impl Drift {
         match self {
             Drift::Table { table, .. } => table.clone(),
             Drift::Column { table, column, .. } => format!("{table}.{column}"),
-            Drift::OldView { view, .. } | Drift::OtherView { view } => view.clone(),
+            Drift::OldView { view, .. }
+            | Drift::OtherView { view }
+            | Drift::IncompleteView { view, .. } => view.clone(),
         }
     }
 
@@ -71,7 +83,7 @@ impl Drift {
     pub fn datasource(&self) -> Option<&str> {
         match self {
             Drift::Table { datasource, .. } | Drift::Column { datasource, .. } => Some(datasource),
-            Drift::OldView { .. } | Drift::OtherView { .. } => None,
+            Drift::OldView { .. } | Drift::OtherView { .. } | Drift::IncompleteView { .. } => None,
         }
     }
 }
@@ -89,8 +101,12 @@ impl fmt::Display for Drift {
                 "the column {what} is missing: somebody has dropped or renamed it. Give it its name back, or run a report that fills its table: that adds it again, and all reports that fill the table read everything again"
             ),
             Drift::OldView { reason, .. } => {
-                write!(f, "the view {what} could not be made or renewed: {reason}")
+                write!(f, "the view {what} could not be made, renewed or dropped: {reason}")
             }
+            Drift::IncompleteView { file, missing, .. } => write!(
+                f,
+                "the view {what} needs {missing} ({file}), which is neither a table nor a view here; what reads it is left out until a run finds it"
+            ),
             Drift::OtherView { .. } => write!(
                 f,
                 "{what} is a table or view that test-dashboard did not make, so it is left alone and there is no view of that name; when it is dropped or renamed, the next run makes the view"
@@ -105,7 +121,7 @@ impl Store {
     /// # Errors
     ///
     /// When the database or its catalogue cannot be read.
-    pub async fn drift(&self) -> Result<Vec<Drift>, StoreError> {
+    pub async fn drift(&self, views: &Views) -> Result<Vec<Drift>, StoreError> {
         let doing = "comparing the catalogue with the database";
         let mut session = self.session().await?;
         let there = schema::columns(&mut session, doing).await?;
@@ -132,7 +148,7 @@ impl Store {
                 column: column.to_owned(),
             }));
         }
-        drift.extend(problems(&mut session).await?);
+        drift.extend(problems(&mut session, views).await?);
         Ok(drift)
     }
 }

@@ -75,6 +75,6 @@ pub use status::{GoodRun, OpenRun, ReportEnd, ReportStatus};
 pub use store::Store;
 pub use target::{Engine, Server, Target};
 pub use tls::{Tls, TlsMode};
-pub use views::bigquery;
+pub use views::{ViewChanges, Views, WrongView, bigquery};
 pub use waiting::{Reject, RejectCount, RejectFilter};
 pub use writer::{CommitPoint, Counts, PartitionWriter, Reading};
