@@ -16,10 +16,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use support::{At, Database, column, owner, table};
-use test_dashboard_model::ColumnType::{Int64, Text};
+use test_dashboard_model::ColumnType::{Date, Int64, Text};
 use test_dashboard_model::{Table, TableMode};
 use test_dashboard_store::bigquery::{Connection, Source, statements};
-use test_dashboard_store::{Drift, Engine, Store, ViewChanges, Views};
+use test_dashboard_store::{Drift, Engine, Owner, Store, ViewChanges, Views};
 
 on_every_database![
     own_views_are_made_in_order_renewed_and_dropped,
@@ -169,7 +169,7 @@ async fn views_above_are_renewed_with_the_one_below(db: Arc<Database>) {
     folder.put("c_below", ITEMS, "SELECT 'z' AS \"only\" FROM \"probe_items\"");
     folder.put("b_middle", "\"c_below\"", "SELECT \"id\" FROM \"c_below\"");
     let error = folder.refused(&store).await;
-    assert!(error.contains("b_middle"), "{error}");
+    assert!(error.contains("b_middle/b_middle.sql: "), "{error}");
     if db.engine == Engine::Postgres {
         assert_eq!(shown(&db, "SELECT id, other FROM a_top").await, ["x y"]);
     }
@@ -186,32 +186,32 @@ async fn views_above_are_renewed_with_the_one_below(db: Arc<Database>) {
 
 async fn a_view_reads_what_shipped_views_and_tables_of_others_tell(db: Arc<Database>) {
     let (store, folder) = scene(&db).await;
-    db.execute("CREATE TABLE team (title varchar(9), lead varchar(9))").await;
+    db.execute("CREATE TABLE team (title varchar(9), who varchar(9))").await;
     db.execute("INSERT INTO team VALUES ('one', 'Ada')").await;
-    let sql = "SELECT t.\"lead\" FROM \"probe_items\" AS i JOIN \"team\" AS t ON t.\"title\" = i.\"title\"";
-    let builds = vec![
-        column("status", Int64),
-        column("slug", Int64),
-        column("triggered_workflow", Text),
-        column("branch", Text),
-        column("commit_hash", Text),
-        column("queue_seconds", Int64),
-        column("duration_seconds", Int64),
-        column("started_on_worker_at", Text),
-        column("finished_at", Text),
+    let sql = "SELECT t.\"who\" FROM \"probe_items\" AS i \
+               JOIN \"team\" AS t ON t.\"title\" = i.\"title\"";
+    let coverage = [
+        column("day", Date),
+        column("suite_id", Int64),
+        column("suite_name", Text),
+        column("automation_status", Text),
+        column("automation_coverage", Text),
+        column("case_count", Int64),
     ];
-    let mut builds = table("bitrise_builds", TableMode::Merge, builds, &["slug"]);
-    Arc::make_mut(&mut builds).columns[1].nullable = false;
-    let bitrise = test_dashboard_store::Owner { datasource: "bitrise".into(), ..support::owner() };
-    store.prepare_tables(&bitrise, &[builds]).await.unwrap();
-    folder.put("leads", "\"probe_items\", \"team\"", sql);
-    folder.put("a_builds", "\"ci_builds\"", "SELECT \"system\" FROM \"ci_builds\"");
+    let mut coverage = Table { columns: coverage.into(), ..Arc::unwrap_or_clone(items()) };
+    coverage.name = "testrail_test_case_coverage".into();
+    let testrail = Owner { datasource: "testrail".into(), ..owner() };
+    coverage.key = vec!["day".into()];
+    coverage.columns[0].nullable = false;
+    store.prepare_tables(&testrail, &[Arc::new(coverage)]).await.unwrap();
+    folder.put("who", "\"probe_items\", \"team\"", sql);
+    folder.put("a_day", "\"coverage_trend\"", "SELECT \"day\" FROM \"coverage_trend\"");
     let error = store.refresh_views(&folder.views()).await;
-    // The other views of Bitrise have columns that this table lacks.
+    // Other views over this table have columns that it lacks.
     let told = error.unwrap_err().to_string();
-    assert!(!told.contains("leads") && !told.contains("a_builds"), "{told}");
-    assert_eq!(shown(&db, "SELECT lead FROM leads").await, ["Ada"]);
-    assert_eq!(shown(&db, "SELECT * FROM a_builds").await, Vec::<String>::new());
+    assert!(!told.contains("/who/") && !told.contains("/a_day/"), "{told}");
+    assert_eq!(shown(&db, "SELECT who FROM who").await, ["Ada"]);
+    assert_eq!(shown(&db, "SELECT * FROM a_day").await, Vec::<String>::new());
 }
 
 async fn a_wrong_select_is_told_with_its_file_and_line(db: Arc<Database>) {
@@ -236,7 +236,7 @@ async fn a_wrong_select_is_told_with_its_file_and_line(db: Arc<Database>) {
                [[select]]\nneeds = []\nsql = \"two.sql\"\n";
     std::fs::write(folder.path().join("late/view.toml"), two).unwrap();
     std::fs::write(folder.path().join("late/late.sql"), "SELECT 1 AS \"one\" -- x").unwrap();
-    std::fs::write(folder.path().join("late/two.sql"), "SELECT nothing FROM nowhere").unwrap();
+    std::fs::write(folder.path().join("late/two.sql"), "SELECT none FROM nowhere").unwrap();
     let error = folder.refused(&store).await;
     assert!(error.contains(&path("late/two.sql")) && error.contains("nowhere"), "{error}");
     // Each right by itself, and wrong together.
@@ -278,7 +278,7 @@ async fn what_has_the_name_of_an_own_view_is_left_alone(db: Arc<Database>) {
 
 async fn a_view_that_could_never_be_made_owns_nothing(db: Arc<Database>) {
     let (store, folder) = scene(&db).await;
-    folder.put("late", ITEMS, "SELECT nothing FROM \"probe_items\"");
+    folder.put("late", ITEMS, "SELECT none FROM \"probe_items\"");
     folder.refused(&store).await;
     db.execute("CREATE VIEW late AS SELECT 'theirs' AS whose").await;
     folder.put("late", ITEMS, "SELECT \"id\" FROM \"probe_items\"");

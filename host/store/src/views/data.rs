@@ -115,6 +115,14 @@ impl Part {
 }
 
 impl View {
+    /// The file of its SQL, where that is one.
+    pub(super) fn file(&self) -> &str {
+        match &self.parts[..] {
+            [part] if self.around.is_none() => &part.file,
+            _ => &self.file,
+        }
+    }
+
     pub(super) fn needs(&self) -> impl Iterator<Item = &String> {
         self.parts.iter().flat_map(|part| &part.needs)
     }

@@ -66,6 +66,7 @@ async fn anew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreEr
 }
 
 async fn renew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreError> {
+    let [first, ..] = views else { return Ok(()) };
     let mut granted = Vec::new();
     for Stand { view, .. } in views.iter().rev() {
         let doing = format!("dropping the view {}", view.name);
@@ -81,7 +82,13 @@ async fn renew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreE
             vec![session.dialect.create_view(&view.name, query), probe(&view.name)];
         statements.extend(session.dialect.mark_view(&view.name));
         for sql in statements {
-            session.execute(&doing, &sql, vec![]).await?;
+            if let Err(error) = session.execute(&doing, &sql, vec![]).await {
+                if view.name == first.view.name || error.is_transient() {
+                    return Err(error);
+                }
+                let failed = format!("{}: {}", view.file(), said(&error));
+                return Err(StoreError::Views { database: session.database.to_string(), failed });
+            }
         }
     }
     for (name, rows) in granted {
@@ -151,8 +158,14 @@ pub(super) async fn why(
     error: &StoreError,
 ) -> Result<String, StoreError> {
     let view = stand.view;
-    if error.is_depended_on() {
-        return dependants(session, &view.name).await;
+    match error {
+        error if error.is_depended_on() => return dependants(session, &view.name).await,
+        StoreError::Views { failed, .. } => {
+            return Ok(format!(
+                "it stays as it was for the sake of a view that reads it, {failed}"
+            ));
+        }
+        _ => {}
     }
     let doing = format!("looking what is wrong with the view {}", view.name);
     for (part, sql) in &stand.parts {
@@ -167,7 +180,7 @@ pub(super) async fn why(
             Ok(()) => {}
         }
     }
-    Ok(format!("{}: {}", view.file, said(error)))
+    Ok(format!("{}: {}", view.file(), said(error)))
 }
 
 fn located(part: &Part, sql: &str, error: &StoreError) -> String {
