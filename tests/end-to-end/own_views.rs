@@ -20,7 +20,11 @@ impl Scene {
     fn new(kind: Kind) -> Self {
         let github = GitHub::start(github::issues(12));
         let place = Workplace::new(&github.section());
-        Scene { database: Database::new(kind), place, _github: github }
+        let database = Database::new(kind);
+        if let Some(file) = database.url.strip_prefix("sqlite:") {
+            std::fs::write(file, "").unwrap();
+        }
+        Scene { database, place, _github: github }
     }
 
     /// A view of one SELECT, which reads these.
@@ -121,23 +125,23 @@ fn an_own_view_that_is_wrong_is_told_with_its_file_and_the_rest_is_written() {
     for kind in Kind::all() {
         let scene = Scene::new(kind);
         let file = |name: &str| format!("views/wrong/{name}");
-        scene.put("right", &["github_issues"], "SELECT \"id\" FROM \"github_issues\"");
+        scene.put("good", &["github_issues"], "SELECT \"id\" FROM \"github_issues\"");
         scene.put("wrong", &["github_issues"], "SELECT \"id\",\n\"titel\" FROM \"github_issues\"");
         let run = scene.run().expect_code(3).expect_said("(views)");
         let line = if kind == Kind::Postgres { ":2: " } else { ": " };
         run.expect_said(&(file("view.sql") + line)).expect_said("titel");
-        assert_eq!(scene.number("right"), 12, "{kind:?}");
+        assert_eq!(scene.number("good"), 12, "{kind:?}");
         assert!(!scene.is_view("wrong"), "{kind:?}");
         for command in ["status", "check", "db status"] {
             scene.ask(command).expect_code(1).expect_said(&file("view.sql"));
         }
 
         // Nothing is made of what cannot be read as a view, and nothing is dropped for it.
-        scene.remove("right");
+        scene.remove("good");
         scene.write("wrong/view.sql", "SELECT 1 AS \"id\"\n; DROP TABLE github_issues");
         let semicolon = file("view.sql:2: there is a semicolon");
         scene.run().expect_code(3).expect_said(&semicolon);
-        assert_eq!(scene.number("right"), 12, "{kind:?}");
+        assert_eq!(scene.number("good"), 12, "{kind:?}");
         for command in ["status", "check", "db status"] {
             scene.ask(command).expect_code(1).expect_said(&semicolon);
         }
@@ -145,7 +149,7 @@ fn an_own_view_that_is_wrong_is_told_with_its_file_and_the_rest_is_written() {
 
         scene.write("wrong/view.sql", "SELECT \"id\" FROM \"github_issues\"");
         scene.run().expect_code(0).expect_said("made the view wrong");
-        assert!(scene.is_view("wrong") && !scene.is_view("right"), "{kind:?}");
+        assert!(scene.is_view("wrong") && !scene.is_view("good"), "{kind:?}");
         scene.ask("status").expect_code(0);
         scene.ask("db status").expect_code(0);
     }
