@@ -238,7 +238,7 @@ fn a_view_that_cannot_be_renewed_is_no_success() {
         );
         let run = scene.run().expect_code(3).expect_said("(views)");
         run.expect_said("DROP VIEW public.team;");
-        scene.expect_told("the view report_github_bugs could not be made or renewed");
+        scene.expect_told("the view report_github_bugs could not be made, renewed or dropped");
         let json = scene.ask(&["status", "--format", "json"]).json();
         assert_eq!(json["reports"][0]["state"], "fresh", "the rows are: {json}");
         scene.database.execute("DROP VIEW team");

@@ -30,6 +30,7 @@ mod json_shapes;
 mod misuse;
 mod night;
 mod notify;
+mod own_views;
 mod peak;
 mod plugin_files;
 mod reach;

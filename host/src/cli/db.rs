@@ -4,14 +4,14 @@
 //! `db`: looks after the host's own tables, and tells what was changed under it.
 
 use serde_json::json;
-use test_dashboard_store::{ReportKey, Target};
+use test_dashboard_store::{ReportKey, Target, ViewChanges, Views};
 
 use super::args::{Common, ForgetArgs, Format};
 use super::exit::Exit;
 use super::health::{self, Trouble};
 use super::output::say;
 use super::{context, output};
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::source::Installed;
@@ -22,15 +22,26 @@ use crate::source::Installed;
 ///
 /// When the database cannot be reached or does not let us.
 pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
-    let store = context::connect(&target(common)?, 2).await?;
+    let config = context::config_for_database(common)?;
+    // Which views an operator has, only the configuration knows: without it none is dropped.
+    let views = config.as_ref().map_or_else(Views::shipped, Config::views);
+    let views = views.map_err(|error| Misuse::new(error.to_string()))?;
+    let target = context::database(common, config.as_ref(), &Environment::of_process())?;
+    let store = context::connect(&target, 2).await?;
     let applied = store.migrate().await?;
-    let views = store.refresh_views().await?;
+    let ViewChanges { made, dropped } = store.refresh_views(&views).await?;
     if common.output.format == Format::Json {
-        output::json(&json!({ "database": store.name(), "applied": applied, "views": views }))?;
-    } else if applied.is_empty() && views.is_empty() {
+        output::json(&json!({
+            "database": store.name(),
+            "applied": applied,
+            "views": made,
+            "dropped_views": dropped,
+        }))?;
+    } else if applied.is_empty() && made.is_empty() && dropped.is_empty() {
         say!("{}: up to date", store.name())?;
     } else {
-        for (done, what) in [("applied", applied), ("made the views", views)] {
+        let done = [("applied", applied), ("made the views", made), ("dropped the views", dropped)];
+        for (done, what) in done {
             if !what.is_empty() {
                 say!("{}: {done} {}", store.name(), what.join(", "))?;
             }

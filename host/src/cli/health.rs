@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use test_dashboard_store::{Drift, Store, StoreError};
+use test_dashboard_store::{Drift, Store, StoreError, Views};
 
 use crate::config::Config;
 use crate::source::{Installed, owner};
@@ -71,12 +71,21 @@ pub async fn troubles(
 
 /// What has changed under the host.
 pub async fn drifted(store: &Store, config: Option<&Config>) -> Vec<Trouble> {
-    match store.drift().await {
-        Ok(drift) => drift.iter().map(|drift| trouble(drift, config)).collect(),
+    let mut troubles = Vec::new();
+    let views = config.map_or_else(Views::shipped, Config::views).or_else(|error| {
+        let message = error.to_string();
+        troubles.push(Trouble { what: "views".into(), is_failure: true, message });
+        Views::shipped()
+    });
+    // Those that come with the program are right.
+    let Ok(views) = views else { return troubles };
+    match store.drift(&views).await {
+        Ok(drift) => troubles.extend(drift.iter().map(|drift| trouble(drift, config))),
         // A migration that is pending makes what it is compared with.
-        Err(StoreError::NoTable { .. }) => Vec::new(),
-        Err(error) => vec![Trouble::of("the catalogue", &error)],
+        Err(StoreError::NoTable { .. }) => {}
+        Err(error) => troubles.push(Trouble::of("the catalogue", &error)),
     }
+    troubles
 }
 
 /// Whoever drops the tables of a datasource that is not configured any more has tidied up.

@@ -38,7 +38,8 @@ pub async fn bigquery(args: &BigqueryArgs) -> anyhow::Result<Exit> {
         let plugin = plugin.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         tables.extend(&plugin.description.tables);
     }
-    let statements = bigquery::statements(source, &connection, dataset.as_ref(), &tables);
+    let views = config.views().map_err(|error| Misuse::new(error.to_string()))?;
+    let statements = bigquery::statements(source, &connection, dataset.as_ref(), &tables, &views);
     if common.output.format == Format::Json {
         let statements: Vec<_> = statements
             .iter()

@@ -32,6 +32,7 @@ pub use variables::{Environment, Template, VariableError};
 
 use crate::misuse::{Misuse, did_you_mean};
 use test_dashboard_model::declaration;
+use test_dashboard_store::{Views, WrongView};
 
 /// The file that is read when no other is named.
 pub const DEFAULT_FILE: &str = "test-dashboard.toml";
@@ -180,6 +181,16 @@ impl Config {
     /// The same, as the file would name it.
     pub fn plugin_folder_in_file(&self) -> PathBuf {
         self.plugin_folder.clone().unwrap_or_else(|| settings::default_of("plugin-folder"))
+    }
+
+    /// The views that there should be: those that come with the program, and the operator's own in
+    /// the folder `views` beside the file.
+    ///
+    /// # Errors
+    ///
+    /// With the file of a view that cannot be one.
+    pub fn views(&self) -> Result<Views, WrongView> {
+        Views::shipped()?.with_own(&self.folder.join("views"))
     }
 
     /// The names of the projects that `wanted` means: one, or all that have settings for the

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use test_dashboard_store::{
-    Outcome, PartitionKey, ReportKey, RunEnd, RunId, RunWindow, Store, TableChange,
+    Outcome, PartitionKey, ReportKey, RunEnd, RunId, RunWindow, Store, TableChange, ViewChanges,
+    Views,
 };
 use tracing::Level;
 
@@ -278,16 +279,24 @@ impl Run<'_> {
                 )),
             }
         }
-        match self.store.refresh_views().await {
-            Ok(views) => {
-                views.iter().for_each(|view| self.inform(format!("made the view {view}")));
-                Ok(None)
-            }
-            Err(error) => {
-                (self.hear)(&Event::Log(Level::ERROR, error.to_string()));
-                Ok(Some(Arc::new(views_failed(job, error.to_string()))))
-            }
-        }
+        Ok(self.refresh_views().await.err().map(|error| {
+            let error = format!("{error:#}");
+            (self.hear)(&Event::Log(Level::ERROR, error.clone()));
+            Arc::new(views_failed(job, error))
+        }))
+    }
+
+    async fn refresh_views(&self) -> anyhow::Result<()> {
+        let own = self.config.views();
+        // What is wrong with one of an operator's own is no reason to be without the others.
+        let views = if let Ok(views) = &own { views } else { &Views::shipped()? };
+        let ViewChanges { made, dropped } = self.store.refresh_views(views).await?;
+        made.iter().for_each(|view| self.inform(format!("made the view {view}")));
+        dropped.iter().for_each(|view| {
+            self.inform(format!("dropped the view {view}: its folder is gone"));
+        });
+        own?;
+        Ok(())
     }
 
     /// Old history in the way is a nuisance, and no reason to fail a run.

@@ -234,8 +234,8 @@ pub enum StoreError {
         /// What the server said.
         reason: String,
     },
-    /// Views that could not be made or renewed; everything else was.
-    #[error("{database}: views that could not be made or renewed:\n{failed}")]
+    /// Views that could not be made, renewed or dropped; everything else was.
+    #[error("{database}: views that could not be made, renewed or dropped:\n{failed}")]
     Views {
         /// Which database.
         database: String,

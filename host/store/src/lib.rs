@@ -50,7 +50,7 @@ pub use history::waiting::{Reject, RejectCount, RejectFilter};
 pub use keys::{PartitionKey, ReportKey, RunId};
 pub use store::Store;
 pub use target::{Server, Target};
-pub use views::bigquery;
+pub use views::{ViewChanges, Views, WrongView, bigquery};
 pub use write::catalogue::{Owner, TableChange, TableStatus};
 pub use write::drift::Drift;
 pub use write::migrations::MigrationStatus;

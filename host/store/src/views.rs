@@ -1,92 +1,150 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The views for people and dashboards, in `views/`: made when the tables that they read are
-//! there, and made anew when their text changes or a person has dropped them.
+//! The views for people and dashboards, those of `views/` and an operator's own: made when the
+//! tables that they read are there, made anew when their text or that of a view below them changes
+//! or a person has dropped them, and dropped when an operator's folder is gone.
 //!
-//! What a view is made of is in [`list`], what its columns are in [`shapes`], and the words that
-//! its text has for what differs between the databases in [`words`]. `docs/views.md` describes
-//! them to a person.
+//! Which views there are is data, see [`data`]; the words that their text has for what differs
+//! between the databases are in [`words`]. `docs/views.md` describes them to a person.
 //!
 //! A view is replaced where the database can do so: whoever may read it still may, and what
 //! others have built on it stays. PostgreSQL cannot when columns go or change; then the view is
-//! dropped, made and granted again in one transaction, and where something depends on it, it
-//! stays as it was, which is on record until it is mended. What others have made under the
-//! name of a view is left alone: each view is marked, and its mark is on record.
+//! dropped, made and granted again in one transaction, with those of ours that read it, and where
+//! something else depends on it, it stays as it was, which is on record until it is mended. What
+//! others have made under the name of a view is left alone: each view is marked, and its mark is
+//! on record.
 
 pub mod bigquery;
-mod list;
-mod shapes;
+mod data;
+mod making;
+mod sql;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::connect::connection::Arg;
 use crate::connect::trouble::Trouble;
 use crate::error::StoreError;
+use crate::session::Session;
 use crate::session::patience::Retries;
+use crate::session::schema;
 use crate::session::schema::{Relation, Schema};
-use crate::session::{Session, schema};
-use crate::sql::dialect::Dialect;
 use crate::sql::fields::Fields;
-use crate::sql::{list as joined, quote};
+use crate::sql::list as joined;
 use crate::store::Store;
 use crate::write::catalogue::{lock, unlock};
-use crate::write::drift::Drift;
-use list::{Part, VIEWS, View};
-use shapes::SHAPES;
+use crate::write::drift::{Drift, missing};
+use data::{Part, View};
+use making::{dependants, disown, drop_view, keep, make, why};
+
+pub use data::{Views, WrongView};
+
+/// What became of the views.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ViewChanges {
+    /// The names of those that were made or renewed.
+    pub made: Vec<String>,
+    /// Of those that were dropped: the operator has them no more.
+    pub dropped: Vec<String>,
+}
+
+impl ViewChanges {
+    fn count(&self) -> usize {
+        self.made.len() + self.dropped.len()
+    }
+}
 
 impl Store {
-    /// Makes the views whose tables are there. Returns the names of those that were made now.
+    /// What is not as the host has made it, by name: tables and columns first.
+    ///
+    /// # Errors
+    ///
+    /// When the database or its catalogue cannot be read.
+    pub async fn drift(&self, views: &Views) -> Result<Vec<Drift>, StoreError> {
+        let mut session = self.session().await?;
+        let mut drift = missing(&mut session, "comparing the catalogue with the database").await?;
+        drift.extend(problems(&mut session, views).await?);
+        Ok(drift)
+    }
+
+    /// Makes the views whose tables are there, and drops those that were this operator's.
     ///
     /// # Errors
     ///
     /// [`StoreError::Views`] when some cannot be made, such as without the right to: the others
     /// are made, the tables are not touched, and [`Store::drift`] tells until it is mended.
-    pub async fn refresh_views(&self) -> Result<Vec<String>, StoreError> {
-        Retries::with_locks(self.waits).over(|| self.refresh_views_once()).await
+    pub async fn refresh_views(&self, views: &Views) -> Result<ViewChanges, StoreError> {
+        Retries::with_locks(self.waits).over(|| self.refresh_views_once(views)).await
     }
 
-    async fn refresh_views_once(&self) -> Result<Vec<String>, StoreError> {
+    async fn refresh_views_once(&self, views: &Views) -> Result<ViewChanges, StoreError> {
         let mut session = self.session().await?;
-        let stands = stands(&mut session).await?;
-        for stand in stands.iter().filter(|stand| stand.is_other) {
-            tracing::warn!("{}", Drift::OtherView { view: stand.name.into() });
-        }
-        if !stands.iter().any(Stand::is_to_be_made) {
-            return Ok(Vec::new());
+        let seen = look(&mut session, views).await?;
+        seen.left_alone().for_each(|drift| tracing::warn!("{drift}"));
+        seen.incomplete().for_each(|drift| tracing::info!("{drift}"));
+        if seen.gone.is_empty() && !seen.stands.iter().any(Stand::is_to_be_made) {
+            return Ok(ViewChanges::default());
         }
         lock(&mut session).await?;
         // Looked at again, now that no other host makes views.
-        let made = make_all(&mut session).await;
+        let made = change_all(&mut session, views).await;
         let unlocked = unlock(&mut session, made.is_ok()).await;
-        let (made, failed) = made?;
+        let (changes, failed) = made?;
         unlocked?;
         if failed.is_empty() {
-            return Ok(made);
+            return Ok(changes);
         }
         let failed = joined(failed, "\n", |(view, reason)| format!("{view}: {reason}"));
         Err(StoreError::Views { database: self.name(), failed })
     }
 }
 
+/// How it stands with all views.
+struct Seen<'a> {
+    stands: Vec<Stand<'a>>,
+    /// What is on record of this operator's views whose folders are gone.
+    gone: Vec<(String, Record)>,
+    /// Operators' views, and what they need that is neither table nor view.
+    missing: Vec<(&'a View, BTreeSet<&'a str>)>,
+}
+
+impl Seen<'_> {
+    fn left_alone(&self) -> impl Iterator<Item = Drift> {
+        let other = |stand: &Stand<'_>| Drift::OtherView { view: stand.view.name.clone() };
+        self.stands.iter().filter(|stand| stand.is_other).map(other)
+    }
+
+    fn incomplete(&self) -> impl Iterator<Item = Drift> {
+        self.missing.iter().map(|(view, missing)| Drift::IncompleteView {
+            view: view.name.clone(),
+            file: view.file.clone(),
+            missing: joined(missing, ", ", |name| (*name).to_owned()),
+        })
+    }
+}
+
 /// How it stands with a view that there should be.
-struct Stand {
-    name: &'static str,
+struct Stand<'a> {
+    view: &'a View,
+    /// What of it can be made, in the database's words.
+    parts: Vec<(&'a Part, String)>,
     query: String,
     digest: String,
-    /// Somebody else has made what has its name.
+    /// There is a table or view of its name.
+    is_there: bool,
+    /// Somebody else has made that.
     is_other: bool,
     /// It is there, and as it should be.
     is_made: bool,
     /// What is on record of it.
     record: Record,
+    /// Whose own view it is.
+    origin: Option<&'a str>,
 }
 
-impl Stand {
+impl Stand<'_> {
     fn is_to_be_made(&self) -> bool {
         !self.is_other && !self.is_made
     }
@@ -99,25 +157,25 @@ struct Record {
     digest: Option<String>,
     /// Of what the database had to tell it by, when it was made.
     mark: Option<String>,
+    /// Whose own view it is; it stands before the mark.
+    origin: Option<String>,
     error: Option<String>,
 }
 
 /// What a person should know of the views, by name.
-pub(crate) async fn problems(session: &mut Session) -> Result<Vec<Drift>, StoreError> {
-    let problem = |stand: Stand| {
-        let view = stand.name.to_string();
-        match stand.record.error {
-            _ if stand.is_other => Some(Drift::OtherView { view }),
-            Some(reason) if !stand.is_made => Some(Drift::OldView { view, reason }),
-            _ => None,
-        }
-    };
-    let mut problems: Vec<Drift> = stands(session).await?.into_iter().filter_map(problem).collect();
+async fn problems(session: &mut Session, views: &Views) -> Result<Vec<Drift>, StoreError> {
+    let seen = look(session, views).await?;
+    let mut problems: Vec<Drift> = seen.left_alone().chain(seen.incomplete()).collect();
+    let old =
+        |view: String, record: Record| record.error.map(|reason| Drift::OldView { view, reason });
+    let to_be_made = seen.stands.into_iter().filter(Stand::is_to_be_made);
+    problems.extend(to_be_made.filter_map(|stand| old(stand.view.name.clone(), stand.record)));
+    problems.extend(seen.gone.into_iter().filter_map(|(view, record)| old(view, record)));
     problems.sort_by_key(Drift::what);
     Ok(problems)
 }
 
-async fn stands(session: &mut Session) -> Result<Vec<Stand>, StoreError> {
+async fn look<'a>(session: &mut Session, views: &'a Views) -> Result<Seen<'a>, StoreError> {
     let doing = "looking which views there are";
     // Of the plugins' tables, what is there.
     let mut tables = schema::catalogued(session, doing).await?;
@@ -132,24 +190,83 @@ async fn stands(session: &mut Session) -> Result<Vec<Stand>, StoreError> {
     let relations = schema::relations(session, doing).await?;
     let mut records = records(session, doing).await?;
     let dialect = session.dialect.clone();
-    let stand = |view: &'static View| {
-        let query = query(view, &tables, dialect.as_ref())?;
-        let digest = digest(view.name, &query);
-        let record = records.remove(view.name).unwrap_or_default();
-        let found = relations.get(view.name);
+    let (mut stands, mut missing) = (Vec::<Stand>::new(), Vec::new());
+    let is_gone = |name: &str, record: &Record| {
+        record.origin.is_some()
+            && record.origin.as_deref() == views.origin()
+            && !views.names().any(|view| view == name)
+    };
+    for view in views.all() {
+        // An operator's view may read what no plugin has made.
+        let has = |name: &str| {
+            let is_left = || records.get(name).is_none_or(|record| !is_gone(name, record));
+            tables.contains_key(name)
+                || view.is_own && relations.contains_key(name) && is_left()
+                || stands.iter().any(|below| below.view.name == name && !below.is_other)
+        };
+        let lacks: BTreeSet<&str> = match view.is_own {
+            true => view.needs().map(String::as_str).filter(|need| !has(need)).collect(),
+            false => BTreeSet::new(),
+        };
+        let parts: Vec<(&Part, String)> = view
+            .parts
+            .iter()
+            .filter(|part| part.needs.iter().all(|need| has(need)))
+            .map(|part| (part, words::spell(&part.select, part.table(), &tables, dialect.as_ref())))
+            .collect();
+        if !lacks.is_empty() {
+            missing.push((view, lacks));
+        }
+        if parts.is_empty() {
+            continue;
+        }
+        let union = joined(&parts, "\nUNION ALL\n", |(_, sql)| sql.clone());
+        let query = match &view.around {
+            // The last line of the union may be a comment.
+            Some(around) => words::spell(around, "", &tables, dialect.as_ref())
+                .replace("{parts}", &format!("{union}\n")),
+            None => union,
+        };
+        let below = stands.iter().filter(|below| view.needs().any(|need| *need == below.view.name));
+        let text = below.fold(query.clone(), |text, below| text + "\n" + &below.digest);
+        let digest = digest(&view.name, &text);
+        let record = records.remove(&view.name).unwrap_or_default();
+        let found = relations.get(&view.name);
         let is_other = found.is_some_and(|found| !is_ours(found, &record));
         let is_made = !is_other
             && found.is_some()
             && (record.mark.is_some() || found.is_some_and(is_hidden))
             && record.digest.as_ref() == Some(&digest);
-        Some(Stand { name: view.name, query, digest, is_other, is_made, record })
-    };
-    Ok(VIEWS.iter().filter_map(stand).collect())
+        let origin = views.origin().filter(|_| view.is_own);
+        let is_made = is_made && record.origin.as_deref() == origin;
+        let is_there = found.is_some();
+        stands.push(Stand {
+            view,
+            parts,
+            query,
+            digest,
+            is_there,
+            is_other,
+            is_made,
+            record,
+            origin,
+        });
+    }
+    // Of what somebody else has put in its place only the record goes.
+    let mut gone: Vec<(String, Record)> =
+        records.into_iter().filter(|(name, record)| is_gone(name, record)).collect();
+    for (name, record) in &mut gone {
+        if !relations.get(name).is_some_and(|found| is_ours(found, record)) {
+            record.digest = None;
+        }
+    }
+    gone.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Seen { stands, gone, missing })
 }
 
 fn is_ours(found: &Relation, record: &Record) -> bool {
     // Without a mark on record it was made before there were marks, or its making was broken off.
-    let is_as_made = |mark: &String| is_hidden(found) || *mark == mark_of(found);
+    let is_as_made = |mark: &String| is_hidden(found) || mark_of(found).starts_with(mark);
     found.is_view && record.digest.is_some() && record.mark.as_ref().is_none_or(is_as_made)
 }
 
@@ -167,38 +284,33 @@ async fn records(
     doing: &str,
 ) -> Result<HashMap<String, Record>, StoreError> {
     let mut records: HashMap<String, Record> = HashMap::new();
-    let failed = |session: &Session, error| session.failed(doing, error);
     let sql = "SELECT view_name, digest FROM catalogue_views";
-    for row in session.fetch(doing, sql, vec![]).await? {
-        let read = |row: &Fields| Ok((row.text("view_name")?, row.text("digest")?));
-        let (name, digest) = read(&row).map_err(|error| failed(session, error))?;
+    let read = |row: &Fields| Ok((row.text("view_name")?, row.text("digest")?));
+    for (name, digest) in session.read(doing, sql, vec![], read).await? {
         records.entry(name).or_default().digest = Some(digest);
     }
     let sql = "SELECT view_name, mark, error FROM catalogue_view_states";
-    for row in session.fetch(doing, sql, vec![]).await? {
-        let read = |row: &Fields| {
-            Ok((row.text("view_name")?, row.optional_text("mark")?, row.optional_text("error")?))
-        };
-        let (name, mark, error) = read(&row).map_err(|error| failed(session, error))?;
+    let read = |row: &Fields| {
+        Ok((row.text("view_name")?, row.optional_text("mark")?, row.optional_text("error")?))
+    };
+    for (name, mark, error) in session.read(doing, sql, vec![], read).await? {
         let record = records.entry(name).or_default();
-        (record.mark, record.error) = (mark, error);
+        record.error = error;
+        record.mark = mark;
+        if let Some((origin, mark)) = record.mark.as_deref().and_then(|mark| mark.split_once(':')) {
+            record.origin = Some(origin.to_owned());
+            record.mark = Some(mark.to_owned()).filter(|mark| !mark.is_empty());
+        }
     }
     Ok(records)
 }
 
-/// The union of the parts whose tables are there; none when there is no such part.
-fn query(view: &View, schema: &Schema, dialect: &dyn Dialect) -> Option<String> {
-    let there = |part: &&Part| part.tables.iter().all(|table| schema.contains_key(*table));
-    let spell = |part: &Part| words::spell(part, schema, dialect);
-    let parts: Vec<String> = view.parts.iter().filter(there).map(spell).collect();
-    if parts.is_empty() {
-        return None;
+/// The mark as it is on record: after the origin of an operator's view, cut to the column's length.
+fn recorded(origin: Option<&str>, mark: Option<String>) -> Option<String> {
+    match origin {
+        Some(origin) => Some(format!("{origin}:{:.47}", mark.unwrap_or_default())),
+        None => mark,
     }
-    let union = parts.join("\nUNION ALL\n");
-    Some(match view.around {
-        Some(around) => around.trim_end().replace("{parts}", &union),
-        None => union,
-    })
 }
 
 fn digest(name: &str, query: &str) -> String {
@@ -206,151 +318,84 @@ fn digest(name: &str, query: &str) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-type Failed = Vec<(&'static str, String)>;
+type Failed = Vec<(String, String)>;
 
-/// Makes what is to be made: the names of what was made, and why the rest was not.
-async fn make_all(session: &mut Session) -> Result<(Vec<String>, Failed), StoreError> {
-    let (mut made, mut failed) = (Vec::new(), Failed::new());
-    for stand in stands(session).await? {
-        if !stand.is_to_be_made() {
+/// Makes what is to be made and drops what is to be dropped: what was, and why the rest was not.
+async fn change_all(
+    session: &mut Session,
+    views: &Views,
+) -> Result<(ViewChanges, Failed), StoreError> {
+    let mut changes = ViewChanges::default();
+    // One view may be in the way of another until it is renewed.
+    loop {
+        let before = changes.count();
+        let failed = change(session, views, &mut changes).await?;
+        if failed.is_empty() || changes.count() == before {
+            return Ok((changes, failed));
+        }
+    }
+}
+
+async fn change(
+    session: &mut Session,
+    views: &Views,
+    changes: &mut ViewChanges,
+) -> Result<Failed, StoreError> {
+    let mut failed = Failed::new();
+    let Seen { stands, gone, .. } = look(session, views).await?;
+    for (at, stand) in stands.iter().enumerate() {
+        let Stand { view, record, origin, .. } = stand;
+        let waits = failed.iter().any(|(below, _)| view.needs().any(|need| need == below));
+        if !stand.is_to_be_made() || waits {
             continue;
         }
-        match make(session, &stand).await {
-            Ok(()) => made.push(stand.name.to_string()),
+        let above = above(stand, &stands[at + 1..]);
+        match make(session, stand, &above).await {
+            Ok(()) if changes.made.contains(&view.name) => {}
+            Ok(()) => changes.made.push(view.name.clone()),
             Err(error) if error.is_transient() => return Err(error),
             Err(error) => {
-                let reason = match error.is(Trouble::DependedOn) {
-                    true => dependants(session, stand.name).await?,
-                    false => error.in_short(),
-                };
-                keep(session, stand.name, stand.record.mark, Some(&reason)).await?;
-                failed.push((stand.name, reason));
+                let reason = why(session, stand, &error).await?;
+                if record.digest.is_none() {
+                    // What is made under its name from now on is somebody else's.
+                    disown(session, &view.name).await?;
+                }
+                let mark = recorded(*origin, record.mark.clone());
+                keep(session, &view.name, mark, Some(&reason)).await?;
+                failed.push((view.name.clone(), reason));
             }
         }
     }
-    Ok((made, failed))
-}
-
-/// Makes one view, or leaves everything as it was.
-async fn make(session: &mut Session, stand: &Stand) -> Result<(), StoreError> {
-    let Stand { name, query, digest, .. } = stand;
-    let doing = format!("making the view {name}");
-    let create = session.dialect.create_view(name, query);
-    // SQLite makes a view of what is not there, too.
-    let look = format!("SELECT * FROM {} WHERE 1 = 0", quote(name));
-    if !session.dialect.has_transactional_ddl() {
-        // On record first: a host killed in between leaves a view that the next one makes again.
-        own(session, &doing, name, "").await?;
-        keep(session, name, None, None).await?;
-        session.execute(&doing, &create, vec![]).await?;
-    } else if let Err(error) = tried(session, &doing, &[create.clone(), look.clone()]).await {
-        if !error.is(Trouble::NoReplacement) {
-            return Err(error);
-        }
-        let mut anew = vec![format!("DROP VIEW {}", quote(name)), create, look];
-        anew.extend(grants(session, &doing, name).await?);
-        tried(session, &doing, &anew).await?;
-    }
-    if let Some(mark) = session.dialect.mark_view(name) {
-        session.execute(&doing, &mark, vec![]).await?;
-    }
-    let relations = schema::relations(session, &doing).await?;
-    let made = relations.get(*name).filter(|made| !is_hidden(made));
-    keep(session, name, made.map(mark_of), None).await?;
-    own(session, &doing, name, digest).await
-}
-
-/// Runs statements within a transaction, all or none.
-async fn tried(
-    session: &mut Session,
-    doing: &str,
-    statements: &[String],
-) -> Result<(), StoreError> {
-    session.execute(doing, "SAVEPOINT view", vec![]).await?;
-    for sql in statements {
-        if let Err(error) = session.execute(doing, sql, vec![]).await {
-            session.execute(doing, "ROLLBACK TO SAVEPOINT view", vec![]).await?;
-            return Err(error);
+    for (name, record) in gone {
+        match drop_view(session, &name, &record).await {
+            Ok(true) => changes.dropped.push(name),
+            Ok(false) => {}
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                let reason = match error.is(Trouble::DependedOn) {
+                    true => {
+                        format!("its folder is gone, but {}", dependants(session, &name).await?)
+                    }
+                    false => format!("its folder is gone, but: {}", error.in_short()),
+                };
+                let mark = recorded(record.origin.as_deref(), record.mark);
+                keep(session, &name, mark, Some(&reason)).await?;
+                failed.push((name, reason));
+            }
         }
     }
-    session.execute(doing, "RELEASE SAVEPOINT view", vec![]).await.map(drop)
+    Ok(failed)
 }
 
-/// The statements that give everybody the privileges on a view that they have now, but for those
-/// on columns that it does not have any more.
-async fn grants(session: &mut Session, doing: &str, name: &str) -> Result<Vec<String>, StoreError> {
-    let shape = SHAPES.iter().find(|shape| shape.name == name);
-    let has = |column: &str| {
-        shape.is_some_and(|shape| shape.columns.iter().any(|(name, ..)| *name == column))
-    };
-    let Some(sql) = session.dialect.view_grants_query() else { return Ok(Vec::new()) };
-    let rows = session.fetch(doing, sql, vec![name.into()]).await?;
-    let grant = |row: &Fields| -> Result<Option<String>, sqlx::Error> {
-        let (privilege, to, may_grant) =
-            (row.text("privilege")?, row.text("grantee")?, row.int("may_grant")? == 1);
-        let column = match row.optional_text("column_name")? {
-            Some(column) if !has(&column) => return Ok(None),
-            Some(column) => format!(" ({})", quote(&column)),
-            None => String::new(),
-        };
-        let option = if may_grant { " WITH GRANT OPTION" } else { "" };
-        Ok(Some(format!("GRANT {privilege}{column} ON {} TO {to}{option}", quote(name))))
-    };
-    let grants = rows.iter().map(grant).collect::<Result<Vec<_>, _>>();
-    let grants = grants.map_err(|error| session.failed(doing, error))?;
-    Ok(grants.into_iter().flatten().collect())
-}
-
-/// What to do about views of others that keep one from being dropped.
-async fn dependants(session: &mut Session, name: &str) -> Result<String, StoreError> {
-    let doing = format!("looking what depends on the view {name}");
-    let Some(sql) = session.dialect.view_dependants_query() else { return Ok(String::new()) };
-    let rows = session.fetch(&doing, sql, vec![name.into()]).await?;
-    let read = |row: &Fields| {
-        let query = row.optional_text("query")?.unwrap_or_default();
-        Ok((row.text("name")?, row.text("kind")?, query))
-    };
-    let found = rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>();
-    let found = found.map_err(|error| session.failed(&doing, error))?;
-    let names = joined(&found, ", ", |(view, ..)| view.clone());
-    let drops = joined(&found, "\n", |(view, kind, _)| format!("DROP {kind} {view};"));
-    let creates = joined(&found, "\n", |(view, kind, query)| {
-        format!("CREATE {kind} {view} AS\n{}", query.trim_end())
-    });
-    Ok(format!(
-        "its columns change, which PostgreSQL does not do while {names} depends on it. To renew it, run:\n{drops}\nthen `test-dashboard db migrate`, and then, as far as it still fits:\n{creates}"
-    ))
-}
-
-/// Puts on record that a view is the host's, made from the text with this digest.
-async fn own(
-    session: &mut Session,
-    doing: &str,
-    name: &str,
-    digest: &str,
-) -> Result<(), StoreError> {
-    let delete = "DELETE FROM catalogue_views WHERE view_name = ?";
-    session.execute(doing, delete, vec![name.into()]).await?;
-    let insert = format!(
-        "INSERT INTO catalogue_views (view_name, digest, updated_at) VALUES (?, ?, {})",
-        session.dialect.time_parameter()
-    );
-    let args = vec![name.into(), digest.into(), Arg::Time(Timestamp::now())];
-    session.execute(doing, &insert, args).await.map(drop)
-}
-
-/// Puts on record how the making of a view ended.
-async fn keep(
-    session: &mut Session,
-    name: &str,
-    mark: Option<String>,
-    error: Option<&str>,
-) -> Result<(), StoreError> {
-    let doing = format!("recording how the making of the view {name} ended");
-    let delete = "DELETE FROM catalogue_view_states WHERE view_name = ?";
-    session.execute(&doing, delete, vec![name.into()]).await?;
-    let insert = "INSERT INTO catalogue_view_states (view_name, mark, error) VALUES (?, ?, ?)";
-    let error = Arg::OptionalText(error.map(String::from));
-    let args = vec![name.into(), Arg::OptionalText(mark), error];
-    session.execute(&doing, insert, args).await.map(drop)
+/// Those of these views that read this one, also through others, and are there.
+fn above<'a>(stand: &Stand<'_>, later: &'a [Stand<'a>]) -> Vec<&'a Stand<'a>> {
+    let mut above: Vec<&Stand<'_>> = Vec::new();
+    for other in later.iter().filter(|other| other.is_there && !other.is_other) {
+        let is_below =
+            |need: &String| *need == stand.view.name || above.iter().any(|s| s.view.name == *need);
+        if other.view.needs().any(is_below) {
+            above.push(other);
+        }
+    }
+    above
 }

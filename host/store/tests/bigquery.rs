@@ -20,7 +20,7 @@ use sqlparser::parser::Parser;
 use support::{Database, column, key_text, row, table};
 use test_dashboard_model::{ColumnType, TableMode, Value};
 use test_dashboard_store::bigquery::{Connection, Source, statements};
-use test_dashboard_store::{Engine, Outcome, ReportEnd, ReportKey, Store};
+use test_dashboard_store::{Engine, Outcome, ReportEnd, ReportKey, Store, Views};
 
 on_every_database![
     every_type_is_sent_as_something_that_arrives,
@@ -30,7 +30,7 @@ on_every_database![
 /// The statement for a view, and its inner query.
 fn made(source: Source, view: &str, tables: &[&test_dashboard_model::Table]) -> (String, String) {
     let connection = Connection::parse("pump.eu.dashboard").unwrap();
-    let all = statements(source, &connection, None, tables);
+    let all = statements(source, &connection, None, tables, &Views::shipped().unwrap());
     let statement = all.into_iter().find(|statement| statement.view == view).unwrap();
     let inner = statement.sql.split("\"\"\"").nth(1).unwrap().trim().to_owned();
     (statement.sql, inner)
@@ -127,7 +127,8 @@ fn what_a_plugin_says_of_its_table_stays_a_description() {
         let mut table = table("probe_texts", TableMode::Merge, columns, &["name"]);
         Arc::make_mut(&mut table).description = text.into();
         for source in [Source::Postgres, Source::Mysql] {
-            let printed = statements(source, &connection, None, &[&table]);
+            let printed =
+                statements(source, &connection, None, &[&table], &Views::shipped().unwrap());
             let sql = &printed[0].sql;
             let parsed = Parser::parse_sql(&BigQueryDialect, sql).unwrap();
             let [Statement::CreateView(view)] = parsed.as_slice() else { panic!("{sql}") };

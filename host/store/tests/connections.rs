@@ -22,7 +22,7 @@ use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start}
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
     CommitPoint, Engine, Outcome, Password, Reading, ReportEnd, ReportKey, RunEnd, Server, Store,
-    StoreError, Target, Tls, TlsMode,
+    StoreError, Target, Tls, TlsMode, Views,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -436,7 +436,7 @@ async fn what_a_connection_breaks_off_is_neither_lost_nor_doubled(db: Arc<Databa
 async fn begin_and_end(store: &Store) {
     store.migrate().await.unwrap();
     store.prepare_tables(&owner(), &[plain(TableMode::Merge)]).await.unwrap();
-    store.refresh_views().await.unwrap();
+    store.refresh_views(&Views::shipped().unwrap()).await.unwrap();
     let report =
         ReportKey { project: "fenix".into(), datasource: "probe".into(), report: "items".into() };
     store.last_good(&report).await.unwrap();

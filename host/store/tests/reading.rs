@@ -14,7 +14,7 @@ use support::{Database, item, key, nothing, owner, plain, start, write};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
     Engine, Outcome, RejectFilter, ReportEnd, ReportKey, RunId, RunWindow, Store, StoreError,
-    Target, grants_to_read,
+    Target, Views, grants_to_read,
 };
 
 on_every_database![
@@ -54,7 +54,7 @@ async fn told(store: &Store) -> Result<String, StoreError> {
     let others = (store.offered().await?, store.open_runs(long_ago).await?);
     let rejects = (store.rejects(&all, None).await?, store.reject_counts(&all).await?);
     let rejects = (rejects, store.rejects_that_begin("0123", 4).await?);
-    let database = (store.tables().await?, store.drift().await?);
+    let database = (store.tables().await?, store.drift(&Views::shipped().unwrap()).await?);
     let refused = store.refused_tables(&owner(), &tables).await?;
     let migrations = (store.check_migrations().await?, store.migration_status().await?);
     let history = (history, reports, others, rejects);

@@ -20,7 +20,7 @@ use support::{
 use test_dashboard_model::{ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
     CommitPoint, Drift, Engine, Outcome, Owner, PartitionKey, Reading, ReportEnd, ReportKey, Store,
-    StoreError, TableChange, Target,
+    StoreError, TableChange, Target, Views,
 };
 
 on_every_database![
@@ -319,10 +319,10 @@ async fn a_table_that_a_person_dropped_is_made_anew(db: Arc<Database>) {
     db.execute("DROP TABLE probe_items").await;
     let other = with_columns(&plain(TableMode::Merge), &[("old", ColumnType::Text)]);
     let missing = Drift::Table { datasource: "probe".into(), table: "probe_items".into() };
-    assert_eq!(store.drift().await.unwrap(), [missing]);
+    assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap(), [missing]);
     assert_eq!(prepare(&store, &other).await.unwrap(), put_back("probe_items"));
     assert_eq!(prepare(&store, &other).await.unwrap(), vec![]);
-    assert_eq!(store.drift().await.unwrap(), []);
+    assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap(), []);
 }
 
 /// Writes a row and a checkpoint of this report and project, and records a good run of it.
@@ -367,11 +367,15 @@ async fn a_column_that_a_person_took_away_is_put_back_and_read_again(db: Arc<Dat
             table: "probe_items".into(),
             column: "title".into(),
         };
-        assert_eq!(store.drift().await.unwrap(), [missing], "{take_away}");
+        assert_eq!(
+            store.drift(&Views::shipped().unwrap()).await.unwrap(),
+            [missing],
+            "{take_away}"
+        );
 
         let changes = prepare(&store, &items).await.unwrap();
         assert_eq!(changes, put_back("probe_items.title"), "{take_away}");
-        assert_eq!(store.drift().await.unwrap(), [], "{take_away}");
+        assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap(), [], "{take_away}");
         for status in store.statuses().await.unwrap() {
             let (project, report) = (&status.key.project, &status.key.report);
             let is_its = report == "items";
@@ -397,7 +401,10 @@ async fn a_part_of_the_key_that_a_person_took_away_is_refused(db: Arc<Database>)
         let error = prepare(&store, &table).await.unwrap_err();
         assert!(matches!(error, StoreError::Changed { .. }), "{error}");
         assert!(error.to_string().contains(&format!("its column {column}, by which")), "{error}");
-        assert_eq!(store.drift().await.unwrap()[0].what(), format!("probe_items.{column}"));
+        assert_eq!(
+            store.drift(&Views::shipped().unwrap()).await.unwrap()[0].what(),
+            format!("probe_items.{column}")
+        );
         db.execute(&format!("ALTER TABLE probe_items RENAME COLUMN mine TO {column}")).await;
     }
     assert_eq!(prepare(&store, &table).await.unwrap(), vec![]);
@@ -411,9 +418,9 @@ async fn what_nothing_fills_any_more_may_be_dropped(db: Arc<Database>) {
     store.prepare_tables(&owner(), &[before, gone]).await.unwrap();
     read_well(&store, "fenix", "items", &items).await;
     db.execute("ALTER TABLE probe_items DROP COLUMN old; DROP TABLE probe_gone").await;
-    assert_eq!(store.drift().await.unwrap().len(), 2);
+    assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap().len(), 2);
     assert_eq!(prepare(&store, &items).await.unwrap(), vec![]);
-    assert_eq!(store.drift().await.unwrap(), []);
+    assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap(), []);
     assert!(has_checkpoint(&store, "fenix", "items").await, "nothing was lost of what it fills");
 }
 
@@ -423,7 +430,7 @@ async fn what_a_person_added_is_theirs(db: Arc<Database>) {
     read_well(&store, "fenix", "items", &items).await;
     db.execute("ALTER TABLE probe_items ADD COLUMN \"Note\" integer").await;
     db.execute("CREATE TABLE mine (id integer)").await;
-    assert_eq!(store.drift().await.unwrap(), []);
+    assert_eq!(store.drift(&Views::shipped().unwrap()).await.unwrap(), []);
     assert_eq!(prepare(&store, &items).await.unwrap(), vec![]);
     assert!(has_checkpoint(&store, "fenix", "items").await);
 }

@@ -17,7 +17,9 @@ use std::sync::Arc;
 use support::{At, Database, column, key_text, row};
 use test_dashboard_model::ColumnType::{Boolean, Date, Int64, Json, Text, Timestamp};
 use test_dashboard_model::{Column, Table, TableMode, Value};
-use test_dashboard_store::{CommitPoint, Drift, Owner, PartitionKey, Reading, Store, StoreError};
+use test_dashboard_store::{
+    CommitPoint, Drift, Owner, PartitionKey, Reading, Store, StoreError, Views,
+};
 
 on_every_database![
     views_are_made_when_their_tables_are_there_and_once,
@@ -137,6 +139,17 @@ async fn write(store: &Store, project: &str, table: &Arc<Table>, rows: Vec<Vec<V
     writer.commit(None, CommitPoint::End).await.unwrap();
 }
 
+fn shipped() -> Views {
+    Views::shipped().unwrap()
+}
+
+/// The names of what was made.
+async fn refresh(store: &Store) -> Vec<String> {
+    let changes = store.refresh_views(&shipped()).await.unwrap();
+    assert_eq!(changes.dropped, Vec::<String>::new());
+    changes.made
+}
+
 async fn shown(db: &Database, sql: &str) -> Vec<String> {
     let rows = db.rows(sql).await;
     rows.iter().map(|row| row.join(" ")).collect()
@@ -148,38 +161,38 @@ const COUNTS: &str = "SELECT CONCAT(r.projects_id, ''), p.project_name_abbrev, C
 
 async fn views_are_made_when_their_tables_are_there_and_once(db: Arc<Database>) {
     let store = db.store().await;
-    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    assert_eq!(refresh(&store).await, Vec::<String>::new());
     write(&store, "fenix", &coverage(true), vec![]).await;
-    let made = store.refresh_views().await.unwrap();
+    let made = refresh(&store).await;
     let expected = [
         "coverage_trend",
         "projects",
-        "test_automation_status",
-        "test_automation_coverage",
-        "test_sub_suites",
         "report_test_case_coverage",
+        "test_automation_coverage",
+        "test_automation_status",
+        "test_sub_suites",
     ];
     assert_eq!(made, expected);
-    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    assert_eq!(refresh(&store).await, Vec::<String>::new());
     // One that knows more: its text changed.
     write(&store, "fenix", &suites(), vec![]).await;
-    assert_eq!(store.refresh_views().await.unwrap(), ["projects", "report_test_case_coverage"]);
+    assert_eq!(refresh(&store).await, ["projects", "report_test_case_coverage"]);
 }
 
 async fn rows_without_a_number_have_that_of_their_project(db: Arc<Database>) {
     let store = db.store().await;
     write(&store, "fenix", &coverage(false), vec![covered(1, 7, 0, 0, 3)]).await;
     write(&store, "focus", &coverage(false), vec![covered(2, 7, 0, 0, 5)]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     // Nobody knows them: one project of unknown number, and both are in it.
     assert_eq!(shown(&db, COUNTS).await, ["0 unknown 3", "0 unknown 5"]);
     // The column is there, and empty.
     write(&store, "fenix", &coverage(true), vec![]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     assert_eq!(shown(&db, COUNTS).await, ["0 unknown 3", "0 unknown 5"]);
     // Another table tells that of one project.
     write(&store, "fenix", &suites(), vec![suite(1, 59)]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     assert_eq!(shown(&db, COUNTS).await, ["0 unknown 5", "59 fenix 3"]);
     // A row that has its own keeps to it.
     let mut own = covered(9, 1, 1, 1, 8);
@@ -194,7 +207,7 @@ async fn projects_that_share_a_number_are_one(db: Arc<Database>) {
         write(&store, project, &coverage(false), vec![covered(1, 7, 0, 0, count)]).await;
         write(&store, project, &suites(), vec![suite(1, 59)]).await;
     }
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     assert_eq!(shown(&db, COUNTS).await, ["59 fenix 3", "59 fenix 4"]);
 }
 
@@ -202,7 +215,7 @@ async fn ids_that_have_no_name_are_in_the_lookups(db: Arc<Database>) {
     let store = db.store().await;
     let rows = vec![covered(1, 7, 0, 0, 1), covered(1, 12, 9, 8, 2), covered(2, 12, 9, 8, 4)];
     write(&store, "fenix", &coverage(false), rows).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     let joined = "SELECT s.status, c.coverage, u.test_sub_suite, CONCAT(r.test_count, '') \
                   FROM report_test_case_coverage r \
                   JOIN test_automation_status s ON s.id = r.test_automation_status_id \
@@ -261,7 +274,7 @@ async fn four_byte_labels_are_told_apart(db: Arc<Database>) {
     write(&store, "fenix", &labels, rows).await;
     // The same issue under another project, without labels.
     write(&store, "focus", &issues, vec![issue(1, false)]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     let bugs = "SELECT CONCAT(id, ''), issue_title, project FROM report_github_bugs ORDER BY id";
     let expected = ["1 Issue 1 fenix", "2 Issue 2 fenix", "7 Issue 7 fenix"];
     assert_eq!(shown(&db, bugs).await, expected);
@@ -272,7 +285,7 @@ async fn something_of_the_same_name_is_left_alone(db: Arc<Database>) {
     db.execute("CREATE TABLE projects (id integer, project_name varchar(75))").await;
     db.execute("INSERT INTO projects VALUES (1, 'The predecessor''s')").await;
     write(&store, "fenix", &coverage(true), vec![]).await;
-    let made = store.refresh_views().await.unwrap();
+    let made = refresh(&store).await;
     assert!(!made.contains(&"projects".to_string()), "{made:?}");
     assert!(made.contains(&"report_test_case_coverage".to_string()), "{made:?}");
     assert_eq!(shown(&db, "SELECT project_name FROM projects").await, ["The predecessor's"]);
@@ -281,38 +294,41 @@ async fn something_of_the_same_name_is_left_alone(db: Arc<Database>) {
 async fn a_view_that_a_person_dropped_is_made_again(db: Arc<Database>) {
     let store = db.store().await;
     write(&store, "fenix", &coverage(true), vec![]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     db.execute("DROP VIEW coverage_trend").await;
-    assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend"]);
-    assert_eq!(store.refresh_views().await.unwrap(), Vec::<String>::new());
+    assert_eq!(refresh(&store).await, ["coverage_trend"]);
+    assert_eq!(refresh(&store).await, Vec::<String>::new());
     assert_eq!(shown(&db, "SELECT * FROM coverage_trend").await, Vec::<String>::new());
 }
 
 async fn a_view_that_a_person_put_in_the_place_of_ours_is_left_alone_and_told(db: Arc<Database>) {
     let store = db.store().await;
     write(&store, "fenix", &coverage(true), vec![]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     db.execute("DROP VIEW projects; CREATE VIEW projects AS SELECT 'theirs' AS whose").await;
     db.execute("DROP VIEW coverage_trend; CREATE TABLE coverage_trend (whose varchar(9))").await;
     // Ours would be renewed now.
     write(&store, "fenix", &suites(), vec![]).await;
-    assert_eq!(store.refresh_views().await.unwrap(), ["report_test_case_coverage"]);
+    assert_eq!(refresh(&store).await, ["report_test_case_coverage"]);
     assert_eq!(shown(&db, "SELECT whose FROM projects").await, ["theirs"]);
     let other = |view: &str| Drift::OtherView { view: view.into() };
-    assert_eq!(store.drift().await.unwrap(), [other("coverage_trend"), other("projects")]);
+    assert_eq!(
+        store.drift(&shipped()).await.unwrap(),
+        [other("coverage_trend"), other("projects")]
+    );
     assert!(!other("projects").is_failure(), "it is left alone on purpose");
     db.execute("DROP VIEW projects; DROP TABLE coverage_trend").await;
-    assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend", "projects"]);
-    assert_eq!(store.drift().await.unwrap(), []);
+    assert_eq!(refresh(&store).await, ["coverage_trend", "projects"]);
+    assert_eq!(store.drift(&shipped()).await.unwrap(), []);
 }
 
 async fn views_that_others_built_on_ours_outlive_its_renewal(db: Arc<Database>) {
     let store = db.store().await;
     write(&store, "fenix", &coverage(true), vec![]).await;
-    store.refresh_views().await.unwrap();
+    refresh(&store).await;
     db.execute("CREATE VIEW team AS SELECT project_name FROM projects").await;
     write(&store, "fenix", &suites(), vec![suite(1, 59)]).await;
-    let renewed = store.refresh_views().await.unwrap();
+    let renewed = refresh(&store).await;
     assert_eq!(renewed, ["projects", "report_test_case_coverage"]);
     assert_eq!(shown(&db, "SELECT project_name FROM team").await, ["fenix"]);
 }
@@ -325,21 +341,19 @@ async fn a_view_that_cannot_be_made_is_told_until_it_can(db: Arc<Database>) {
         format!("ALTER TABLE testrail_test_case_coverage RENAME COLUMN {from} TO {to}")
     };
     db.execute(&rename("case_count", "old_count")).await;
-    let error = store.refresh_views().await.unwrap_err();
+    let error = store.refresh_views(&shipped()).await.unwrap_err();
     assert!(matches!(error, StoreError::Views { .. }), "{error}");
     assert!(error.to_string().contains("report_test_case_coverage: "), "{error}");
     let named = "SELECT view_name FROM catalogue_views WHERE view_name = 'projects'";
     assert_eq!(shown(&db, named).await, ["projects"], "the others are made");
-    let told = store.drift().await.unwrap();
+    let told = store.drift(&shipped()).await.unwrap();
     let is_told = told.iter().any(
         |drift| matches!(drift, Drift::OldView { view, .. } if view == "report_test_case_coverage"),
     );
     assert!(is_told && told.iter().all(Drift::is_failure), "{told:?}");
     db.execute(&rename("old_count", "case_count")).await;
-    assert!(
-        store.refresh_views().await.unwrap().contains(&"report_test_case_coverage".to_string())
-    );
-    assert_eq!(store.drift().await.unwrap(), []);
+    assert!(refresh(&store).await.contains(&"report_test_case_coverage".to_string()));
+    assert_eq!(store.drift(&shipped()).await.unwrap(), []);
 }
 
 /// Where a view goes with its privileges, and cannot change its columns in place.
@@ -348,7 +362,7 @@ fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_t
     support::run(At::Postgres, async |db| {
         let store = db.store().await;
         write(&store, "fenix", &coverage(true), vec![]).await;
-        store.refresh_views().await.unwrap();
+        refresh(&store).await;
         let reader = format!("{}_reader", db.name());
         db.on_server(&format!("CREATE ROLE {reader}")).await;
         // As a version would leave it whose view had another column.
@@ -361,17 +375,17 @@ fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_t
         );
         db.execute(&other).await;
         db.execute("CREATE VIEW team AS SELECT gone FROM coverage_trend").await;
-        let error = store.refresh_views().await.unwrap_err().to_string();
+        let error = store.refresh_views(&shipped()).await.unwrap_err().to_string();
         for part in ["public.team depends on it", "DROP VIEW public.team;", "coverage_trend.gone"] {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert_eq!(shown(&db, "SELECT CAST(gone AS text) FROM team").await, ["2"]);
-        let told = store.drift().await.unwrap();
+        let told = store.drift(&shipped()).await.unwrap();
         assert!(matches!(&told[..], [Drift::OldView { view, .. }] if view == "coverage_trend"));
 
         db.execute("DROP VIEW team").await;
-        assert_eq!(store.refresh_views().await.unwrap(), ["coverage_trend"]);
-        assert_eq!(store.drift().await.unwrap(), []);
+        assert_eq!(refresh(&store).await, ["coverage_trend"]);
+        assert_eq!(store.drift(&shipped()).await.unwrap(), []);
         let granted = "SELECT CAST(relacl AS text) || CAST(attacl AS text) FROM pg_class AS c \
                        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'project' \
                        WHERE relname = 'coverage_trend'";
@@ -385,7 +399,7 @@ fn a_view_of_postgresql_whose_columns_change_keeps_its_readers_or_stays_and_is_t
                       ALTER TABLE testrail_test_case_coverage RENAME COLUMN case_count TO mine; \
                       UPDATE catalogue_views SET digest = ''";
         db.execute(broken).await;
-        let error = store.refresh_views().await.unwrap_err().to_string();
+        let error = store.refresh_views(&shipped()).await.unwrap_err().to_string();
         assert!(error.contains("case_count") && !error.contains("depends"), "{error}");
         db.on_server(&format!("DROP ROLE {reader}")).await;
     });

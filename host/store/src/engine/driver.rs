@@ -50,6 +50,11 @@ pub(crate) trait Driver: Sync {
     /// What an error means; none of an error of another kind of database.
     fn trouble(&self, error: &dyn DatabaseError) -> Option<Trouble>;
 
+    /// At which character of a statement an error is, from 1, where the server tells that.
+    fn position(&self, _error: &dyn DatabaseError) -> Option<usize> {
+        None
+    }
+
     /// Whether its users are asked for this privilege.
     fn asks_for(&self, need: Need) -> bool;
 

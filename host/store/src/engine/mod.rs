@@ -56,6 +56,12 @@ pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
     trouble::of(error, of_server)
 }
 
+/// At which character of a statement an error is, from 1, where the server tells that.
+pub(crate) fn position(error: &sqlx::Error) -> Option<usize> {
+    let error = error.as_database_error()?;
+    Engine::ALL.iter().find_map(|one| one.driver().position(error))
+}
+
 /// Whether the connection is of no use after this: gone, in an unknown state, or to a server that
 /// is not the primary any more.
 pub(crate) fn spoils(error: &sqlx::Error) -> bool {

@@ -139,6 +139,12 @@ pub(crate) trait Dialect: Send + Sync {
     /// The type to CAST to for text.
     fn text_cast(&self) -> &'static str;
 
+    /// Whether a name in double quotes that is not found is taken for a text. One in backticks is
+    /// not.
+    fn takes_names_for_texts(&self) -> bool {
+        false
+    }
+
     /// A text of any characters, as views can hold it.
     fn literal(&self, text: &str) -> String {
         format!("'{}'", text.replace('\'', "''"))

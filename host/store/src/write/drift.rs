@@ -8,15 +8,13 @@
 //! So the reports that fill it forget their checkpoints, in all projects, and are not fresh
 //! until a run has read everything again. What others have added is theirs, and no drift.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::error::StoreError;
-use crate::session::{Session, schema};
+use crate::session::Session;
+use crate::session::schema;
 use crate::sql::fields::Fields;
 use crate::sql::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
-use crate::store::Store;
-use crate::views::problems;
 
 /// The columns that the host itself adds to every table of a plugin.
 pub(crate) const HOSTS: [&str; 4] = ["project", PARTITION, RUN_ID, EXTRACTED_AT];
@@ -40,12 +38,22 @@ pub enum Drift {
         /// The column.
         column: String,
     },
-    /// A view is missing, or as it was before its text or its tables changed: making it failed.
+    /// A view is missing, or as it was before its text or its tables changed, or is still there
+    /// without its folder: making or dropping it failed.
     OldView {
         /// The view.
         view: String,
         /// Why, and what to do.
         reason: String,
+    },
+    /// A view of an operator's needs what is not there, or is left out without it.
+    IncompleteView {
+        /// The view.
+        view: String,
+        /// The file that says so.
+        file: String,
+        /// What it needs.
+        missing: String,
     },
     /// Something that somebody else has made has the name of a view, and is left alone.
     OtherView {
@@ -55,9 +63,9 @@ pub enum Drift {
 }
 
 impl Drift {
-    /// Whether it has to be mended. What is left alone on purpose has not.
+    /// Whether it has to be mended. What is left alone on purpose, or waits for a report, has not.
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Drift::OtherView { .. })
+        !matches!(self, Drift::OtherView { .. } | Drift::IncompleteView { .. })
     }
 
     /// The table, column or view.
@@ -65,7 +73,9 @@ impl Drift {
         match self {
             Drift::Table { table, .. } => table.clone(),
             Drift::Column { table, column, .. } => format!("{table}.{column}"),
-            Drift::OldView { view, .. } | Drift::OtherView { view } => view.clone(),
+            Drift::OldView { view, .. }
+            | Drift::OtherView { view }
+            | Drift::IncompleteView { view, .. } => view.clone(),
         }
     }
 
@@ -73,7 +83,7 @@ impl Drift {
     pub fn datasource(&self) -> Option<&str> {
         match self {
             Drift::Table { datasource, .. } | Drift::Column { datasource, .. } => Some(datasource),
-            Drift::OldView { .. } | Drift::OtherView { .. } => None,
+            Drift::OldView { .. } | Drift::OtherView { .. } | Drift::IncompleteView { .. } => None,
         }
     }
 }
@@ -91,8 +101,12 @@ impl fmt::Display for Drift {
                 "the column {what} is missing: somebody has dropped or renamed it. Give it its name back, or run a report that fills its table: that adds it again, and all reports that fill the table read everything again"
             ),
             Drift::OldView { reason, .. } => {
-                write!(f, "the view {what} could not be made or renewed: {reason}")
+                write!(f, "the view {what} could not be made, renewed or dropped: {reason}")
             }
+            Drift::IncompleteView { file, missing, .. } => write!(
+                f,
+                "the view {what} needs {missing} ({file}), which is neither a table nor a view here; what reads it is left out until a run finds it"
+            ),
             Drift::OtherView { .. } => write!(
                 f,
                 "{what} is a table or view that test-dashboard did not make, so it is left alone and there is no view of that name; when it is dropped or renamed, the next run makes the view"
@@ -101,40 +115,30 @@ impl fmt::Display for Drift {
     }
 }
 
-impl Store {
-    /// What is not as the host has made it, by name: tables and columns first.
-    ///
-    /// # Errors
-    ///
-    /// When the database or its catalogue cannot be read.
-    pub async fn drift(&self) -> Result<Vec<Drift>, StoreError> {
-        let doing = "comparing the catalogue with the database";
-        let mut session = self.session().await?;
-        let there = schema::columns(&mut session, doing).await?;
-        let known = schema::catalogued(&mut session, doing).await?;
-        let sql = "SELECT table_name, datasource FROM catalogue_tables";
-        let owner = |row: &Fields| Ok((row.text("table_name")?, row.text("datasource")?));
-        let owners = session.read(doing, sql, vec![], owner).await?;
-        let mut drift = Vec::new();
-        for (table, datasource) in owners.into_iter().collect::<BTreeMap<_, _>>() {
-            let Some(columns) = there.get(&table) else {
-                schema::refuse_hidden(&mut session, doing, &table).await?;
-                drift.push(Drift::Table { datasource, table });
-                continue;
-            };
-            let expected = known.get(&table).into_iter().flatten().map(String::as_str);
-            let mut missing: Vec<&str> =
-                expected.chain(HOSTS).filter(|column| !columns.contains(*column)).collect();
-            missing.sort_unstable();
-            drift.extend(missing.into_iter().map(|column| Drift::Column {
-                datasource: datasource.clone(),
-                table: table.clone(),
-                column: column.to_owned(),
-            }));
-        }
-        drift.extend(problems(&mut session).await?);
-        Ok(drift)
+/// Which tables and columns are missing, by name.
+pub(crate) async fn missing(session: &mut Session, doing: &str) -> Result<Vec<Drift>, StoreError> {
+    let there = schema::columns(session, doing).await?;
+    let known = schema::catalogued(session, doing).await?;
+    let sql = "SELECT table_name, datasource FROM catalogue_tables ORDER BY table_name";
+    let owner = |row: &Fields| Ok((row.text("table_name")?, row.text("datasource")?));
+    let mut drift = Vec::new();
+    for (table, datasource) in session.read(doing, sql, vec![], owner).await? {
+        let Some(columns) = there.get(&table) else {
+            schema::refuse_hidden(session, doing, &table).await?;
+            drift.push(Drift::Table { datasource, table });
+            continue;
+        };
+        let expected = known.get(&table).into_iter().flatten().map(String::as_str);
+        let mut missing: Vec<&str> =
+            expected.chain(HOSTS).filter(|column| !columns.contains(*column)).collect();
+        missing.sort_unstable();
+        drift.extend(missing.into_iter().map(|column| Drift::Column {
+            datasource: datasource.clone(),
+            table: table.clone(),
+            column: column.to_owned(),
+        }));
     }
+    Ok(drift)
 }
 
 /// Makes the next run of these reports, in every project, read from the start, and tells until

@@ -51,17 +51,19 @@ impl Connections for Pool<PgConnectOptions> {
 #[async_trait]
 impl Connection for Lease<PgConnectOptions> {
     async fn execute(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
+        let sql = numbered(sql, &args);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
         Ok(query.execute(self.get()?).await?.rows_affected())
     }
 
     async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Fields>, sqlx::Error> {
-        let query = sqlx::query_with(AssertSqlSafe(numbered(sql)), bind(args)?).persistent(false);
+        let sql = numbered(sql, &args);
+        let query = sqlx::query_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
         fields(&query.fetch_all(self.get()?).await?, |kind| kind == "INT8")
     }
 
     async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, sqlx::Error> {
-        let sql = format!("{} RETURNING id", numbered(sql));
+        let sql = format!("{} RETURNING id", numbered(sql, &args));
         let query = sqlx::query_scalar_with(AssertSqlSafe(sql), bind(args)?).persistent(false);
         query.fetch_one(self.get()?).await
     }
@@ -110,8 +112,11 @@ impl Connection for Lease<PgConnectOptions> {
     }
 }
 
-/// `?` becomes `$1`, `$2`, …; the host's statements hold no other question mark.
-fn numbered(sql: &str) -> String {
+/// `?` becomes `$1`, `$2`, …; a statement with arguments holds no other question mark.
+fn numbered(sql: &str, args: &[Arg]) -> String {
+    if args.is_empty() {
+        return sql.to_owned();
+    }
     let mut out = String::with_capacity(sql.len() + 16);
     for (index, part) in sql.split('?').enumerate() {
         if index > 0 {
@@ -193,8 +198,9 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_in_their_order() {
-        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
-        assert_eq!(numbered("SELECT 1"), "SELECT 1");
+        let args = [Arg::Int(1), Arg::Int(2)];
+        assert_eq!(numbered("a = ? AND b = ?", &args), "a = $1 AND b = $2");
+        assert_eq!(numbered("SELECT '?'", &[]), "SELECT '?'");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgErrorPosition, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Row as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -93,6 +93,13 @@ impl Driver for PostgresDriver {
 
     fn trouble(&self, error: &dyn DatabaseError) -> Option<Trouble> {
         PgConnectOptions::trouble(error)
+    }
+
+    fn position(&self, error: &dyn DatabaseError) -> Option<usize> {
+        match error.try_downcast_ref::<PgDatabaseError>()?.position()? {
+            PgErrorPosition::Original(at) => Some(at),
+            PgErrorPosition::Internal { .. } => None,
+        }
     }
 
     fn asks_for(&self, need: Need) -> bool {

@@ -87,6 +87,10 @@ impl Dialect for SqliteDialect {
         format!("CREATE VIEW {} AS -- {MADE_BY}\n{query}", quote(name))
     }
 
+    fn takes_names_for_texts(&self) -> bool {
+        true
+    }
+
     fn time_parameter(&self) -> &'static str {
         "?"
     }
