@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 /// Why a file could not be written.
 #[derive(Debug)]
 pub struct WriteError {
+    doing: &'static str,
     path: PathBuf,
     /// What the system says.
     pub reason: io::Error,
@@ -21,7 +22,7 @@ pub struct WriteError {
 
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot write {}", self.path.display())
+        write!(f, "cannot {} {}", self.doing, self.path.display())
     }
 }
 
@@ -65,9 +66,12 @@ impl Prepared {
     }
 
     fn with_mode(path: PathBuf, bytes: &[u8], mode: u32) -> Result<Self, WriteError> {
+        let folder = folder_of(&path);
+        if let Err(reason) = std::fs::create_dir_all(folder) {
+            let path = folder.to_path_buf();
+            return Err(WriteError { doing: "make the folder", path, reason });
+        }
         let write = || {
-            let folder = folder_of(&path);
-            std::fs::create_dir_all(folder)?;
             let mut temporary = tempfile::Builder::new()
                 .prefix(".test-dashboard-")
                 .permissions(Permissions::from_mode(mode))
@@ -78,7 +82,7 @@ impl Prepared {
         };
         match write() {
             Ok(temporary) => Ok(Prepared { temporary, path }),
-            Err(reason) => Err(WriteError { path, reason }),
+            Err(reason) => Err(WriteError { doing: "write", path, reason }),
         }
     }
 
@@ -91,7 +95,7 @@ impl Prepared {
         let Prepared { temporary, path } = self;
         let placed = temporary.persist(&path).map_err(|error| error.error);
         let synced = placed.and_then(|_| File::open(folder_of(&path))?.sync_all());
-        synced.map_err(|reason| WriteError { path, reason })
+        synced.map_err(|reason| WriteError { doing: "write", path, reason })
     }
 }
 
@@ -133,7 +137,7 @@ mod tests {
         assert_eq!(mode(&file), 0o600);
         let within = file.join("cannot be");
         let error = Prepared::new(&within, b"1").unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot write {}", within.display()));
+        assert_eq!(error.to_string(), format!("cannot make the folder {}", file.display()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
