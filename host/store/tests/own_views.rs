@@ -342,6 +342,18 @@ fn a_view_of_postgresql_that_others_built_on_is_not_dropped_and_told() {
         let readers = "SELECT relname FROM pg_class WHERE relname IN ('late', 'above') \
                        AND CAST(relacl AS text) LIKE '%_reader=r/%' ORDER BY 1";
         assert_eq!(shown(&db, readers).await, ["above", "late"]);
+        // As a version would leave one below whose columns were others: that above has not changed.
+        db.execute(
+            "DROP VIEW late CASCADE; CREATE VIEW late AS SELECT 1 AS gone; \
+             CREATE VIEW above AS SELECT gone FROM late; \
+             COMMENT ON VIEW late IS 'Made by test-dashboard'; \
+             COMMENT ON VIEW above IS 'Made by test-dashboard'; \
+             UPDATE catalogue_views SET digest = '' WHERE view_name = 'late'",
+        )
+        .await;
+        assert_eq!(folder.refresh(&store).await, made(&["late"]));
+        assert_eq!(shown(&db, "SELECT CONCAT(id, '') FROM above").await, ["1"]);
+        assert_eq!(folder.drift(&store).await, []);
         db.as_owner(&format!("DROP OWNED BY {reader}")).await;
         db.on_server(&format!("DROP ROLE {reader}")).await;
 
