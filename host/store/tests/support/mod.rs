@@ -508,3 +508,7 @@ pub fn nothing() -> PartitionResult {
         elapsed: std::time::Duration::from_millis(5),
     }
 }
+
+pub fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
