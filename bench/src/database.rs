@@ -40,7 +40,7 @@ impl fmt::Display for Engine {
     }
 }
 
-/// An empty database, and later a full one.
+/// An empty database, and later a full refresh.
 #[derive(Debug)]
 pub struct Database {
     engine: Engine,

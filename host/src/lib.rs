@@ -21,13 +21,13 @@ pub mod conformance;
 pub mod fixtures;
 pub mod golden;
 pub mod lock;
-pub mod misuse;
 pub mod plugin;
 pub mod project;
 pub mod pump;
 pub mod record;
 pub mod run;
 pub mod source;
+pub mod usage_error;
 
 #[cfg(test)]
 mod tests {
@@ -35,9 +35,9 @@ mod tests {
 
     /// What a folder may use of the others.
     const BELOW: [(&str, &[&str]); 3] = [
-        ("source", &["config", "lock", "misuse", "plugin"]),
+        ("source", &["config", "lock", "usage_error", "plugin"]),
         ("pump", &["config", "plugin", "source"]),
-        ("run", &["config", "misuse", "plugin", "pump", "source"]),
+        ("run", &["config", "usage_error", "plugin", "pump", "source"]),
     ];
 
     #[test]

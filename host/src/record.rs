@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Takes recordings that are worth keeping: a live run, and before anything is written the
-//! proof that what was recorded can be played.
+//! Records live runs: before anything is written, the recording is replayed to prove that it works.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,15 +12,15 @@ use test_dashboard_egress::{Cassette, Masks, Recorder, Window, Written, cassette
 
 use crate::conformance::{self, Gaps, Rehearsal, Rule, Stage};
 use crate::fixtures;
-use crate::misuse::Misuse;
 use crate::pump::{DryRows, PartitionReport, Sink};
 use crate::run::{self, Options, RunReport};
-use crate::source::{Job, JobTape, ReadOptions, Source};
+use crate::source::{Datasource, Job, JobTape, ReadOptions};
+use crate::usage_error::UsageError;
 
 /// What is recorded.
 pub struct Recording<'a> {
     /// The datasource.
-    pub source: &'a Source<'a>,
+    pub source: &'a Datasource<'a>,
     /// The project.
     pub project: &'a str,
     /// The report.
@@ -70,7 +69,7 @@ pub type Rows = BTreeMap<String, usize>;
 pub enum NotKept {
     /// Another run on the recording went wrong.
     #[error(
-        "what was recorded cannot be played, so it was not written: {reason}. {}", advice(*.masked)
+        "the recording cannot be replayed, so it was not written: {reason}. {}", advice(*.masked)
     )]
     NotPlayed {
         /// What went wrong.
@@ -80,7 +79,7 @@ pub enum NotKept {
     },
     /// Another run on the recording came to other rows.
     #[error(
-        "what was recorded gives other rows than the run that it was recorded from, so it was not written: {reason}. {}", advice(*.masked)
+        "replaying the recording gives different rows than the run that it was recorded from, so it was not written: {reason}. {}", advice(*.masked)
     )]
     OtherRows {
         /// The tables, with both numbers of rows.
@@ -93,10 +92,10 @@ pub enum NotKept {
 fn advice(masked: bool) -> &'static str {
     match masked {
         true => {
-            "A mask may have changed what requests are made of, such as a name that is asked for later, or what rows are told apart by: leave it out, or make it more exact"
+            "A mask may have changed a value that later requests or keys are made of, such as a name: remove the mask, or make it more specific"
         }
         false => {
-            "The plugin does not do the same twice with the same answers; `test-dashboard plugin check` finds out where"
+            "The plugin does not behave the same twice when given the same answers; `test-dashboard plugin check` shows where"
         }
     }
 }
@@ -107,7 +106,7 @@ impl Recording<'_> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when the plugin has no such report or the project lacks settings;
+    /// [`UsageError`] when the plugin has no such report or the project lacks settings;
     /// [`NotKept`]; or why a file cannot be written.
     pub async fn take(
         &self,
@@ -145,7 +144,7 @@ impl Recording<'_> {
         Ok(Taken::Written(Box::new(fixture)))
     }
 
-    /// Does what `plugin check` does besides a run from nothing, and records what is asked for
+    /// Does what `plugin check` does besides a run from scratch, and records what is asked for
     /// that `recorder` has not got. All of it sees the true values: what is masked only in a
     /// part of the answers would look like a change. Gives the recorders that hold something,
     /// by name, and what went wrong.
@@ -175,11 +174,11 @@ impl Recording<'_> {
         Ok((recorders, troubles))
     }
 
-    fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, Misuse> {
+    fn stage(&self, service: &Rehearsal, gaps: Gaps) -> Result<Stage, UsageError> {
         Ok(Stage { job: self.job(None)?, service: service.clone(), gaps: Some(gaps) })
     }
 
-    fn job(&self, tape: Option<Arc<dyn JobTape>>) -> Result<Job, Misuse> {
+    fn job(&self, tape: Option<Arc<dyn JobTape>>) -> Result<Job, UsageError> {
         let reading = ReadOptions { now: self.now, window: self.window, full: false, tape };
         self.source.job(self.project, self.report, reading)
     }
@@ -209,7 +208,7 @@ impl Recording<'_> {
         &self,
         tape: Arc<dyn JobTape>,
         ended: impl AsyncFnMut(&Arc<PartitionReport>),
-    ) -> Result<(RunReport, Rows), Misuse> {
+    ) -> Result<(RunReport, Rows), UsageError> {
         let job = self.job(Some(tape))?;
         let rows = DryRows::default();
         let options = Options { jobs: 1, ..Options::default() };

@@ -159,8 +159,8 @@ fn what_is_there_or_cannot_be_named_so_is_refused() {
     std::fs::create_dir(place.path("folder")).unwrap();
     let before = files(&place.path(""));
     for (name, says) in [
-        ("taken", "taken is there already"),
-        ("folder", "folder is there already"),
+        ("taken", "taken already exists"),
+        ("folder", "folder already exists"),
         ("My-Shop", "lower-case letters and digits, and begin with a letter; myshop would do"),
         ("../shop", "; shop would do"),
         ("7", "begin with a letter"),

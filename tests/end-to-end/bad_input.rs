@@ -29,9 +29,9 @@ fn unknown_names_are_answered_with_the_nearest() {
     let place = Workplace::new(&github.section());
     for (project, report, says) in [
         ("fenixx", "issues", "there is no project \"fenixx\": did you mean fenix?"),
-        ("klar", "issues", "there is no project \"klar\"; there is fenix"),
+        ("klar", "issues", "there is no project \"klar\"; available: fenix"),
         ("fenix", "isues", "there is no report \"isues\": did you mean issues?"),
-        ("fenix", "weather", "there is issue-regression, issues"),
+        ("fenix", "weather", "available: issue-regression, issues"),
     ] {
         place
             .run(&["--project", project, "--report-type", report])
@@ -320,7 +320,10 @@ fn a_database_that_does_not_let_us() {
         for statement in unmake {
             database.as_owner(&statement);
         }
-        refused.expect_said("a right is missing").expect_said("what helps: ").expect_said("GRANT");
+        refused
+            .expect_said("a privilege is missing")
+            .expect_said("what helps: ")
+            .expect_said("GRANT");
         check.expect_said("FAILED  database: ").expect_said("GRANT");
 
         let gone = as_user("test", "test").replace(&name, "e2e_nowhere");

@@ -99,7 +99,7 @@ fn a_plugin_that_does_everything_right_is_left_alone() {
 fn the_first_page_is_not_all_there_is() {
     let expected = ["asks-for-all-that-was-recorded", "follows-pages"];
     let broken = expect_broken("stops_at_first_page", &pages(), &expected);
-    assert!(evidence(&broken[0]).contains("2 recorded answers were never asked for"));
+    assert!(evidence(&broken[0]).contains("2 recorded answers were never requested"));
     let shown = evidence(&broken[1]);
     assert!(shown.contains("1. GET https://api.example.com/items?page=1: 200"), "{shown}");
 }
@@ -129,7 +129,7 @@ fn checkpoints_that_cover_rows_which_were_not_delivered_are_found() {
         first["scenario"]
             .as_str()
             .unwrap()
-            .starts_with("going on from checkpoint 1 of 3, with 3 rows")
+            .starts_with("resuming from checkpoint 1 of 3, with 3 rows")
     );
     assert!(first["exchanges"].to_string().contains("1. GET https://api.example.com/items?page=3"));
     let broken = expect_broken("checkpoint_before_its_rows", &pages(), RULE);
@@ -144,7 +144,7 @@ fn what_differs_from_run_to_run_is_found_and_compared_with_nothing_else() {
     let checked = Checked::new("not_deterministic", &pages());
     assert!(names(&checked.rules("not-tried")).contains(&"survives-401"));
     let broken = expect_broken("plans_at_random", &pages(), &["plans-the-same-partitions"]);
-    assert!(evidence(&broken[0]).contains("split otherwise"));
+    assert!(evidence(&broken[0]).contains("split differently"));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn budgets_crashes_and_the_contract_are_rules_of_their_own() {
         ("checkpoint_never_advances", "keeps-the-contract", "its checkpoint does not advance"),
         ("sets_authorization", "makes-permitted-requests", "set the header"),
         ("returns_undeclared_table", "delivers-declared-rows", "which the report does not fill"),
-        ("wrong_type", "delivers-declared-rows", "break their declaration"),
+        ("wrong_type", "delivers-declared-rows", "rows were rejected"),
         ("floods_log", "stays-in-its-budgets", "it logged more than"),
     ] {
         let entries = [har::got(&format!("{API}/"), 200, "{}")];
@@ -212,7 +212,7 @@ fn budgets_crashes_and_the_contract_are_rules_of_their_own() {
 fn batches_are_as_small_as_the_host_wants_them() {
     let broken = expect_broken("ignores_max_rows", &pages(), &["respects-max-rows"]);
     let shown = evidence(&broken[0]);
-    assert!(shown.contains("batch of 3 rows, 1 are the most"), "{shown}");
+    assert!(shown.contains("batch of 3 rows; at most 1 are allowed"), "{shown}");
 }
 
 #[test]

@@ -113,8 +113,10 @@ fn flags_write_a_configuration_that_is_commented_checked_and_runs() {
         .expect_code(0)
         .expect_said("wrote test-dashboard.toml: fenix from github, testrail")
         .expect_said("as ./plugins/github.wasm, pinned in test-dashboard.lock")
-        .expect_said("needed: TESTRAIL_HOST, TESTRAIL_PASSWORD, TESTRAIL_USERNAME\n")
-        .expect_said("optional: GITHUB_TOKEN\n")
+        .expect_said(
+            "required, and not set yet: TESTRAIL_HOST, TESTRAIL_PASSWORD, TESTRAIL_USERNAME\n",
+        )
+        .expect_said("optional, and not set: GITHUB_TOKEN\n")
         .expect_said(&release.would_type("check "))
         .expect_said(&release.would_type("run --project fenix --report-type issues --dry-run"))
         .expect_said(&release.would_type("status "))
@@ -231,12 +233,12 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
         &release,
         "",
         &[
-            ("The first project", ""),
+            ("Name of the first project", ""),
             ("must be lower-case letters, digits and '-'", "Fenix Android"),
             ("must be lower-case letters, digits and '-'", "all"),
             ("\"all\" means every project", "fenix"),
             ("Read bitrise", "maybe"),
-            ("y or n is wanted", "y"),
+            ("answer y or n", "y"),
             // Both, then none: the plugin refuses either.
             ("app-slugs", "6c06d3a40422d10f"),
             ("app-slug", "9f87e6d5"),
@@ -250,7 +252,7 @@ fn a_person_is_asked_again_until_the_answers_can_be_used() {
             ("project-id", "fenix"),
             ("project-id is a number", "59"),
             ("The database", "oracle"),
-            ("is wanted", ""),
+            ("expected sqlite, postgres or mysql", ""),
         ],
     );
     assert!(shown.contains("wrote test-dashboard.toml: fenix from bitrise, testrail"), "{shown}");
@@ -274,7 +276,7 @@ fn what_a_flag_says_is_not_asked() {
         &release,
         "--database-engine postgres",
         &[
-            ("The first project", "fenix"),
+            ("Name of the first project", "fenix"),
             ("Read bitrise", ""),
             ("Read github", "y"),
             ("repository", "mozilla-mobile"),
@@ -290,9 +292,9 @@ fn what_a_flag_says_is_not_asked() {
 #[test]
 fn who_leaves_at_a_question_has_changed_nothing() {
     for answers in [
-        &[("The first project", CTRL_D)][..],
-        &[("The first project", "fenix"), ("Read bitrise", CTRL_D)],
-        &[("The first project", "fenix"), ("Read bitrise", "y"), ("app-slugs", CTRL_D)],
+        &[("Name of the first project", CTRL_D)][..],
+        &[("Name of the first project", "fenix"), ("Read bitrise", CTRL_D)],
+        &[("Name of the first project", "fenix"), ("Read bitrise", "y"), ("app-slugs", CTRL_D)],
     ] {
         let release = Release::new();
         let (code, shown) = ended(&release, "", answers);
@@ -305,7 +307,7 @@ fn who_leaves_at_a_question_has_changed_nothing() {
 #[test]
 fn without_a_terminal_and_without_flags_nothing_is_written() {
     let release = Release::new();
-    release.run(&["init"]).expect_code(2).expect_said("say --project NAME");
+    release.run(&["init"]).expect_code(2).expect_said("pass --project NAME");
     assert_eq!(release.files(), [""; 0]);
 }
 
@@ -316,12 +318,12 @@ fn what_the_plugins_do_not_take_is_a_usage_error_and_nothing_is_written() {
         (&["--set", "githup=a/b"][..], "there is no plugin \"githup\": did you mean github?"),
         (&["--set", "github.repo=a/b"], "github takes no setting \"repo\""),
         (&["--set", "testrail.project-id=fenix"], "project-id is a number"),
-        (&["--set", "github"], "PLUGIN.SETTING=VALUE is wanted"),
+        (&["--set", "github"], "expected PLUGIN.SETTING=VALUE"),
         (&["--set", "taskcluster=x"], "which setting of taskcluster is meant? It takes task-"),
         (&["--set", "github=a/b", "--set", "github.repository=a/c"], "repository is given twice"),
         (&["--set", "testrail.suite-ids=1,2"], "project-id is missing"),
         (&["--set", "github=${NOT_SET}/b"], "NOT_SET is not set"),
-        (&["--set", "github="], "--set github=: a value is wanted: Owner and name"),
+        (&["--set", "github="], "--set github=: expected a value: Owner and name"),
         (&["--set", "github=mozilla-mobile"], "github: project fenix: its setting repository is"),
         (&["--set", "taskcluster.days=4"], "taskcluster: project fenix"),
         (
@@ -355,7 +357,7 @@ fn what_the_plugins_do_not_take_is_a_usage_error_and_nothing_is_written() {
 fn a_configuration_that_is_there_is_overwritten_only_by_force() {
     let release = Release::new();
     std::fs::write(release.path("mine/test-dashboard.toml"), "# mine\n").unwrap();
-    release.run(&FENIX).expect_code(2).expect_said("is there already").expect_said("--force");
+    release.run(&FENIX).expect_code(2).expect_said("already exists").expect_said("--force");
     assert_eq!(release.written(), "# mine\n");
     assert_eq!(release.files(), ["test-dashboard.toml"]);
     release.run(&[&FENIX[..], &["--force"]].concat()).expect_code(0);
@@ -370,7 +372,7 @@ fn where_nothing_can_be_written_nothing_is_and_it_is_told() {
     let release = Release::new();
     std::fs::write(release.path("mine/file"), "").unwrap();
     let nowhere = ["--config", "file/test-dashboard.toml"];
-    release.run(&[&FENIX[..], &nowhere].concat()).expect_code(1).expect_said("cannot make the");
+    release.run(&[&FENIX[..], &nowhere].concat()).expect_code(1).expect_said("cannot create the");
     // A folder where the lock file would be: what is written before it must not stay.
     std::fs::create_dir(release.path("mine/plugins")).unwrap();
     std::fs::create_dir(release.path("mine/plugins/github.wasm")).unwrap();
@@ -385,7 +387,7 @@ fn a_file_that_is_not_the_one_of_its_lock_file_is_not_installed() {
     let mut bytes = std::fs::read(&changed).unwrap();
     bytes.push(0);
     std::fs::write(changed, bytes).unwrap();
-    release.run(&FENIX).expect_code(1).expect_said("nothing of it was run");
+    release.run(&FENIX).expect_code(1).expect_said("none of it was run");
     assert_eq!(release.files(), [""; 0]);
 }
 

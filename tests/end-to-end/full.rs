@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Full runs bring the tables back to what the service holds: when a person asks for one, and
+//! Full refreshes bring the tables back to what the service holds: when a person asks for one, and
 //! by themselves when it is time again.
 
 use crate::support::github::{GitHub, issues};

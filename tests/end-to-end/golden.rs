@@ -167,7 +167,7 @@ fn a_missing_file_and_one_that_is_no_golden_file_are_told_and_mended() {
         .test(&[])
         .expect_code(1)
         .expect_said(&format!("{MILESTONES}:3 is no JSON object"))
-        .expect_said("`--update` writes the file anew");
+        .expect_said("`--update` rewrites the file");
     folder.expect_mended();
 
     folder.change_golden(|lines| lines[2] = lines[1].clone());
@@ -264,7 +264,7 @@ fn a_recording_that_does_not_fit_the_plugin_fails_and_is_not_written_over_good_r
         recording.replace("https://testrail.example.com/index", "https://other.example/index");
     let undated = recording.replace("\"pages\"", "\"_pages\"");
     for (recording, says) in [
-        (more.as_str(), "1 recorded answers were never asked for: "),
+        (more.as_str(), "1 recorded answers were never requested: "),
         (&elsewhere, "the recording holds no answer to GET"),
         (&undated, "does not say when it was recorded"),
         ("{", "milestones.har"),
@@ -307,8 +307,7 @@ fn a_folder_without_recordings_is_a_failure_and_one_without_a_plugin_a_mistake()
 
     let other = "\n[datasources.github]\nplugin = \"github.wasm\"\n";
     folder.place.configure(&(std::fs::read_to_string(&configuration).unwrap() + other));
-    let says =
-        "has to have one datasource, or one that is named like the folder; it has github, testrail";
+    let says = "must have one datasource, or one named like the folder; it has github, testrail";
     folder.test(&[]).expect_code(2).expect_said(says);
     std::fs::create_dir(folder.path("testrail")).unwrap();
     std::fs::rename(folder.path("fixtures"), folder.path("testrail/fixtures")).unwrap();

@@ -259,7 +259,7 @@ fn a_crash_is_one_partitions() {
 #[test]
 fn what_breaks_the_contract_is_told_as_such() {
     for (guest, says) in [
-        ("huge_checkpoint", "a checkpoint has 1048576 bytes, 262144 are the most"),
+        ("huge_checkpoint", "a checkpoint has 1048576 bytes, at most 262144 are allowed"),
         (
             "returns_undeclared_table",
             "its batch is for \"guest_afterthoughts\", which the report rows does not fill",
@@ -275,9 +275,9 @@ fn rows_that_break_their_declaration_fail_the_partition_with_the_first_of_them()
     for (guest, says) in [
         ("wrong_type", "guest_rows, column id: is declared int64, the row has text"),
         ("wrong_length", "guest_rows, the row has 1 values, guest_rows has 2 columns"),
-        ("null_in_key", "guest_rows, column id: is null, and a key cannot be"),
+        ("null_in_key", "guest_rows, column id: is null, but key columns cannot be"),
         ("long_key", "guest_names, column name: has 101 characters, at most 100 are declared"),
-        ("wrong_values", "7 of 8 rows broke their declaration"),
+        ("wrong_values", "7 of 8 rows were rejected"),
     ] {
         let share = "limits.max-rejected-share = 0.01";
         Given { guest, limits: "max-rejected-rows = 0", ..Given::default() }
@@ -295,8 +295,7 @@ fn a_few_rejected_rows_are_borne_whatever_their_share() {
         assert_eq!(ran.database.rows("SELECT id FROM guest_values"), [json!([0])]);
         assert_eq!(ran.database.number("SELECT COUNT(*) FROM rejected_rows"), 7);
     }
-    let says =
-        "7 of 8 rows broke their declaration, more than are borne (limits.max-rejected-rows = 6";
+    let says = "7 of 8 rows were rejected, more than are tolerated (limits.max-rejected-rows = 6";
     given("max-rejected-rows = 6").run(Kind::Sqlite).expect_stopped("rejected", &[says]);
 }
 

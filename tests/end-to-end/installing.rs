@@ -101,7 +101,7 @@ fn a_plugin_is_added_where_nothing_is_configured_and_runs() {
     place.use_it();
     place.run().expect_code(0).expect_said("3 rows read");
     let before = place.files();
-    place.add(&file, &[]).expect_code(0).expect_said("installed already: nothing changes");
+    place.add(&file, &[]).expect_code(0).expect_said("already installed: nothing changes");
     assert!(place.files() == before, "something changed");
 }
 
@@ -111,7 +111,7 @@ fn nothing_is_installed_without_being_asked_for() {
     // The tests' standard input is no terminal.
     let mut command = place.0.command(&["plugin", "add", guest("well_behaved").to_str().unwrap()]);
     let ended = Ended::new(command.stdin(Stdio::null()).output().unwrap()).expect_code(2);
-    ended.expect_said("Install guest?").expect_said("say --yes").expect_said("guest is new here.");
+    ended.expect_said("Install guest?").expect_said("pass --yes").expect_said("guest is new here.");
     assert_eq!(place.files(), []);
 }
 
@@ -125,12 +125,12 @@ fn an_upgrade_shows_the_difference_and_grants_nothing_by_itself() {
     place
         .add(&guest("asks_for_more"), &["--yes"])
         .expect_code(0)
-        .expect_said("WILL BE REFUSED by the host while the old table is there: the type of the column guest_rows.label was text, and is json")
+        .expect_said("WILL BE REFUSED by the host while the old table is there: the type of the column guest_rows.label was text and is now json")
         .expect_said("ASKS FOR MORE: the host https://uploads.example.com is new")
         .expect_said("ASKS FOR MORE: the credential bearer is new")
-        .expect_said("ASKS FOR MORE: the setting owner is new, and needed")
+        .expect_said("ASKS FOR MORE: the setting owner is new and required")
         .expect_said("  the column guest_rows.owner (text, may be null) is new")
-        .expect_said("  the version was 0.1.0, and is 0.2.0")
+        .expect_said("  the version was 0.1.0 and is now 0.2.0")
         .expect_said("It is not granted [\"https://uploads.example.com\"]")
         .expect_said("datasources.guest.allow = [\"https://api.example.com\", \"https://uploads.example.com\"]");
     assert_eq!(place.read("test-dashboard.toml"), text);
@@ -204,7 +204,7 @@ fn a_file_that_was_changed_does_not_run_whatever_was_changed() {
 fn expect_changed(place: &Place, bytes: &[u8]) {
     let ended = place.run().expect_code(2);
     let ended = ended
-        .expect_said("is not the file that was added, and nothing of it was run")
+        .expect_said("is not the file that was added, and none of it was run")
         .expect_said(&format!("its sha-256 is {}", sha256(bytes)))
         .expect_said("test-dashboard.lock has ")
         .expect_said("`test-dashboard plugin verify`");
@@ -226,14 +226,14 @@ fn nothing_of_another_file_runs_not_even_what_says_what_it_is() {
     expect_changed(&place, &newer);
     // Whoever wants to see what it is may; it is told that it is not what was added.
     let shown = ["plugin", "inspect", "plugins/guest.wasm"];
-    place.0.run(&shown).expect_code(0).expect_said("test-dashboard.lock does not know this file");
+    place.0.run(&shown).expect_code(0).expect_said("test-dashboard.lock does not list this file");
     // Adding it mends it, and says that there is nothing to compare it with.
     place
         .add(&place.installed(), &["--yes"])
         .expect_code(0)
-        .expect_said("What it changes cannot be told")
+        .expect_said("What it changes cannot be determined")
         .expect_said("is not the file that was added");
-    place.0.run(&shown).expect_code(0).expect_said("test-dashboard.lock has this file, as guest");
+    place.0.run(&shown).expect_code(0).expect_said("test-dashboard.lock lists this file, as guest");
     place.0.run(&["plugin", "verify"]).expect_code(0);
 }
 
@@ -284,7 +284,7 @@ fn a_lock_file_that_is_not_understood_stops_everything() {
         (lock.replace("version = 1", "version = 2"), "it has version 2"),
         (lock.replace("sha256", "sha265"), "test-dashboard.lock:8: "),
         (format!("<<<<<<< HEAD\n{lock}"), "test-dashboard.lock:1: "),
-        (String::new(), "it is no lock file"),
+        (String::new(), "it is not a lock file"),
     ] {
         std::fs::write(place.0.path("test-dashboard.lock"), text).unwrap();
         place.run().expect_code(2).expect_said(says);
@@ -323,7 +323,7 @@ fn a_plugin_is_taken_away_and_its_tables_stay() {
     let mut command = place.0.command(&["plugin", "remove", "guest"]);
     Ended::new(command.stdin(Stdio::null()).output().unwrap())
         .expect_code(2)
-        .expect_said("say --yes");
+        .expect_said("pass --yes");
     assert!(place.files() == before, "something changed");
     place
         .0
@@ -385,8 +385,8 @@ fn a_file_is_what_its_digest_says_or_is_not_run() {
     let file = guest("asks_for_more");
     let digest = sha256(&std::fs::read(&file).unwrap());
     for (given, code, says) in [
-        ("abc", 2, "no SHA-256"),
-        (&digest.replace(['a', '1'], "0")[..], 1, "is another file than --sha256 says"),
+        ("abc", 2, "is not a SHA-256"),
+        (&digest.replace(['a', '1'], "0")[..], 1, "is not the file that --sha256 names"),
     ] {
         let ended = place.add(&file, &["--yes", "--sha256", given]).expect_code(code);
         assert!(!ended.said().contains("the newer guest runs"), "{}", ended.said());
@@ -415,15 +415,17 @@ fn a_plugin_comes_from_an_address_that_is_safe_or_known_by_its_digest() {
         let url = format!("{}{path}", server.url);
         place.0.run(&[&["plugin", "add", &url, "--yes"], more].concat())
     };
-    add("/guest.wasm", &[]).expect_code(2).expect_said("use https, or say with --sha256");
+    add("/guest.wasm", &[])
+        .expect_code(2)
+        .expect_said("use https, or give its digest with --sha256");
     assert_eq!(server.count(), 0);
     let other = digest.replace(['a', '1'], "0");
     let pinned = ["--sha256", digest.as_str()];
     for (path, given, says) in [
-        ("/guest.wasm", &other, "is another file than --sha256 says"),
+        ("/guest.wasm", &other, "is not the file that --sha256 names"),
         ("/moved.wasm", &digest, "the answer was 302 Found, which is not followed from http"),
         ("/missing.wasm", &digest, "the answer was 404"),
-        ("/huge.wasm", &digest, "larger than 67108864 bytes, which are the most"),
+        ("/huge.wasm", &digest, "larger than 67108864 bytes (limits.max-plugin-bytes)"),
     ] {
         let ended = add(path, &["--sha256", given]).expect_code(1).expect_said(says);
         assert!(!ended.said().contains("the newer guest runs"), "{}", ended.said());
@@ -484,7 +486,7 @@ fn a_folder_that_cannot_be_made_is_told_and_nothing_changes() {
     let place = Place::new();
     std::fs::write(place.0.path("plugins"), "a file where the folder should be").unwrap();
     let ended = place.add(&guest("well_behaved"), &["--yes"]).expect_code(1);
-    ended.expect_said("nothing was changed: cannot make the folder");
+    ended.expect_said("nothing was changed: cannot create the folder");
     assert_eq!(place.files().len(), 1);
 }
 

@@ -113,7 +113,7 @@ fn a_run_that_is_interrupted_keeps_what_was_committed_and_the_next_goes_on() {
             end(child)
                 .expect_code(130)
                 .expect_said("interrupted: what was committed stays")
-                .expect_said("the next run goes on from there");
+                .expect_said("the next run resumes from there");
             assert_eq!(committed(&database), COMMITTED, "{kind:?} {signal}");
             let runs = place.run(&["runs", "--format", "json", "--database", &database.url]).json();
             assert_eq!(runs[0]["outcome"], "interrupted");

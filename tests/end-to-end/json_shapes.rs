@@ -230,7 +230,7 @@ fn every_field_of_every_answer_is_documented_and_there() {
     let operating = self::page("operating.md");
     let (_, fields) = operating.split_once("as\n`{").or(operating.split_once("as `{")).unwrap();
     listed.extend(fields.split('}').next().unwrap().split(", ").map(str::to_string));
-    assert_eq!(status, listed, "docs/operating.md, What `status` tells");
+    assert_eq!(status, listed, "docs/operating.md, What `status` shows");
     let mut problems = Vec::new();
     for (command, found) in answers.fields {
         let listed = documented(&page, command);

@@ -82,15 +82,15 @@ fn own_views_are_made_by_the_next_run_renewed_and_dropped() {
         scene.put("all_bugs", &["own_bugs"], "SELECT \"id\" FROM \"own_bugs\"");
         scene.put("own_bugs", &["report_github_bugs", "github_issues"], BUGS);
         let said = scene.run().expect_code(0).said();
-        let at = |view: &str| said.find(&format!("made the view {view}")).unwrap();
+        let at = |view: &str| said.find(&format!("created the view {view}")).unwrap();
         let order = ["report_github_bugs", "own_bugs", "all_bugs"].map(at);
         assert!(order.is_sorted(), "{said}");
         assert!(scene.number("all_bugs") > 0, "{kind:?}");
         assert_eq!(scene.number("all_bugs"), scene.number("report_github_bugs"), "{kind:?}");
-        assert!(!scene.run().expect_code(0).said().contains("made the view"), "{kind:?}");
+        assert!(!scene.run().expect_code(0).said().contains("created the view"), "{kind:?}");
 
         scene.put("own_bugs", &["report_github_bugs"], &format!("{BUGS}\nWHERE 1 = 0"));
-        scene.run().expect_code(0).expect_said("made the view own_bugs");
+        scene.run().expect_code(0).expect_said("created the view own_bugs");
         assert_eq!(scene.number("all_bugs"), 0, "{kind:?}");
         scene.ask("status").expect_code(0);
 
@@ -148,7 +148,7 @@ fn an_own_view_that_is_wrong_is_told_with_its_file_and_the_rest_is_written() {
         scene.ask("db migrate").expect_code(2).expect_said(&semicolon);
 
         scene.write("wrong/view.sql", "SELECT \"id\" FROM \"github_issues\"");
-        scene.run().expect_code(0).expect_said("made the view wrong");
+        scene.run().expect_code(0).expect_said("created the view wrong");
         assert!(scene.is_view("wrong") && !scene.is_view("good"), "{kind:?}");
         scene.ask("status").expect_code(0);
         scene.ask("db status").expect_code(0);

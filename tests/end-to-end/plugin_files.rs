@@ -103,7 +103,7 @@ fn expect_defused(bytes: &[u8], says: &str) {
     std::fs::write(&file, bytes).unwrap();
     let place = Workplace::new("");
     let shown = place.run_under(MEMORY, &["plugin", "inspect", file.to_str().unwrap()]);
-    let shown = shown.expect_code(1).expect_said("bomb.wasm is no plugin: ").expect_said(says);
+    let shown = shown.expect_code(1).expect_said("bomb.wasm is not a plugin: ").expect_said(says);
     assert!(shown.out.is_empty(), "{}", shown.out);
     expect_not_added(&file, "", says);
     let place = workplace(&file, "");
@@ -124,10 +124,10 @@ fn files_that_are_no_components() {
     let core_module = b"\0asm\x01\0\0\0".to_vec();
     for (name, bytes, says) in [
         ("module.wasm", core_module, "it is a core WebAssembly module, not a component"),
-        ("noise.wasm", noise, "it does not begin like WebAssembly"),
-        ("empty.wasm", Vec::new(), "it does not begin like WebAssembly"),
-        ("text.wasm", b"(component)".to_vec(), "it does not begin like WebAssembly"),
-        ("half.wasm", whole[..whole.len() / 2].to_vec(), "half.wasm is no plugin: "),
+        ("noise.wasm", noise, "it is not WebAssembly"),
+        ("empty.wasm", Vec::new(), "it is not WebAssembly"),
+        ("text.wasm", b"(component)".to_vec(), "it is not WebAssembly"),
+        ("half.wasm", whole[..whole.len() / 2].to_vec(), "half.wasm is not a plugin: "),
         (
             "bare.wasm",
             b"\0asm\x0d\0\x01\0".to_vec(),
@@ -149,8 +149,8 @@ fn machine_code_is_never_loaded_even_if_this_very_engine_compiled_it() {
     let compiled =
         engine.precompile_component(&std::fs::read(guest("no_exports")).unwrap()).unwrap();
     std::fs::write(&file, compiled).unwrap();
-    expect_refused(&file, "", &["compiled.wasm is no plugin: it does not begin like WebAssembly"]);
-    expect_not_inspected(&file, "it does not begin like WebAssembly");
+    expect_refused(&file, "", &["compiled.wasm is not a plugin: it is not WebAssembly"]);
+    expect_not_inspected(&file, "it is not WebAssembly");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_file_that_is_missing_or_too_large() {
     expect_not_inspected(repository(), "cannot read the plugin");
 
     let limits = "max-plugin-bytes = \"1KiB\"";
-    let says = ["more than 1024 bytes, the most that it may have (limits.max-plugin-bytes)"];
+    let says = ["is larger than 1024 bytes (limits.max-plugin-bytes)"];
     expect_refused(&guest("well_behaved"), limits, &says);
     expect_not_added(&guest("well_behaved"), limits, says[0]);
 }
@@ -238,12 +238,15 @@ fn a_file_that_takes_minutes_to_compile() {
 #[test]
 fn files_that_have_too_much_of_something() {
     for (component, says) in [
-        (bombs::holding(&bombs::functions(150_000, 0)), "functions without number"),
-        (bombs::holding(&bombs::functions(1, 400_000)), "one huge function"),
-        (bombs::doubling(40), "instances without number"),
-        (bombs::nested_types(200_000), "types within types without number"),
-        (bombs::imports(200_000, 0), "declarations without number"),
-        (bombs::named(&bombs::names(1, &vec![0; 30 << 20])), "declarations without number"),
+        (bombs::holding(&bombs::functions(150_000, 0)), "more functions than a plugin can have"),
+        (bombs::holding(&bombs::functions(1, 400_000)), "code in one function"),
+        (bombs::doubling(40), "more instances than a plugin can have"),
+        (bombs::nested_types(200_000), "nested types"),
+        (bombs::imports(200_000, 0), "more declarations than a plugin can have"),
+        (
+            bombs::named(&bombs::names(1, &vec![0; 30 << 20])),
+            "more declarations than a plugin can have",
+        ),
     ] {
         expect_defused(component.as_slice(), says);
     }

@@ -179,7 +179,7 @@ fn a_user_who_may_only_read_is_told_everything_and_changes_nothing() {
         }
         if kind != Kind::Sqlite {
             let run = scene.ask(&reader.url, &ISSUES).expect_code(1);
-            run.expect_said("a right is missing (migrating the host's own tables)");
+            run.expect_said("a privilege is missing (migrating the host's own tables)");
         }
         assert_eq!(trace(&scene.database), before, "{kind:?}");
     }
@@ -256,8 +256,8 @@ fn a_database_in_which_nothing_has_run_is_no_error() {
             (&["status"][..], 1, "no report has been read yet into "),
             (&["runs"], 0, "no runs yet in "),
             (&["runs", "1"], 2, "there is no run 1 in "),
-            (&["rejects", "list"], 0, "no rejected rows wait in "),
-            (&["rejects", "show", "abcd"], 2, "no rejected row that begins with abcd waits in "),
+            (&["rejects", "list"], 0, "no rejected rows in "),
+            (&["rejects", "show", "abcd"], 2, "no rejected row in "),
             (&["db", "status"], 0, "pending: runs checkpoints catalogue"),
         ] {
             scene.ask(&reader.url, command).expect_code(code).expect_said(says);

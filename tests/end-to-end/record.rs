@@ -210,7 +210,7 @@ fn a_new_recording_takes_the_place_of_all_that_the_former_one_was() {
 
     testrail.change(|project| *project = Project::of(&[2, 1], 0, 0));
     let ended = record(&place, &[]).expect_code(0);
-    assert!(ended.out.contains("test-case-coverage.resumed.har is gone"), "{}", ended.out);
+    assert!(ended.out.contains("test-case-coverage.resumed.har was removed"), "{}", ended.out);
     let left: Vec<PathBuf> = files(&place.path("fixtures")).into_keys().collect();
     assert_eq!(left, [har(&place), other]);
     assert!(answers(&har(&place)).iter().all(|answer| !answer.contains("ada@")));
@@ -230,7 +230,7 @@ fn a_failed_run_and_a_wrong_mask_leave_the_former_recording() {
 
     is_broken.store(true, Ordering::SeqCst);
     let ended = record(&place, &[]).expect_failure();
-    let path = "fixtures/fenix/test-case-coverage.har is as it was";
+    let path = "fixtures/fenix/test-case-coverage.har was not changed";
     assert!(
         ended.out.contains("FAILED fenix test-case-coverage") && ended.out.contains(path),
         "{ended:?}"
@@ -241,9 +241,9 @@ fn a_failed_run_and_a_wrong_mask_leave_the_former_recording() {
 
     is_broken.store(false, Ordering::SeqCst);
     let ended = record(&place, &["--mask", "$.suites[*].id"]).expect_code(1);
-    let ended = ended.expect_said("cannot be played, so it was not written");
+    let ended = ended.expect_said("cannot be replayed, so it was not written");
     let ended = ended.expect_said("the recording holds no answer to GET");
-    ended.expect_said("A mask may have changed what requests are made of");
+    ended.expect_said("A mask may have changed a value that later requests");
     assert_eq!(files(&place.path("fixtures")), before);
 }
 
@@ -252,7 +252,7 @@ fn nothing_is_asked_when_the_command_line_is_wrong() {
     let testrail = TestRail::start(project());
     let place = Workplace::new(&testrail.section());
     for (arguments, said) in [
-        (["--mask", "..email"], "\"..email\" is no JSON path"),
+        (["--mask", "..email"], "\"..email\" is not a JSON path"),
         (["--project", "fenixx"], "did you mean fenix?"),
         (["--project", "ALL"], "name one project"),
         (["--report", "test-case-covrage"], "did you mean test-case-coverage?"),
@@ -290,7 +290,7 @@ fn masks_of_the_configuration_hold_for_every_recording() {
 
 #[test]
 fn what_a_check_asks_for_besides_is_recorded_when_it_is_wanted() {
-    // A window is asked for again as it was, and a full run has none.
+    // A window is asked for again as it was, and a full refresh has none.
     for (days, rule, further) in [
         (&["--num-days", "3000"] as &[&str], "full-run-delivers-all", "issues.full.har"),
         (&[], "resumes-from-every-checkpoint", "issues.resumed.har"),
@@ -360,7 +360,7 @@ fn an_interrupted_recording_leaves_everything_as_it_was() {
         std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
     assert!(killed.unwrap().success());
     let ended = Ended::new(child.wait_with_output().unwrap()).expect_code(130);
-    ended.expect_said("fixtures/fenix/test-case-coverage.har is as it was");
+    ended.expect_said("fixtures/fenix/test-case-coverage.har was not changed");
     assert_eq!(files(&place.path("")), before);
     // Its thread is still busy with not answering.
     std::mem::forget(testrail);

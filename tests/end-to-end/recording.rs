@@ -115,7 +115,7 @@ fn an_answer_that_is_never_asked_for_fails_the_replay() {
         entries.push(more);
     });
     let ended = recorded.replay(&Database::new(Kind::Sqlite)).expect_failure();
-    ended.expect_said("1 recorded answers were never asked for: GET");
+    ended.expect_said("1 recorded answers were never requested: GET");
 }
 
 #[test]

@@ -403,7 +403,7 @@ fn shards_that_do_not_fit_together_are_told_before_anything_is_asked() {
         ),
         (&["--shard", "5/4"], "is no shard such as 2/4"),
         (&["--shard", "2/4", "--dry-run"], "--dry-run"),
-        (&[], "say with --shard I/N"),
+        (&[], "give --shard I/N"),
     ] {
         pump.run(CASES, &database, &[more, &night].concat()).expect_code(2).expect_said(said);
     }
@@ -451,7 +451,7 @@ fn a_full_reading_that_is_due_removes_what_is_gone_and_nothing_that_a_shard_has_
                 .number(&format!("SELECT COUNT(*) FROM testrail_test_cases WHERE _partition = 'test-cases/cases:{id}'"))
         };
         assert_eq!(suite(9), SUITES[8], "{kind:?}: one shard has not looked yet");
-        // Now a suite goes that was read in this run: it goes with the next full one.
+        // Now a suite goes that was read in this run: it goes with the next full refresh.
         let read = (1..=SUITES.len() as i64)
             .find(|suite| shard_of(*suite) != COUNT && SUITES[*suite as usize - 1] > 0)
             .unwrap();

@@ -61,7 +61,7 @@ fn what_is_scheduled_and_was_never_read_is_late() {
     let place = Workplace::new(&format!("{}{schedule}", github.section()));
     run(&place, &database, &[]).expect_code(0);
     let (told, json) = status(&place, &database);
-    told.expect_code(1).expect_said("late releases: it is scheduled, and was never read for fenix");
+    told.expect_code(1).expect_said("late releases: it is scheduled but was never read for fenix");
     let never = json!([{"project": "fenix", "datasource": "github", "report": "releases"}]);
     assert_eq!(json["never_run"], never);
     assert_eq!(states(&json), ["fenix issues fresh", "fenix releases late"]);
@@ -102,8 +102,8 @@ fn what_is_scheduled_is_looked_at_in_every_project_that_has_settings_for_it() {
     run(&place, &database, &[]).expect_code(0);
     let (told, json) = status(&place, &database);
     told.expect_code(1)
-        .expect_said("late issues: it is scheduled, and was never read for focus\n")
-        .expect_said("late releases: it is scheduled, and was never read for fenix, focus\n");
+        .expect_said("late issues: it is scheduled but was never read for focus\n")
+        .expect_said("late releases: it is scheduled but was never read for fenix, focus\n");
     let expected =
         ["fenix issues fresh", "fenix releases late", "focus issues late", "focus releases late"];
     assert_eq!(states(&json), expected, "nobody has settings for bitrise: {json}");
@@ -114,7 +114,7 @@ fn what_is_scheduled_is_looked_at_in_every_project_that_has_settings_for_it() {
 
     // Where all plugins are known, what none of them has is a mistake.
     place.configure(&some);
-    status(&place, &database).0.expect_code(1).expect_said("late builds: it is scheduled, and no");
+    status(&place, &database).0.expect_code(1).expect_said("late builds: it is scheduled, but no");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_was_taken_out_of_the_configuration_is_told_apart_and_can_be_forgotten() 
         place.run(&[&forget[..], &["--dry-run"]].concat()).expect_code(2);
         place.run(&[&forget[..], &["--report", "releases"]].concat()).expect_code(1);
         assert_eq!(states(&status(&place, &database).1).len(), 2, "{kind:?}");
-        place.run(&forget).expect_code(0).expect_said("forgot how focus issues was read");
+        place.run(&forget).expect_code(0).expect_said("forgot focus issues; its rows stay");
         let (told, json) = status(&place, &database);
         assert!(!told.expect_code(0).said().contains("focus"), "{kind:?}");
         assert_eq!((states(&json).len(), rows()), (1, before));
@@ -277,7 +277,7 @@ fn a_replay_makes_nothing_look_fresh_and_is_told_with_its_time_until_the_service
             .expect_said("in run 2, ")
             .expect_said("replayed is not fresh")
             .expect_said("replayed from: tape\n")
-            .expect_said("late issues: it is scheduled, and was never read for fenix");
+            .expect_said("late issues: it is scheduled but was never read for fenix");
         let report = &json["reports"][0];
         assert_eq!(report["state"], "replayed", "{kind:?} {json}");
         assert_eq!((&report["project"], &report["report"]), (&"fenix".into(), &"issues".into()));

@@ -287,9 +287,13 @@ fn failures_and_rejected_rows_are_annotations_and_a_page_of_the_step() {
     let place = guests("wrong_values", "", "max-rejected-share = 1.0");
     let (ended, page) = in_a_step(&place, &ROWS);
     let told = commands(&ended.expect_code(0));
-    let warning = "::warning title=hostile rows%3A rejected rows of guest_values::7 rows broke";
+    let warning =
+        "::warning title=hostile rows%3A rejected rows of guest_values::7 rows were rejected";
     assert!(told.len() == 1 && told[0].starts_with(warning), "{told:?}");
-    assert!(page.contains("- **hostile rows**: 7 rows of ` guest_values ` broke"), "{page}");
+    assert!(
+        page.contains("- **hostile rows**: 7 rows of ` guest_values ` were rejected"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Guest for Plugin {
         partition: Partition,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Reader, Failure> {
-        // In a full run the host gives none, and everything is read. So it is where days are
+        // In a full refresh the host gives none, and everything is read. So it is where days are
         // asked for: they may lie before the checkpoint's page.
         let has_window = request.since.is_some() || request.until.is_some();
         let checkpoint = checkpoint.filter(|_| !request.full && !has_window);

@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::address::AddressRefused;
 use crate::intake::{Intake, size_of};
 use crate::request::Permitted;
-use crate::retry::{Failure, FailureKind};
+use crate::retry::{TransportError, TransportErrorKind};
 use crate::session::UsedUp;
 use crate::{AddressPolicy, Credential};
 
@@ -81,7 +81,7 @@ pub(crate) enum SendError {
     /// The answer is larger than what may be received.
     UsedUp(UsedUp),
     /// The network failed.
-    Failed(Failure),
+    Failed(TransportError),
 }
 
 impl Client {
@@ -139,12 +139,14 @@ impl Client {
             .headers(headers)
             .body(request.body().clone())
             .send();
-        let broken = |reason| SendError::Failed(Failure { kind: FailureKind::Broken, reason });
+        let broken =
+            |reason| SendError::Failed(TransportError { kind: TransportErrorKind::Broken, reason });
         let mut answer = self.network.run(sending).await.map_err(broken)?.map_err(failed)?;
 
         let headers = size_of(answer.headers());
         if headers > MAX_HEADERS {
-            let reason = format!("its headers have {headers} bytes, {MAX_HEADERS} are the most");
+            let reason =
+                format!("its headers have {headers} bytes; at most {MAX_HEADERS} are allowed");
             return Err(broken(reason));
         }
         intake.headers(answer.headers()).await.map_err(SendError::UsedUp)?;
@@ -183,8 +185,8 @@ fn read_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
     if certificates.is_empty() { Err("no certificate in it".to_owned()) } else { Ok(certificates) }
 }
 
-/// What a plugin sees of an answer's headers: no cookies, no grants, and nothing that was between this
-/// client and the server only (RFC 9110, 7.6.1).
+/// What a plugin sees of an answer's headers: no cookies, no grants, and nothing that was between
+/// this client and the server only (RFC 9110, 7.6.1).
 fn for_the_plugin(headers: &mut HeaderMap) -> HeaderMap {
     const DROPPED: &[&str] = &[
         "set-cookie",
@@ -243,13 +245,13 @@ fn failed(error: reqwest::Error) -> SendError {
         return SendError::Address(refused.clone());
     }
     let kind = if find::<rustls::Error>(&error).is_some() {
-        FailureKind::Tls
+        TransportErrorKind::Tls
     } else if error.is_connect() {
-        FailureKind::Connect
+        TransportErrorKind::Connect
     } else {
-        FailureKind::Broken
+        TransportErrorKind::Broken
     };
-    SendError::Failed(Failure { kind, reason: chain(&error.without_url()) })
+    SendError::Failed(TransportError { kind, reason: chain(&error.without_url()) })
 }
 
 /// The first error of this type among an error and its causes.

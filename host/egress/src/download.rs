@@ -76,9 +76,7 @@ async fn fetch(url: &Url, max_bytes: u64, user_agent: &str) -> Result<Vec<u8>, S
     let mut bytes = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(words)? {
         if bytes.len() as u64 + piece.len() as u64 > max_bytes {
-            return Err(format!(
-                "it is larger than {max_bytes} bytes, which are the most (limits.max-plugin-bytes)"
-            ));
+            return Err(format!("it is larger than {max_bytes} bytes (limits.max-plugin-bytes)"));
         }
         bytes.extend_from_slice(&piece);
     }

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Why a request did not get an answer.
+//! The reasons for which a request gets no response.
 //!
-//! Every message names the datasource, the URL (shortened, never with a user name in it),
-//! the setting that decides, and the way out. None contains a secret.
+//! Every message names the datasource, the URL (shortened, and never with a user name in it), the
+//! setting that decides, and the remedy. None contains a secret.
 
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ pub enum GateError {
     },
     /// The request may change something at the service.
     #[error(
-        "datasource {datasource}: the plugin asked for {url} {asked}; a plugin only reads: GET and \
-         HEAD are let through, and there is no setting that allows more"
+        "datasource {datasource}: the plugin asked for {url} {asked}; plugins only read: GET and \
+         HEAD are permitted, and no setting allows more"
     )]
     NotReading {
         /// The datasource.
@@ -94,8 +94,8 @@ pub enum GateError {
     },
     /// The host has no address that may be connected to.
     #[error(
-        "datasource {datasource}: {host} is at {addresses}, where requests may not go. If that is \
-         meant, add {host:?} to datasources.{datasource}.allow-addresses in test-dashboard.toml"
+        "datasource {datasource}: {host} is at {addresses}, where requests may not go. If this is \
+         intended, add {host:?} to datasources.{datasource}.allow-addresses in test-dashboard.toml"
     )]
     AddressRefused {
         /// The datasource.
@@ -135,7 +135,7 @@ pub enum GateError {
         /// What comes nearest, or that every answer was used.
         hint: String,
     },
-    /// The service asks for patience, for longer than the host was willing to wait.
+    /// The service asks for a longer pause than the host was willing to wait.
     #[error(
         "datasource {datasource}: {url} {answer} and wants to be left alone for {wait} more; one request \
          waits {max_wait:?} at most (`max-wait`, datasources.{datasource} in test-dashboard.toml). Run \

@@ -21,7 +21,7 @@ use crate::intake::Intake;
 use crate::limit::Limiter;
 use crate::request::{Permitted, RequestPolicy};
 use crate::retry::{
-    Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide, wants_json,
+    Attempt, Decision, Outcome, RetryLimits, TransportError, TransportErrorKind, decide, wants_json,
 };
 use crate::session::UsedUp;
 use crate::{
@@ -72,7 +72,7 @@ struct Inner {
     /// For what is told to a person: takes the address that logs in out as well.
     refusal_redactor: Redactor,
     limiter: Limiter,
-    patience: Patience,
+    retry_limits: RetryLimits,
     request_timeout: Duration,
     max_response_bytes: u64,
     user_agent: HeaderValue,
@@ -140,7 +140,10 @@ impl Gate {
             redactor,
             refusal_redactor,
             limiter: Limiter::new(options.requests_per_minute, options.max_concurrent),
-            patience: Patience { max_attempts: options.max_attempts, max_wait: options.max_wait },
+            retry_limits: RetryLimits {
+                max_attempts: options.max_attempts,
+                max_wait: options.max_wait,
+            },
             request_timeout: options.request_timeout,
             max_response_bytes: options.max_response_bytes,
             user_agent,
@@ -191,7 +194,7 @@ impl Inner {
         session.ask().map_err(|used_up| self.used_up(used_up, &request, session))?;
         let mut waited = Duration::ZERO;
         let (mut number, mut put_off) = (0, 0);
-        let mut before: Option<Result<_, Failure>> = None;
+        let mut before: Option<Result<_, TransportError>> = None;
         loop {
             number += 1;
             let attempt = self.attempt(&request, session, &mut waited).await;
@@ -202,8 +205,10 @@ impl Inner {
                 }
                 (attempted, _) => attempted?,
             };
-            let decision =
-                decide(self.patience, attempt_of(&request, (number, put_off), waited, &attempted));
+            let decision = decide(
+                self.retry_limits,
+                attempt_of(&request, (number, put_off), waited, &attempted),
+            );
             log_attempt(&self.policy.datasource, session, &request, number, &attempted, decision);
             put_off += u32::from(matches!(decision, Decision::Retry { asked: true, .. }));
             match decision {
@@ -257,8 +262,8 @@ impl Inner {
         waited: &mut Duration,
     ) -> Result<Attempted, GateError> {
         let client = self.client(request)?;
-        let patience = self.patience.max_wait.saturating_sub(*waited);
-        let admitted = self.limiter.admit(patience, || session.wait_for_turn()).await;
+        let max_wait = self.retry_limits.max_wait.saturating_sub(*waited);
+        let admitted = self.limiter.admit(max_wait, || session.wait_for_turn()).await;
         let admission = admitted.map_err(|paused| {
             self.rate_limited("asked for a pause".to_owned(), paused.0, request)
         })?;
@@ -274,7 +279,7 @@ impl Inner {
         let answered = tokio::time::timeout(self.request_timeout, sending).await;
         let outcome = match answered {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(SendError::Failed(failure))) => Err(Failure {
+            Ok(Err(SendError::Failed(failure))) => Err(TransportError {
                 reason: self.refusal_redactor.redact(&failure.reason).into_owned(),
                 ..failure
             }),
@@ -286,7 +291,7 @@ impl Inner {
             }
             Err(_) => {
                 let reason = format!("no whole answer within {:?}", self.request_timeout);
-                Err(Failure { kind: FailureKind::Timeout, reason })
+                Err(TransportError { kind: TransportErrorKind::Timeout, reason })
             }
         };
         let at = Timestamp::now();
@@ -367,20 +372,20 @@ impl Inner {
             url: shown(request.url()),
             answer,
             retry_after,
-            max_wait: self.patience.max_wait,
+            max_wait: self.retry_limits.max_wait,
         }
     }
 
-    fn failed(&self, failure: &Failure, attempts: u32, request: &Permitted) -> GateError {
+    fn failed(&self, failure: &TransportError, attempts: u32, request: &Permitted) -> GateError {
         let datasource = self.policy.datasource.clone();
         let url = shown(request.url());
         let reason = failure.reason.clone();
         match failure.kind {
-            FailureKind::Timeout => {
+            TransportErrorKind::Timeout => {
                 GateError::Timeout { datasource, url, timeout: self.request_timeout, attempts }
             }
-            FailureKind::Tls => GateError::Tls { datasource, url, reason },
-            FailureKind::Connect | FailureKind::Broken => {
+            TransportErrorKind::Tls => GateError::Tls { datasource, url, reason },
+            TransportErrorKind::Connect | TransportErrorKind::Broken => {
                 GateError::Connection { datasource, url, reason, attempts }
             }
         }
@@ -399,7 +404,7 @@ fn attempt_of<'a>(
             headers: response.headers(),
             body: response.body(),
         },
-        Err(failure) => Outcome::Failure(failure.kind),
+        Err(failure) => Outcome::Failed(failure.kind),
     };
     // A replay waits the least, in its reckoning, so that it never gives up where the run
     // that was recorded went on.

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What arrives of one answer, counted against every budget that it is part of.
+//! Counts the bytes of a response against every budget that applies to it.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};

@@ -55,21 +55,21 @@ impl Limiter {
     }
 
     /// Waits until a request may go out. Only a pause of the service counts against
-    /// `patience`; the operator's own pace is waited for as long as it takes, and what `turn`
+    /// `max_wait`; the operator's own pace is waited for as long as it takes, and what `turn`
     /// gives is kept meanwhile.
     ///
     /// # Errors
     ///
-    /// A pause lasts longer than `patience`; it is not waited for at all then.
+    /// A pause lasts longer than `max_wait`; it is not waited for at all then.
     pub async fn admit<T>(
         &self,
-        patience: Duration,
+        max_wait: Duration,
         turn: impl Fn() -> T,
     ) -> Result<Admission<'_>, PausedFor> {
         let mut paused = Duration::ZERO;
         loop {
             while let Some(left) = self.pause_left() {
-                if paused.saturating_add(left) > patience {
+                if paused.saturating_add(left) > max_wait {
                     return Err(PausedFor(left));
                 }
                 tokio::time::sleep(left).await;

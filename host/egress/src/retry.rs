@@ -30,9 +30,9 @@ use serde::de::IgnoredAny;
 
 use crate::without_byte_order_mark;
 
-/// How patient one request is.
+/// How often a request is retried, and how long it may wait for that.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryLimits {
     /// Attempts in all, the first included; those that the service put off do not count.
     pub max_attempts: u32,
     /// Waiting in all, over all attempts.
@@ -74,12 +74,12 @@ pub enum Outcome<'a> {
         body: &'a [u8],
     },
     /// No answer, or half of one.
-    Failure(FailureKind),
+    Failed(TransportErrorKind),
 }
 
-/// How an attempt failed without a whole answer.
+/// The kinds of a [`TransportError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
+pub enum TransportErrorKind {
     /// No connection was made: the name has no address, nobody listens. Nothing was sent.
     Connect,
     /// The connection broke after the request was sent.
@@ -90,11 +90,11 @@ pub enum FailureKind {
     Tls,
 }
 
-/// How an attempt failed, and in which words.
+/// How an attempt failed without a complete response.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub struct TransportError {
     /// How.
-    pub kind: FailureKind,
+    pub kind: TransportErrorKind,
     /// In which words.
     pub reason: String,
 }
@@ -131,10 +131,10 @@ const SECONDARY_WAIT: Duration = Duration::from_secs(60);
 const LOOKED_AT: usize = 4096;
 
 /// Decides about an attempt.
-pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
+pub fn decide(retry_limits: RetryLimits, attempt: Attempt<'_>) -> Decision {
     let number = attempt.number.saturating_sub(attempt.put_off);
     let (wait, asked) = match attempt.outcome {
-        Outcome::Failure(kind) => {
+        Outcome::Failed(kind) => {
             if !may_repeat_after(kind, attempt.method) {
                 return Decision::Done;
             }
@@ -152,8 +152,8 @@ pub fn decide(patience: Patience, attempt: Attempt<'_>) -> Decision {
             }
         }
     };
-    let is_within = (asked || number < patience.max_attempts)
-        && attempt.waited.saturating_add(wait) <= patience.max_wait;
+    let is_within = (asked || number < retry_limits.max_attempts)
+        && attempt.waited.saturating_add(wait) <= retry_limits.max_wait;
     match (is_within, asked) {
         (true, asked) => Decision::Retry { after: wait, asked },
         (false, true) => Decision::RateLimited { retry_after: wait },
@@ -314,11 +314,11 @@ fn is_repeatable(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn may_repeat_after(kind: FailureKind, method: &Method) -> bool {
+fn may_repeat_after(kind: TransportErrorKind, method: &Method) -> bool {
     match kind {
-        FailureKind::Connect => true,
-        FailureKind::Broken | FailureKind::Timeout => is_repeatable(method),
-        FailureKind::Tls => false,
+        TransportErrorKind::Connect => true,
+        TransportErrorKind::Broken | TransportErrorKind::Timeout => is_repeatable(method),
+        TransportErrorKind::Tls => false,
     }
 }
 

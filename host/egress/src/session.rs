@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What one partition (or one call of `check` or `plan`) has used of its budgets, and the
-//! first rule it broke.
+//! What a partition (or a call of `check` or `plan`) has used of its budgets, and the first rule
+//! that it broke.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

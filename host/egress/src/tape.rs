@@ -16,7 +16,7 @@ use http::Response;
 use jiff::Timestamp;
 
 use crate::request::Permitted;
-use crate::retry::Failure;
+use crate::retry::TransportError;
 
 /// Where the answers of a session come from, and what is kept of them.
 pub trait Tape: Debug + Send + Sync {
@@ -40,7 +40,7 @@ pub enum Play {
 }
 
 /// What came of an attempt: an answer, or why there was none.
-pub type Outcome = Result<Response<Bytes>, Failure>;
+pub type Outcome = Result<Response<Bytes>, TransportError>;
 
 /// An outcome, and the time at which it came.
 #[derive(Debug, Clone)]

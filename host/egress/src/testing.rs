@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What the tests share: a server on loopback that answers from a script, and a gate to it.
+//! What the tests share: a scripted server on loopback, and a gate to it.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Files that are written whole or not at all.
+//! Files that are written completely or not at all.
 
 use std::fmt;
 use std::fs::{File, Permissions};
@@ -69,7 +69,7 @@ impl Prepared {
         let folder = folder_of(&path);
         if let Err(reason) = std::fs::create_dir_all(folder) {
             let path = folder.to_path_buf();
-            return Err(WriteError { doing: "make the folder", path, reason });
+            return Err(WriteError { doing: "create the folder", path, reason });
         }
         let write = || {
             let mut temporary = tempfile::Builder::new()
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(mode(&file), 0o600);
         let within = file.join("cannot be");
         let error = Prepared::new(&within, b"1").unwrap_err();
-        assert_eq!(error.to_string(), format!("cannot make the folder {}", file.display()));
+        assert_eq!(error.to_string(), format!("cannot create the folder {}", file.display()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -66,7 +66,7 @@ pub fn check(description: &Description) -> Result<(), DeclarationError> {
     check_datasource_name(name)?;
     if description.tables.len() > MAX_TABLES || description.reports.len() > MAX_REPORTS {
         return refuse(format!(
-            "it declares {} tables and {} reports; at most {MAX_TABLES} and {MAX_REPORTS} are possible",
+            "it declares {} tables and {} reports; at most {MAX_TABLES} and {MAX_REPORTS} are allowed",
             description.tables.len(),
             description.reports.len()
         ));
@@ -142,7 +142,7 @@ pub fn check_table(datasource: &str, table: &Table) -> Result<(), DeclarationErr
     }
     if table.columns.is_empty() || table.columns.len() > MAX_COLUMNS {
         return refuse(format!(
-            "the table {name} has {} columns; 1 to {MAX_COLUMNS} are possible",
+            "the table {name} has {} columns; 1 to {MAX_COLUMNS} are allowed",
             table.columns.len()
         ));
     }
@@ -173,10 +173,10 @@ fn check_column(table: &Table, column: &Column) -> Result<(), DeclarationError> 
         ));
     }
     if column.max_length.is_some() && column.kind != ColumnType::Text {
-        return refuse(format!("the column {at} has a greatest length but is no text"));
+        return refuse(format!("the column {at} has a maximum length but is not text"));
     }
     if column.max_length == Some(0) {
-        return refuse(format!("the column {at} has a greatest length of 0"));
+        return refuse(format!("the column {at} has a maximum length of 0"));
     }
     Ok(())
 }
@@ -185,14 +185,16 @@ fn check_key(table: &Table) -> Result<(), DeclarationError> {
     let name = &table.name;
     if table.key.is_empty() {
         return refuse(format!(
-            "the table {name} has no key: without one a second run would double its rows"
+            "the table {name} has no key: without one a second run would duplicate its rows"
         ));
     }
     let mut characters = MAX_PROJECT_NAME;
     let mut seen = HashSet::new();
     for key in &table.key {
         let Some(column) = table.columns.iter().find(|column| column.name == *key) else {
-            return refuse(format!("the key of {name} names {key:?}, which is no column of it"));
+            return refuse(format!(
+                "the key of {name} names {key:?}, which is not one of its columns"
+            ));
         };
         if !seen.insert(key) {
             return refuse(format!("the key of {name} names {key} twice"));
@@ -213,7 +215,7 @@ fn check_key(table: &Table) -> Result<(), DeclarationError> {
                 Some(length) => length,
                 None => {
                     return refuse(format!(
-                        "the column {name}.{key} is text in a key and needs a greatest length (max-length)"
+                        "the column {name}.{key} is text in a key and needs a maximum length (max-length)"
                     ));
                 }
             },
@@ -223,7 +225,7 @@ fn check_key(table: &Table) -> Result<(), DeclarationError> {
     }
     if characters > MAX_KEY_CHARACTERS {
         return refuse(format!(
-            "the key of {name} is too long: project ({MAX_PROJECT_NAME}) and its columns come to {characters} characters, MySQL can index {MAX_KEY_CHARACTERS}; lower the max-length of its text columns"
+            "the key of {name} is too long: project ({MAX_PROJECT_NAME}) and its columns have {characters} characters, and MySQL can index {MAX_KEY_CHARACTERS}; lower the max-length of its text columns"
         ));
     }
     Ok(())
@@ -335,7 +337,7 @@ mod tests {
     #[test]
     fn a_key_has_to_be_indexable_everywhere() {
         assert!(refusal(|t| t.key.clear()).contains("no key"));
-        assert!(refusal(|t| t.key = vec!["number".into()]).contains("no column"));
+        assert!(refusal(|t| t.key = vec!["number".into()]).contains("not one of its columns"));
         assert!(refusal(|t| t.key = vec!["id".into(), "id".into()]).contains("twice"));
         assert!(refusal(|t| t.columns[0].nullable = true).contains("cannot be nullable"));
         assert!(refusal(|t| t.columns[0].kind = ColumnType::Json).contains("cannot be part"));

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a plugin says of itself, and how it fails.
+//! What a plugin declares, and how it fails.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ pub struct Report {
     pub description: String,
     /// The names of the tables it fills.
     pub tables: Vec<String>,
-    /// Whether a full run plans every partition there is, so that the rows of others are gone.
+    /// Whether a full refresh plans every partition there is, so that the rows of others are gone.
     pub exhaustive: bool,
 }
 

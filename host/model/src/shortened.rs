@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A text of which no more is kept than a person reads.
+//! A text that is shortened to what a person reads.
 
 use std::io::{self, Write};
 

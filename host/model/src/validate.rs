@@ -7,7 +7,7 @@
 //! | Type | What becomes of a value |
 //! |---|---|
 //! | text, json | U+0000 becomes U+FFFD, because PostgreSQL cannot hold it; counted |
-//! | text with a greatest length | longer is rejected, never cut |
+//! | text with a maximum length | longer is rejected, never cut |
 //! | json | has to parse; stored without insignificant white space, keys sorted |
 //! | decimal | exactly the declared digits after the point: `1.5` becomes `1.50`; more are rejected |
 //! | float64 | not-a-number and the infinities are rejected; `-0.0` becomes `0.0` |
@@ -40,7 +40,7 @@ impl CheckedRow {
     }
 }
 
-/// A row that breaks its table's declaration.
+/// A row that failed validation against its table's declaration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RejectedRow {
     /// The table it was meant for.
@@ -159,10 +159,10 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
     match (&column.kind, &mut *value) {
         (_, Value::Null) => {
             if is_key {
-                return Err("is null, and a key cannot be".into());
+                return Err("is null, but key columns cannot be".into());
             }
             if !column.nullable {
-                return Err("is null, and is declared not to be".into());
+                return Err("is null, but is not declared nullable".into());
             }
         }
         (ColumnType::Boolean, Value::Boolean(_))
@@ -170,7 +170,7 @@ fn fit_value(value: &mut Value, column: &Column, is_key: bool) -> Result<u64, St
         | (ColumnType::Bytes, Value::Bytes(_)) => {}
         (ColumnType::Float64, Value::Float64(number)) => {
             if !number.is_finite() {
-                return Err(format!("{number} is not a number that a database holds"));
+                return Err(format!("{number} is not a number that a database can hold"));
             }
             *number += 0.0; // -0.0 becomes 0.0, which is what MySQL makes of it.
         }
@@ -244,8 +244,8 @@ fn beginning(text: &str) -> (&str, &'static str) {
     }
 }
 
-/// JSON in which U+0000, for which PostgreSQL stores no text, is U+FFFD. Of several backslashes each
-/// second one is a character itself, and escapes nothing.
+/// JSON in which U+0000, for which PostgreSQL stores no text, is U+FFFD. Of several backslashes
+/// each second one is a character itself, and escapes nothing.
 fn without_escaped_nuls(json: &str) -> String {
     let between: Vec<String> =
         json.split("\\\\").map(|text| text.replace("\\u0000", "\\ufffd")).collect();
@@ -389,9 +389,9 @@ mod tests {
         assert_eq!(stored(ColumnType::Text, Value::Null), Ok(Value::Null));
         let mut strict = validator(ColumnType::Text, false, None);
         let rejected = strict.check(vec![Value::Int64(1), Value::Null]).unwrap_err();
-        assert!(rejected.reason.contains("declared not to be"));
+        assert!(rejected.reason.contains("not declared nullable"));
         let rejected = strict.check(vec![Value::Null, text("a")]).unwrap_err();
-        assert!(rejected.reason.contains("a key cannot be"));
+        assert!(rejected.reason.contains("key columns cannot be"));
         assert_eq!(rejected.row, r#"{"id":null,"value":"a"}"#);
     }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A value as a plugin hands it over, and a row of them.
+//! A value as a plugin delivers it, and a row of values.
 
 use serde::de::IgnoredAny;
 

@@ -1,27 +1,28 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Asks a person on the terminal: before what cannot be taken back, and what only they know.
+//! Prompts on the terminal: confirmation before irreversible steps, and questions that only a
+//! person can answer.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 
 use super::output;
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// Whether the person wants it so: `--yes`, or what is typed.
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is nobody to be asked, and when the person leaves (Ctrl-D).
+/// [`UsageError`] when there is nobody to be asked, and when the person leaves (Ctrl-D).
 pub fn agreed(yes: bool, question: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
     if !can_ask() {
-        return Err(Misuse::new(format!(
-            "{question} There is no terminal to ask on: read what is above, and say --yes. Nothing was changed"
+        return Err(UsageError::new(format!(
+            "{question} There is no terminal to ask on: review the above and pass --yes. Nothing was changed"
         ))
         .into());
     }
@@ -32,7 +33,7 @@ fn yes_or_no(answer: &str) -> Result<bool, String> {
     match answer.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(true),
         "" | "n" | "no" => Ok(false),
-        _ => Err("y or n is wanted; Enter means n".into()),
+        _ => Err("answer y or n; Enter means n".into()),
     }
 }
 
@@ -45,14 +46,14 @@ pub fn can_ask() -> bool {
 ///
 /// # Errors
 ///
-/// [`Misuse`] when the person leaves (Ctrl-D).
+/// [`UsageError`] when the person leaves (Ctrl-D).
 pub fn for_one<T>(
     question: &str,
     mut read: impl FnMut(&str) -> Result<T, String>,
 ) -> anyhow::Result<T> {
     loop {
         let Some(answer) = line(question)? else {
-            return Err(Misuse::new("no answer was given, so nothing was changed").into());
+            return Err(UsageError::new("no answer was given, so nothing was changed").into());
         };
         match read(&answer) {
             Ok(answer) => return Ok(answer),

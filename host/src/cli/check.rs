@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `check`: tries everything that a run needs, and answers for each.
+//! `check`: tests everything that a run needs, and reports on each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::exit::Exit;
 use super::output::say;
 use super::{context, health, output};
 use crate::config::{Config, Environment};
-use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, Runtime};
-use crate::source::{Installed, Memory, Source};
+use crate::source::{Datasource, Installed, Memory};
+use crate::usage_error::{UsageError, did_you_mean};
 
-/// How many projects are tried at the same time.
+/// How many projects are checked concurrently.
 const AT_ONCE: usize = 4;
 
-/// What was tried, and what came of it.
+/// What was checked, and with what result.
 struct Finding {
     what: String,
     outcome: Result<String, String>,
@@ -42,7 +42,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
         && !config.projects.contains_key(project)
     {
         let near = did_you_mean(project, config.projects.keys());
-        return Err(Misuse::new(format!("there is no project {project:?}{near}")).into());
+        return Err(UsageError::new(format!("there is no project {project:?}{near}")).into());
     }
     let installed = Installed::load(&config, &Runtime::new()?).await?;
     let memory = Memory::new(config.memory());
@@ -69,7 +69,7 @@ pub async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     tell(common.output.format, &findings)
 }
 
-/// What the configuration names. Nothing to read, or nobody to read it for, is a mistake.
+/// What the configuration names. It is an error if it has no datasource or no project.
 fn content(config: &Config) -> Result<String, String> {
     if config.datasources.is_empty() {
         return Err(
@@ -97,10 +97,8 @@ async fn projects(
     memory: &Memory,
 ) -> Vec<Finding> {
     // A person is waiting for the answer, and can ask again.
-    let source = Source::with_gate(config, environment, name, plugin, true, |gate| GateOptions {
-        max_attempts: 1,
-        max_wait: Duration::ZERO,
-        ..gate
+    let source = Datasource::with_gate(config, environment, name, plugin, true, |gate| {
+        GateOptions { max_attempts: 1, max_wait: Duration::ZERO, ..gate }
     });
     let source = match source {
         Ok(source) => source,
@@ -120,7 +118,7 @@ async fn projects(
     stream::iter(trying).buffered(AT_ONCE).collect().await
 }
 
-async fn one_project(source: &Source<'_>, project: &str) -> Result<String, String> {
+async fn one_project(source: &Datasource<'_>, project: &str) -> Result<String, String> {
     let context =
         source.context(project, jiff::Timestamp::now()).map_err(|error| error.to_string())?;
     let label = format!("{project} check");
@@ -130,7 +128,7 @@ async fn one_project(source: &Source<'_>, project: &str) -> Result<String, Strin
     instance.check(&context).await.map_err(|error| error.to_string())
 }
 
-/// What a run would find of the database: that it is there, lets us, and is as we have left it.
+/// What a run would find: whether the database exists, grants the privileges, and has not drifted.
 async fn database(
     common: &Common,
     config: &Config,
@@ -140,7 +138,7 @@ async fn database(
     let outcome = async {
         let target = context::database(common, Some(config), environment)?;
         let store = context::connect(&target, 1).await?;
-        let rights = store.check_rights().await;
+        let rights = store.check_privileges().await;
         Ok((store, rights))
     };
     let (store, rights) = match outcome.await {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What several commands set up alike.
+//! The setup that several commands share.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use test_dashboard_store::{MigrationStatus, Store, StoreError, Target};
 
 use super::args::Common;
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::run::until;
+use crate::usage_error::UsageError;
 
 /// The file that rows go to when no database is configured.
 const DEFAULT_SQLITE: &str = "test-dashboard.sqlite";
@@ -22,14 +22,14 @@ const DEFAULT_SQLITE: &str = "test-dashboard.sqlite";
 ///
 /// # Errors
 ///
-/// [`Misuse`] names what is missing.
+/// [`UsageError`] names what is missing.
 pub fn database(
     common: &Common,
     config: Option<&Config>,
     environment: &Environment,
-) -> Result<Target, Misuse> {
+) -> Result<Target, UsageError> {
     if let Some(url) = common.database.url() {
-        return Target::parse(url).map_err(|error| Misuse::new(format!("--database: {error}")));
+        return Target::parse(url).map_err(|error| UsageError::new(format!("--database: {error}")));
     }
     match config.map(|config| (config, &config.database)) {
         Some((config, Some(database))) => database.target(&config.folder, environment),
@@ -38,9 +38,9 @@ pub fn database(
     }
 }
 
-fn sqlite_at(path: &Path) -> Result<Target, Misuse> {
+fn sqlite_at(path: &Path) -> Result<Target, UsageError> {
     Target::parse(&format!("sqlite:{}", path.display()))
-        .map_err(|error| Misuse::new(error.to_string()))
+        .map_err(|error| UsageError::new(error.to_string()))
 }
 
 /// Reads the configuration for a command that only needs the database: with `--database` it
@@ -49,7 +49,7 @@ fn sqlite_at(path: &Path) -> Result<Target, Misuse> {
 /// # Errors
 ///
 /// As [`Config::load`].
-pub fn config_for_database(common: &Common) -> Result<Option<Config>, Misuse> {
+pub fn config_for_database(common: &Common) -> Result<Option<Config>, UsageError> {
     match (common.config.file(), common.database.url()) {
         (None, Some(_)) => Ok(None),
         (named, _) => Config::load(named).map(Some),

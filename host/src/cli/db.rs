@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `db`: looks after the host's own tables, and tells what was changed under it.
+//! `db`: migrates the host's own tables, and shows drift.
 
 use serde_json::json;
 use test_dashboard_store::{ReportKey, Target, ViewChanges, Views};
@@ -12,9 +12,9 @@ use super::health::{self, Trouble};
 use super::output::say;
 use super::{context, output};
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::source::Installed;
+use crate::usage_error::UsageError;
 
 /// Brings the host's own tables and the views up to date.
 ///
@@ -25,7 +25,7 @@ pub async fn migrate(common: &Common) -> anyhow::Result<Exit> {
     let config = context::config_for_database(common)?;
     // Which views an operator has, only the configuration knows: without it none is dropped.
     let views = config.as_ref().map_or_else(Views::shipped, Config::views);
-    let views = views.map_err(|error| Misuse::new(error.to_string()))?;
+    let views = views.map_err(|error| UsageError::new(error.to_string()))?;
     let target = context::database(common, config.as_ref(), &Environment::of_process())?;
     let store = context::connect(&target, 2).await?;
     let applied = store.migrate().await?;
@@ -74,7 +74,7 @@ pub async fn status(common: &Common) -> anyhow::Result<Exit> {
     let loaded = installed.as_ref().and_then(|installed| installed.as_ref().ok());
     let mut troubles = health::troubles(&store, config.as_ref(), loaded).await;
     if let Some(Err(error)) = &installed {
-        let message = format!("which tables they make is not known: {error:#}");
+        let message = format!("cannot determine which tables they create: {error:#}");
         troubles.push(Trouble { what: "plugins".into(), is_failure: true, message });
     }
     let is_well = !troubles.iter().any(|trouble| trouble.is_failure);
@@ -146,12 +146,12 @@ pub async fn forget(args: &ForgetArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     for ReportKey { project, report, .. } in &forgotten {
-        say!("forgot how {project} {report} was read; its rows stay")?;
+        say!("forgot {project} {report}; its rows stay")?;
     }
     Ok(Exit::Done)
 }
 
-fn target(common: &Common) -> Result<Target, Misuse> {
+fn target(common: &Common) -> Result<Target, UsageError> {
     let config = context::config_for_database(common)?;
     context::database(common, config.as_ref(), &Environment::of_process())
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What the pages tell people to type is what the program takes.
+//! Checks that the program accepts every command that the pages show.
 
 use super::line;
 

@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How the program ends.
+//! Exit codes.
 
 use std::process::ExitCode;
 
 use test_dashboard_store::Outcome;
 
-use crate::misuse::Misuse;
 use crate::plugin::PluginError;
 use crate::run::Ending;
+use crate::usage_error::UsageError;
 
 /// The exit codes; `--help` and the README list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,22 +18,22 @@ pub enum Exit {
     Done,
     /// It failed.
     Failed,
-    /// The command line or the configuration is wrong.
-    Misused,
-    /// Some partitions failed, the others are written.
+    /// Usage error: the command line or the configuration is wrong.
+    UsageError,
+    /// Some partitions failed, and the others are written.
     PartlyFailed,
-    /// It is not time yet (`--every`).
+    /// The report is not due (`--every`).
     NotDue,
     /// Ctrl-C or a request to terminate.
     Interrupted,
 }
 
 impl Exit {
-    /// How the program ends with this error.
+    /// The exit code for this error.
     pub fn of(error: &anyhow::Error) -> Self {
         // Only a file that the command line names is loaded by itself.
         let is_no_plugin = matches!(error.downcast_ref(), Some(PluginError::Unreadable { .. }));
-        if error.is::<Misuse>() || is_no_plugin { Exit::Misused } else { Exit::Failed }
+        if error.is::<UsageError>() || is_no_plugin { Exit::UsageError } else { Exit::Failed }
     }
 
     /// The exit code.
@@ -41,19 +41,19 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::Failed => 1,
-            Exit::Misused => 2,
+            Exit::UsageError => 2,
             Exit::PartlyFailed => 3,
             Exit::NotDue => 4,
             Exit::Interrupted => 130,
         }
     }
 
-    /// What a summary calls a run that ended like this.
+    /// The `outcome` in a summary for this exit code.
     pub fn outcome(self) -> &'static str {
         match self {
             Exit::Done => "succeeded",
             Exit::Failed => "failed",
-            Exit::Misused => "misused",
+            Exit::UsageError => "misused",
             Exit::PartlyFailed => "partly-failed",
             Exit::NotDue => "not-due",
             Exit::Interrupted => "interrupted",
@@ -94,7 +94,7 @@ mod tests {
     const ALL: [Exit; 6] = [
         Exit::Done,
         Exit::Failed,
-        Exit::Misused,
+        Exit::UsageError,
         Exit::PartlyFailed,
         Exit::NotDue,
         Exit::Interrupted,

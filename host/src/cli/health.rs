@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a run would refuse or has to mend in the database, for `check`, `status` and `db status`
-//! to tell before it does.
+//! What a run would refuse or fix in the database, so that `check`, `status` and `db status` can
+//! report it beforehand.
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub async fn troubles(
         match store.refused_tables(&owner(plugin), &tables).await {
             Ok(refused) => troubles.extend(refused.iter().map(|error| Trouble::of(&what, error))),
             // What may not be read is the same for all of them, and told once.
-            Err(StoreError::MissingRight { .. }) if !troubles.is_empty() => {}
+            Err(StoreError::MissingPrivilege { .. }) if !troubles.is_empty() => {}
             Err(error) => troubles.push(Trouble::of(&what, &error)),
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The first page of `--help`: the commands, by what a person wants to do.
+//! The first page of `--help`: the commands, grouped by purpose.
 
 use std::fmt::Write as _;
 
@@ -39,7 +39,7 @@ fn groups(program: &Command) -> String {
         for name in names {
             let command = program.find_subcommand(name);
             let about = command.and_then(Command::get_about).map(ToString::to_string);
-            let about = about.unwrap_or_else(|| "Print the help of a command".into());
+            let about = about.unwrap_or_else(|| "Print help for a command".into());
             let gap = " ".repeat(WIDTH.saturating_sub(name.len()));
             let _ = writeln!(text, "  {literal}{name}{literal:#}{gap}{about}");
         }

@@ -26,7 +26,7 @@ use super::help;
 pub const PROGRAM: &str = "test-dashboard";
 /// The command that a line without one means.
 const RUN: &str = "run";
-/// Of so many commands at most a person is told that they take an option.
+/// The advice names at most this many commands that have an option.
 const FEW: usize = 3;
 
 /// The whole command line, for `--help`, completions and manual pages.
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// What a person is told of an option of a run before a command.
+    /// The advice for an option of `run` that comes before a command.
     fn says_where(&self, option: &Arg) -> String {
         let path = self.path.join(" ");
         let name = format!("--{}", option.get_long().unwrap_or_default());

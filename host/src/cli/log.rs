@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Log lines: what happens while a command works. They go to standard error; what a command
-//! answers goes to standard output.
+//! Log lines: what happens while a command runs. They go to standard error; a command's result goes
+//! to standard output.
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
@@ -36,7 +36,7 @@ pub fn start(format: LogFormat, verbose: u8) {
         .with_env_filter(filter)
         .with_writer(LogWriter)
         .with_target(false)
-        // A line that cannot be written is told nobody: telling it would panic.
+        // A line that cannot be written is dropped: reporting it would panic.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => log.with_ansi(has_colours()).without_time().init(),

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Manual pages, of the declaration that `--help` is made of. clap_mangen writes them but for two
-//! things: the synopsis is the line of `--help`, and what `--help` has below the options gets the
-//! sections in which a reader of manual pages looks for it.
+//! Manual pages, generated from the declaration that `--help` uses. clap_mangen writes them, with
+//! two exceptions: the synopsis is the usage line of `--help`, and the text below the options goes
+//! into the sections where readers of manual pages look for it.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

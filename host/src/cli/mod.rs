@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a person types. The command line is declared in [`args`]; each command is a file.
+//! The command line. It is declared in [`args`]; each command is a file.
 
 mod args;
 mod ask;
@@ -37,7 +37,7 @@ use exit::Exit;
 
 use crate::plugin::compile_if_asked;
 
-/// Runs the program and tells how it ended.
+/// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
     if let Some(compiled) = compile_if_asked(std::env::args_os().skip(1)) {
         return compiled;
@@ -66,14 +66,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line is a usage error, or asks for help.
+/// The command line is a usage error, or requests help.
 fn unparsable(error: &clap::Error) -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into()).collect();
-    // Whoever waits for a summary is told, whatever the line is otherwise.
+    // The summary is written even if the rest of the line is wrong.
     let wants_summary = line::value_of(&arguments, "--summary").is_some();
     if error.use_stderr() && (wants_summary || line::looks_like_a_run(&arguments)) {
-        run::misused(&arguments, error);
+        run::unparsable(&arguments, error);
     }
     if error.use_stderr() && line::wants_json_log(&arguments) {
         terminal::log_json();
@@ -82,9 +82,9 @@ fn unparsable(error: &clap::Error) -> ExitCode {
         && problem.kind() != std::io::ErrorKind::BrokenPipe
     {
         output::error(format_args!("cannot write the answer to standard output: {problem}"));
-        return if error.use_stderr() { Exit::Misused.into() } else { Exit::Failed.into() };
+        return if error.use_stderr() { Exit::UsageError.into() } else { Exit::Failed.into() };
     }
-    if error.use_stderr() { Exit::Misused.into() } else { Exit::Done.into() }
+    if error.use_stderr() { Exit::UsageError.into() } else { Exit::Done.into() }
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
@@ -92,7 +92,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         None => {
             // Who does not read it to its end needs no other answer.
             let _ = line::declared().print_help();
-            Ok(Exit::Misused)
+            Ok(Exit::UsageError)
         }
         Some(Command::Init(args)) => init::init(&args).await,
         Some(Command::Completions(args)) => shell::completions(&args),

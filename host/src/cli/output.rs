@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How a run is told: tables for a person, JSON for a program.
+//! The output of a run: tables for a person, JSON for a program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

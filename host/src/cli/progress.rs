@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a person sees while a run is under way: bars on a terminal; elsewhere a line now and
-//! then, and one for each report that is done.
+//! The progress of a run: bars on a terminal; elsewhere a line now and then, and one for each
+//! report that is done.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Shown {
             let is_its =
                 job.context().project == ended.project && job.request.report == ended.report;
             let seen = job.progress.look();
-            // That planning failed is told as an error.
+            // A failed planning is reported as an error.
             if is_its
                 && !*told
                 && seen.is_over()

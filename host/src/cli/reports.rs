@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `reports`: what can be asked for.
+//! `reports`: lists the reports that can be run.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::plugin::Runtime;
 use crate::source::Installed;
 
-/// Shows every report of every configured plugin.
+/// Lists every report of every configured plugin.
 ///
 /// # Errors
 ///

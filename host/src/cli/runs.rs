@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `runs`: the history.
+//! `runs`: the history of runs.
 
 use serde::Serialize;
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::args::{Format, RunsArgs};
 use super::exit::Exit;
 use super::output::say;
 use super::{context, output};
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// Shows the newest runs, or one with its partitions.
 ///
@@ -28,8 +28,8 @@ pub async fn runs(args: &RunsArgs) -> anyhow::Result<Exit> {
         let look = async |store: &Store| store.run(RunId(id)).await;
         let (detail, database) = context::read(common, config.as_ref(), look).await?;
         let detail = detail.ok_or_else(|| {
-            Misuse::new(format!(
-                "there is no run {id} in {database}; `test-dashboard runs` shows what there is"
+            UsageError::new(format!(
+                "there is no run {id} in {database}; `test-dashboard runs` lists them"
             ))
         })?;
         one(common.output.format, &detail)?;

@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `completions` and `man`: what a shell and a reader of manual pages get of the declaration that
-//! `--help` is made of.
+//! `completions` and `man`: generated from the declaration that `--help` uses.
 
 use anyhow::Context as _;
 use clap::{Arg, Command, ValueHint};

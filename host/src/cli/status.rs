@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `status`: whether the tables are fresh and complete, at a glance.
+//! `status`: shows at a glance whether the tables are fresh and complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -262,21 +262,21 @@ fn tell(
     }
     let rejected: u64 = lines.iter().map(Line::rejected).sum();
     if rejected > 0 {
-        say!("rejected rows wait: {rejected}; `test-dashboard rejects list` shows them")?;
+        say!("rejected rows: {rejected}; `test-dashboard rejects list` lists them")?;
     }
     tell_never(never)?;
     for backfill in lines.iter().filter_map(Line::last_backfill) {
         let Backfill { key, run, outcome, window, .. } = backfill;
         let outcome = outcome.map_or_else(|| "unfinished".into(), |outcome| outcome.to_string());
         say!(
-            "run {run} of {} {} was a backfill ({window}), {outcome}: it says nothing of the other days, and the report's state is that without it",
+            "run {run} of {} {} was a backfill ({window}), {outcome}: it does not cover other days, so the report's state is the one without it",
             key.project,
             key.report
         )?;
     }
     for what in unconfigured(lines, config) {
         say!(
-            "unconfigured: the configuration does not have it any more; `test-dashboard db forget {what}` takes it off this list, and its rows stay"
+            "unconfigured: it is no longer in the configuration; `test-dashboard db forget {what}` removes it from this list, and its rows stay"
         )?;
     }
     for run in open {
@@ -304,11 +304,11 @@ fn tell_never(never: &Expected) -> std::io::Result<()> {
         projects.entry(report).or_default().push(project);
     }
     for (report, projects) in projects {
-        say!("late {report}: it is scheduled, and was never read for {}", projects.join(", "))?;
+        say!("late {report}: it is scheduled but was never read for {}", projects.join(", "))?;
     }
     for report in &never.unknown {
         say!(
-            "late {report}: it is scheduled, and no plugin that has run has it: whose report it is shows when it is first read, `test-dashboard run --project ALL --report-type {report}`"
+            "late {report}: it is scheduled, but no plugin that has run has it. Its first run shows which plugin's it is: `test-dashboard run --project ALL --report-type {report}`"
         )?;
     }
     Ok(())
@@ -358,7 +358,7 @@ fn without_end(open: &OpenRun) -> String {
             format!("{began}: it is running now, or was killed; running it again is safe")
         }
         (Some(count), []) => format!(
-            "{began}: all {count} shards have ended, and the last was killed before it ended the run; starting any of them again does that"
+            "{began}: all {count} shards have ended, and the last was killed before it could end the run; starting any of them again ends it"
         ),
         (Some(count), missing) => format!(
             "{began}: it waits for {} (running now, never started, or killed; starting a shard again is safe)",

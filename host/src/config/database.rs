@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where the database is.
+//! The location of the database.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use test_dashboard_store::{Engine, Password, Server, Target, Tls, TlsMode};
 
 use super::{Environment, Template};
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// `[database]`: either `url`, or its parts, which need no escaping. Paths are taken from the
 /// configuration's folder.
@@ -50,14 +50,14 @@ impl DatabaseConfig {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] names the setting that is missing or does not fit the others, or the
+    /// [`UsageError`] names the setting that is missing or does not fit the others, or the
     /// variable that is not set.
-    pub fn target(&self, folder: &Path, environment: &Environment) -> Result<Target, Misuse> {
+    pub fn target(&self, folder: &Path, environment: &Environment) -> Result<Target, UsageError> {
         let values = Values { folder, environment };
         if let Some(url) = values.text("url", &self.url)? {
             self.refuse_parts()?;
             return Target::parse(&rooted(&url, folder))
-                .map_err(|error| Misuse::new(format!("database.url: {error}")));
+                .map_err(|error| UsageError::new(format!("database.url: {error}")));
         }
         let server = Server {
             engine: engine(&values.wanted("engine", &self.engine)?)?,
@@ -68,11 +68,11 @@ impl DatabaseConfig {
             database: values.wanted("name", &self.name)?,
             tls: self.tls(&values)?,
         };
-        Target::server(server).map_err(|error| Misuse::new(format!("database.{error}")))
+        Target::server(server).map_err(|error| UsageError::new(format!("database.{error}")))
     }
 
     /// Beside a URL, which holds all of it, a part would be passed over in silence.
-    fn refuse_parts(&self) -> Result<(), Misuse> {
+    fn refuse_parts(&self) -> Result<(), UsageError> {
         let parts = [
             ("engine", self.engine.is_some()),
             ("host", self.host.is_some()),
@@ -89,13 +89,13 @@ impl DatabaseConfig {
         ];
         match parts.iter().find(|(_, is_given)| *is_given) {
             None => Ok(()),
-            Some((name, _)) => Err(Misuse::new(format!(
+            Some((name, _)) => Err(UsageError::new(format!(
                 "database.{name} has no effect beside database.url: give the url, or the parts"
             ))),
         }
     }
 
-    fn password(&self, values: &Values<'_>) -> Result<Password, Misuse> {
+    fn password(&self, values: &Values<'_>) -> Result<Password, UsageError> {
         match (&self.password, &self.password_file, &self.password_command) {
             (None, None, None) => Ok(Password::None),
             (Some(_), None, None) => {
@@ -107,17 +107,17 @@ impl DatabaseConfig {
                 Ok(path.map_or(Password::None, Password::File))
             }
             (None, None, Some(words)) => values.command(words),
-            _ => Err(Misuse::new(
+            _ => Err(UsageError::new(
                 "database.password, database.password-file and database.password-command: give one of them",
             )),
         }
     }
 
-    fn tls(&self, values: &Values<'_>) -> Result<Tls, Misuse> {
+    fn tls(&self, values: &Values<'_>) -> Result<Tls, UsageError> {
         let mode = values.text("tls", &self.tls)?.filter(|text| !text.is_empty());
         let mode = mode.map(|text| text.parse::<TlsMode>()).transpose();
         Ok(Tls {
-            mode: mode.map_err(|error| Misuse::new(format!("database.{error}")))?,
+            mode: mode.map_err(|error| UsageError::new(format!("database.{error}")))?,
             ca: values.path("tls-ca", &self.tls_ca)?,
             certificate: values.path("tls-cert", &self.tls_cert)?,
             key: values.path("tls-key", &self.tls_key)?,
@@ -125,14 +125,14 @@ impl DatabaseConfig {
     }
 }
 
-fn engine(name: &str) -> Result<Engine, Misuse> {
+fn engine(name: &str) -> Result<Engine, UsageError> {
     let lower = name.to_ascii_lowercase();
     let known = Engine::ALL.into_iter().find(|engine| engine.names().contains(&lower.as_str()));
     known.ok_or_else(|| {
         let servers = Engine::ALL.into_iter().filter(|engine| *engine != Engine::Sqlite);
         let names: Vec<&str> = servers.filter_map(|one| one.names().first().copied()).collect();
-        Misuse::new(format!(
-            "database.engine is {name:?}: {} are possible here (for SQLite give database.url)",
+        UsageError::new(format!(
+            "database.engine is {name:?}: {} are allowed here (for SQLite give database.url)",
             names.join(" and ")
         ))
     })
@@ -145,45 +145,45 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn text(&self, name: &str, template: &Option<Template>) -> Result<Option<String>, Misuse> {
+    fn text(&self, name: &str, template: &Option<Template>) -> Result<Option<String>, UsageError> {
         template.as_ref().map(|template| self.resolve(name, template)).transpose()
     }
 
-    fn resolve(&self, name: &str, template: &Template) -> Result<String, Misuse> {
+    fn resolve(&self, name: &str, template: &Template) -> Result<String, UsageError> {
         template.resolve(self.environment).map_err(|error| {
-            Misuse::new(format!(
+            UsageError::new(format!(
                 "database.{name}: {error}. Set it, or write to a file for now with --database sqlite:FILE"
             ))
         })
     }
 
-    fn wanted(&self, name: &str, template: &Option<Template>) -> Result<String, Misuse> {
+    fn wanted(&self, name: &str, template: &Option<Template>) -> Result<String, UsageError> {
         self.text(name, template)?.ok_or_else(|| {
-            Misuse::new(format!("database.{name} is missing: give it, or database.url"))
+            UsageError::new(format!("database.{name} is missing: give it, or database.url"))
         })
     }
 
     /// A path; an empty one, as of a variable with an empty default, is none.
-    fn path(&self, name: &str, template: &Option<Template>) -> Result<Option<PathBuf>, Misuse> {
+    fn path(&self, name: &str, template: &Option<Template>) -> Result<Option<PathBuf>, UsageError> {
         let text = self.text(name, template)?.filter(|text| !text.is_empty());
         Ok(text.map(|text| self.folder.join(text)))
     }
 
-    fn port(&self, template: &Option<Template>) -> Result<Option<u16>, Misuse> {
+    fn port(&self, template: &Option<Template>) -> Result<Option<u16>, UsageError> {
         let text = self.text("port", template)?.filter(|text| !text.is_empty());
         let number = text.map(|text| match text.parse::<u16>() {
             Ok(port) if port > 0 => Ok(port),
-            _ => Err(Misuse::new(format!(
-                "database.port is {text:?}: a number from 1 to 65535 is wanted"
+            _ => Err(UsageError::new(format!(
+                "database.port is {text:?}: expected a number from 1 to 65535"
             ))),
         });
         number.transpose()
     }
 
     /// A program whose name has a `/` is looked for in the folder, any other in PATH.
-    fn command(&self, words: &[Template]) -> Result<Password, Misuse> {
+    fn command(&self, words: &[Template]) -> Result<Password, UsageError> {
         let words = words.iter().map(|word| self.resolve("password-command", word));
-        let mut words = words.collect::<Result<Vec<String>, Misuse>>()?;
+        let mut words = words.collect::<Result<Vec<String>, UsageError>>()?;
         if let Some(program) = words.first_mut()
             && program.contains('/')
         {

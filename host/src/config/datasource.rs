@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What an operator says of one datasource: its plugin, and what that plugin may do.
+//! The configuration of a datasource: its plugin, and what that plugin may do.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub struct DatasourceConfig {
     pub requests_per_minute: Option<NonZeroU32>,
     /// Requests at the same time, where that is said.
     pub max_concurrent: Option<usize>,
-    /// After how many days everything is read again, so that what is gone upstream goes here
+    /// After how many days everything is read again, so that what is deleted upstream goes here
     /// too; 0 for never.
     pub full_every_days: Option<u32>,
     /// What recordings of this datasource never hold: JSON paths (RFC 9535) such as

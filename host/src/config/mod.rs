@@ -30,7 +30,7 @@ pub use limits::{Limits, LimitsConfig};
 pub use schedule::{Every, approximate};
 pub use variables::{Environment, Template, VariableError};
 
-use crate::misuse::{Misuse, did_you_mean};
+use crate::usage_error::{UsageError, did_you_mean};
 use test_dashboard_model::declaration;
 use test_dashboard_store::{Views, WrongView};
 
@@ -71,7 +71,7 @@ pub struct Config {
 /// Why a text can name no project, said of it; `all` means every one of them.
 pub fn wrong_project_name(text: &str) -> Option<String> {
     match text {
-        "all" => Some("means every project, and can name none".into()),
+        "all" => Some("means every project and cannot name one".into()),
         _ => declaration::wrong_name(text),
     }
 }
@@ -90,19 +90,19 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] with the path, and the line where the file is not what it should be. The
+    /// [`UsageError`] with the path, and the line where the file is not what it should be. The
     /// line itself is not quoted: it may hold a secret.
-    pub fn load(named: Option<&Path>) -> Result<Config, Misuse> {
+    pub fn load(named: Option<&Path>) -> Result<Config, UsageError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         let text = test_dashboard_files::read_text(path, test_dashboard_files::WRITTEN_BY_HAND).map_err(|error| {
             let hint = match named {
                 None => " Name another file with --config, or write a first one with `test-dashboard init`.",
                 Some(_) => "",
             };
-            Misuse::new(format!("cannot read the configuration {}: {error}.{hint}", path.display()))
+            UsageError::new(format!("cannot read the configuration {}: {error}.{hint}", path.display()))
         })?;
         let mut config = Config::parse(&text, &Environment::of_process())
-            .map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))?;
+            .map_err(|problem| UsageError::new(format!("{}{problem}", path.display())))?;
         config.folder = folder_of(path).to_path_buf();
         Ok(config)
     }
@@ -112,7 +112,7 @@ impl Config {
     /// # Errors
     ///
     /// As [`Config::load`].
-    pub fn load_or_empty(named: Option<&Path>) -> Result<Config, Misuse> {
+    pub fn load_or_empty(named: Option<&Path>) -> Result<Config, UsageError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         if matches!(path.try_exists(), Ok(false)) {
             return Ok(Config { folder: folder_of(path).to_path_buf(), ..Config::default() });
@@ -136,7 +136,7 @@ impl Config {
             for datasource in settings.keys() {
                 if !self.datasources.contains_key(datasource) {
                     return Err(format!(
-                        ": projects.{project} has settings for {datasource:?}, which is no datasource here{}",
+                        ": projects.{project} has settings for {datasource:?}, which is not a configured datasource{}",
                         did_you_mean(datasource, self.datasources.keys())
                     ));
                 }
@@ -198,16 +198,20 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when there is no such project, with the nearest names, or when it has no
+    /// [`UsageError`] when there is no such project, with the nearest names, or when it has no
     /// settings for the datasource.
-    pub fn select_projects(&self, wanted: &str, datasource: &str) -> Result<Vec<String>, Misuse> {
+    pub fn select_projects(
+        &self,
+        wanted: &str,
+        datasource: &str,
+    ) -> Result<Vec<String>, UsageError> {
         let configured = |name: &&String| {
             self.projects.get(*name).is_some_and(|settings| settings.contains_key(datasource))
         };
         if wanted.eq_ignore_ascii_case("all") {
             let all: Vec<String> = self.projects.keys().filter(configured).cloned().collect();
             if all.is_empty() {
-                return Err(Misuse::new(format!(
+                return Err(UsageError::new(format!(
                     "no project has settings for {datasource}: add [projects.NAME.{datasource}] to the configuration"
                 )));
             }
@@ -215,13 +219,13 @@ impl Config {
         }
         let name = wanted.to_string();
         if !self.projects.contains_key(&name) {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "there is no project {wanted:?}{}",
                 did_you_mean(wanted, self.projects.keys())
             )));
         }
         if !configured(&&name) {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "the project {wanted} has no settings for {datasource}: add [projects.{wanted}.{datasource}] to the configuration"
             )));
         }
@@ -232,18 +236,21 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when a variable is not set.
+    /// [`UsageError`] when a variable is not set.
     pub fn settings(
         &self,
         project: &str,
         datasource: &str,
         environment: &Environment,
-    ) -> Result<serde_json::Map<String, serde_json::Value>, Misuse> {
+    ) -> Result<serde_json::Map<String, serde_json::Value>, UsageError> {
         let table = self.projects.get(project).and_then(|settings| settings.get(datasource));
-        let mut json = serde_json::to_value(table.cloned().unwrap_or_default())
-            .map_err(|error| Misuse::new(format!("projects.{project}.{datasource}: {error}")))?;
-        variables::replace_in(&mut json, environment)
-            .map_err(|error| Misuse::new(format!("projects.{project}.{datasource}: {error}")))?;
+        let mut json =
+            serde_json::to_value(table.cloned().unwrap_or_default()).map_err(|error| {
+                UsageError::new(format!("projects.{project}.{datasource}: {error}"))
+            })?;
+        variables::replace_in(&mut json, environment).map_err(|error| {
+            UsageError::new(format!("projects.{project}.{datasource}: {error}"))
+        })?;
         match json {
             serde_json::Value::Object(map) => Ok(map),
             _ => Ok(serde_json::Map::new()),

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How often something is to be done, such as `14d`.
+//! Intervals, such as `14d`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub struct Every(SignedDuration);
 impl Every {
     /// What an interval has to be.
     pub const WANTED: &str =
-        "an interval such as \"12h\", \"1d\" or \"2w\" is wanted, from 1m to 3660d";
+        "expected an interval such as \"12h\", \"1d\" or \"2w\", from 1m to 3660d";
 
     /// A tenth of the interval, at most twelve hours.
     fn tolerance(self) -> SignedDuration {

@@ -246,7 +246,7 @@ fn setting(path: &[&str]) -> Option<&'static Setting> {
 pub(super) fn replaced(text: &str, environment: &Environment) -> Result<String, String> {
     syntax::check(text)?;
     let table = DeTable::parse(text).map_err(|error| at_line(text, &error))?;
-    let mut reading = Reading { text, environment, edits: BTreeMap::new() };
+    let mut reading = Replacement { text, environment, edits: BTreeMap::new() };
     reading.table(&mut Vec::new(), table.get_ref())?;
     let mut replaced = String::with_capacity(text.len());
     let mut end = 0;
@@ -259,14 +259,14 @@ pub(super) fn replaced(text: &str, environment: &Environment) -> Result<String, 
     Ok(replaced)
 }
 
-struct Reading<'a> {
+struct Replacement<'a> {
     text: &'a str,
     environment: &'a Environment,
     /// By where a value begins: where it ends, and what is to stand there.
     edits: BTreeMap<usize, (usize, String)>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> Replacement<'a> {
     fn table(&mut self, path: &mut Vec<&'a str>, table: &'a DeTable<'a>) -> Result<(), String> {
         for (key, value) in table {
             path.push(key.get_ref());
@@ -392,25 +392,25 @@ impl Kind {
 
     /// What it takes, for a manual.
     pub fn takes(&self) -> String {
-        self.wanted().replacen(" is wanted", "", 1)
+        self.wanted().replacen("expected ", "", 1)
     }
 
     /// What is wanted, with its range.
     fn wanted(&self) -> String {
         match self {
             Kind::Whole(range) => {
-                format!("a whole number from {} to {} is wanted", range.start(), range.end())
+                format!("expected a whole number from {} to {}", range.start(), range.end())
             }
-            Kind::Share => "a number from 0 to 1 is wanted".into(),
-            Kind::Flag => "true or false is wanted".into(),
+            Kind::Share => "expected a number from 0 to 1".into(),
+            Kind::Flag => "expected true or false".into(),
             Kind::Time => {
-                format!("a time such as \"90s\", \"5m\" or \"1h 30m\" is wanted, {}", TIMES.1)
+                format!("expected a time such as \"90s\", \"5m\" or \"1h 30m\", {}", TIMES.1)
             }
             Kind::Size => {
-                format!("a size such as \"64MiB\", or a number of bytes, is wanted, {}", SIZES.1)
+                format!("expected a size such as \"64MiB\", or a number of bytes, {}", SIZES.1)
             }
             Kind::Interval => Every::WANTED.into(),
-            Kind::Text | Kind::JsonPath | Kind::Secret | Kind::Url => "a text is wanted".into(),
+            Kind::Text | Kind::JsonPath | Kind::Secret | Kind::Url => "expected text".into(),
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a plugin says of itself: the rules that need no recording.
+//! The rules about a plugin's declarations, which need no recording.
 
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ pub async fn check(plugin: &Plugin) -> Findings {
         let described = async { plugin.instantiate(options).await?.describe().await }.await;
         let found = match described {
             Ok(description) if description == plugin.description => continue,
-            Ok(_) => "it described itself otherwise than when it was loaded".to_string(),
+            Ok(_) => "its description differs from the one when it was loaded".to_string(),
             Err(error) => error.to_string(),
         };
         findings.broken(Rule::DescribesItselfTheSame, evidence(&scenario, found, &[]));

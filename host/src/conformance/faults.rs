@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A service that breaks: every fault in turn, at one request after the other.
+//! Injects faults: every fault in turn, at one request after another.
 
 use std::sync::Arc;
 
@@ -181,7 +181,7 @@ impl Trial {
             None => {
                 let rows = expected(part).difference(&read.place.committed.tables);
                 if !rows.is_empty() {
-                    let found = "it ended as if the partition were complete, with other rows than without the fault";
+                    let found = "it ended as if the partition were complete, with different rows than without the fault";
                     let evidence = evidence_at(scenario, found, &read.exchanges, self.at - 1);
                     findings.broken(self.rule(), evidence.with_rows(rows));
                 }
@@ -245,7 +245,8 @@ impl Trial {
         }
         let rows = expected(part).difference(&resumed.place.committed.tables);
         if !rows.is_empty() {
-            let found = "the run after the failure ended with other rows than an undisturbed one";
+            let found =
+                "the run after the failure ended with different rows than an undisturbed one";
             let evidence = evidence_at(&scenario, found, &read.exchanges, self.at - 1);
             findings.broken(self.rule(), evidence.with_rows(rows));
         }
@@ -264,7 +265,7 @@ pub fn difference(expected: &[Partition], found: &[Partition]) -> String {
             a.iter().filter(|p| !b.contains(p)).map(|p| p.id.as_str()).take(SHOWN).collect();
         if ids.is_empty() { "none".to_string() } else { ids.join(", ") }
     };
-    format!("missing or otherwise {}; new {}", only(expected, found), only(found, expected))
+    format!("missing or different {}; new {}", only(expected, found), only(found, expected))
 }
 
 fn ordinal(number: usize) -> String {

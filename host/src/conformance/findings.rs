@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What came of trying: per rule how often it was tried, the evidence against it, and what
+//! The results of a check: per rule, how often it was tried, the evidence against it, and what
 //! could not be tried.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What is tried with one fixture: the undisturbed run, and everything that has to end like it.
+//! The checks of one fixture: the undisturbed run, and everything that must end with the same rows.
 
 use std::sync::Arc;
 
@@ -92,14 +92,14 @@ pub async fn go_through_in_full(stage: &Stage, fixture: &str) -> Findings {
 fn has_a_good_end(base: &Run, fixture: &str, findings: &mut Findings) -> bool {
     findings.tried(Rule::ReplaysItsRecordings);
     let Some((partition, stop, exchanges)) = base.stop() else { return true };
-    let mut scenario = Scenario::of(fixture, "a run from nothing");
+    let mut scenario = Scenario::of(fixture, "a run from scratch");
     if let Some(partition) = partition {
         scenario = scenario.in_partition(partition);
     }
     findings.stopped(Rule::ReplaysItsRecordings, &scenario, stop, exchanges);
     let reason = match stop {
         Stop::NotRecorded(_) => stop.to_string(),
-        _ => format!("the run that the others are compared with came to no good end: {stop}"),
+        _ => format!("the run that the others are compared with failed: {stop}"),
     };
     if matches!(stop, Stop::Broke(..)) {
         findings.not_tried(Rule::ReplaysItsRecordings, &scenario, &reason);
@@ -124,12 +124,12 @@ fn look_at_rows(base: &Run, fixture: &str, findings: &mut Findings) {
         if let (count, Some(first)) = &part.read.rejected {
             let row: String = first.row.chars().take(500).collect();
             let found = format!(
-                "{count} rows break their declaration; the first, for {}: {}; {}",
+                "{count} rows were rejected; the first, for {}: {}; {}",
                 first.table,
                 printable(&first.reason),
                 printable(&row)
             );
-            let scenario = in_part(fixture, part, "a run from nothing");
+            let scenario = in_part(fixture, part, "a run from scratch");
             let evidence = evidence(&scenario, found, &part.read.exchanges);
             findings.broken(Rule::DeliversDeclaredRows, evidence);
         }
@@ -145,8 +145,8 @@ fn look_for_the_unasked(stage: &Stage, base: &Run, fixture: &str, findings: &mut
     }
     let shown: Vec<&str> = unasked.iter().take(SHOWN).map(String::as_str).collect();
     let found =
-        format!("{} recorded answers were never asked for: {}", unasked.len(), shown.join("; "));
-    let scenario = Scenario::of(fixture, "a run from nothing");
+        format!("{} recorded answers were never requested: {}", unasked.len(), shown.join("; "));
+    let scenario = Scenario::of(fixture, "a run from scratch");
     let evidence = evidence(&scenario, found, &base.exchanges());
     findings.broken(Rule::AsksForAllThatWasRecorded, evidence);
 }
@@ -173,7 +173,7 @@ async fn is_the_same_twice(
 ) -> bool {
     let again = Run::new(stage, Variation::default()).await;
     findings.ran();
-    let scenario = Scenario::of(fixture, "a second run from nothing");
+    let scenario = Scenario::of(fixture, "a second run from scratch");
     for rule in [Rule::PlansTheSamePartitions, Rule::SecondRunGivesTheSame] {
         findings.tried(rule);
     }
@@ -181,7 +181,7 @@ async fn is_the_same_twice(
         && first != second
     {
         let found = format!(
-            "the same request was split otherwise ({} partitions, then {}; {})",
+            "the same request was split differently ({} partitions, then {}; {})",
             first.len(),
             second.len(),
             faults::difference(first, second)
@@ -203,11 +203,11 @@ async fn is_the_same_twice(
         if rows.is_empty() {
             return true;
         }
-        let found = "the second run ended with other rows than the first";
+        let found = "the second run ended with different rows than the first";
         let evidence = evidence(&scenario, found, &again.exchanges()).with_rows(rows);
         findings.broken(Rule::SecondRunGivesTheSame, evidence);
     }
-    let reason = "two runs from nothing differ, so there is nothing to compare with";
+    let reason = "two runs from scratch differ, so there is nothing to compare with";
     skip_the_rest(Rule::SecondRunGivesTheSame, fixture, reason, findings);
     findings.not_tried(Rule::RespectsMaxRows, &scenario, reason);
     false
@@ -237,7 +237,7 @@ async fn with_small_batches(
             let expected = &part.read.place.committed.tables;
             let rows = expected.difference(&read.place.committed.tables);
             if !rows.is_empty() {
-                let found = "the tables are otherwise than with large batches";
+                let found = "the tables differ from those with large batches";
                 let evidence = evidence(&scenario, found, &read.exchanges).with_rows(rows);
                 findings.broken(Rule::RespectsMaxRows, evidence);
                 continue;
@@ -249,7 +249,7 @@ async fn with_small_batches(
     commits
 }
 
-/// A full run has no window, so it is compared with a run from nothing that has none either.
+/// A full refresh has no window, so it is compared with a run from scratch that has none either.
 async fn read_in_full(stage: &Stage, base: &Run, fixture: &str, findings: &mut Findings) {
     findings.tried(Rule::FullRunDeliversAll);
     let mut plain = None;
@@ -257,7 +257,7 @@ async fn read_in_full(stage: &Stage, base: &Run, fixture: &str, findings: &mut F
         let vary = Variation { no_window: true, ..Variation::default() };
         let run = Run::new(stage, vary).await;
         findings.ran();
-        let scenario = Scenario::of(fixture, "a run from nothing without a window");
+        let scenario = Scenario::of(fixture, "a run from scratch without a window");
         if let Some((_, stop, exchanges)) = run.stop() {
             findings.stopped(Rule::FullRunDeliversAll, &scenario, stop, exchanges);
             return;
@@ -267,14 +267,14 @@ async fn read_in_full(stage: &Stage, base: &Run, fixture: &str, findings: &mut F
     let plain = plain.as_ref().unwrap_or(base);
     let full = Run::new(stage, Variation { full: true, ..Variation::default() }).await;
     findings.ran();
-    let scenario = Scenario::of(fixture, "a full run");
+    let scenario = Scenario::of(fixture, "a full refresh");
     if let Some((_, stop, exchanges)) = full.stop() {
         findings.stopped(Rule::FullRunDeliversAll, &scenario, stop, exchanges);
         return;
     }
     let rows = plain.place.committed.tables.lacking_in(&full.place.committed.tables);
     if !rows.is_empty() {
-        let found = "it leaves out rows that a run from nothing delivers: they would be removed";
+        let found = "it leaves out rows that a run from scratch delivers: they would be removed";
         let evidence = evidence(&scenario, found, &full.exchanges()).with_rows(rows);
         findings.broken(Rule::FullRunDeliversAll, evidence);
     }
@@ -336,7 +336,7 @@ async fn resume_at(
     let checkpoint = place.committed.checkpoint.as_ref().map_or("", |text| &text.0);
     let shown: String = checkpoint.chars().take(SHOWN).collect();
     let words = format!(
-        "going on from checkpoint {number} of {of}, with {} rows written: {}",
+        "resuming from checkpoint {number} of {of}, with {} rows written: {}",
         place.committed.tables.len(),
         printable(&shown)
     );
@@ -349,7 +349,7 @@ async fn resume_at(
     let expected = &part.read.place.committed.tables;
     let rows = expected.difference(&read.place.committed.tables);
     if !rows.is_empty() {
-        let found = "it ended with other rows than one run without a break";
+        let found = "it ended with different rows than an uninterrupted run";
         findings.broken(RULE, evidence_at(&scenario, found, &read.exchanges, 0).with_rows(rows));
     }
 }

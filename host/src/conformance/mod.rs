@@ -100,7 +100,7 @@ fn judge_pages(report: &str, pages: Vec<Option<Pages>>, findings: &mut Findings)
         findings.tried(Rule::FollowsPages);
     }
     if pages.is_empty() {
-        findings.not_tried(Rule::FollowsPages, &scenario, "no run over a recording had a good end");
+        findings.not_tried(Rule::FollowsPages, &scenario, "no run over a recording succeeded");
     }
     if pages.iter().any(|pages| pages.followed) {
         return;
@@ -129,5 +129,5 @@ where
         .buffered(width)
         .try_collect()
         .await
-        .context("a task of the check ended without an answer")
+        .context("a task of the check ended without a result")
 }

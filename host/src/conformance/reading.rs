@@ -51,7 +51,7 @@ pub struct Variation {
     pub max_rows: Option<u32>,
     /// The most requests, where fewer than the budget.
     pub max_requests: Option<u64>,
-    /// Whether it is a full run, without a window.
+    /// Whether it is a full refresh, without a window.
     pub full: bool,
     /// Whether the recorded window is left out.
     pub no_window: bool,
@@ -78,7 +78,7 @@ pub struct Read {
     pub stop: Option<Stop>,
     /// What was asked.
     pub exchanges: Vec<Exchange>,
-    /// How many rows broke their declaration, and the first of them.
+    /// How many rows were rejected, and the first of them.
     pub rejected: (u64, Option<RejectedRow>),
 }
 
@@ -146,7 +146,7 @@ impl Stage {
             Writer::new(from.committed.clone(), &self.job.tables, &partition.id, vary.full);
         let validators =
             self.job.tables.iter().map(|table| Validator::new(Arc::clone(table))).collect();
-        let mut reading = Reading {
+        let mut reading = OpenPartition {
             scene: scene.clone(),
             validators,
             writer,
@@ -166,7 +166,7 @@ impl Stage {
 
     async fn read_into(
         &self,
-        reading: &mut Reading,
+        reading: &mut OpenPartition,
         partition: &Partition,
         checkpoint: Option<&CheckpointText>,
         vary: Variation,
@@ -194,7 +194,7 @@ impl Stage {
             if let Some(checkpoint) = batch.checkpoint
                 && reading.writer.commit(checkpoint)
             {
-                let Reading { commits, writer, scene, .. } = reading;
+                let OpenPartition { commits, writer, scene, .. } = reading;
                 commits.offer(|| place(writer, scene));
             }
         }
@@ -230,7 +230,7 @@ impl Stage {
 }
 
 /// A partition that is being read.
-struct Reading {
+struct OpenPartition {
     scene: Scene,
     validators: Vec<Validator>,
     writer: Writer,

@@ -24,7 +24,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use test_dashboard_egress::cassette::{Key, describe};
 use test_dashboard_egress::request::Permitted;
 use test_dashboard_egress::retry::{
-    Attempt, Decision, Failure, FailureKind, Outcome, Patience, decide,
+    Attempt, Decision, Outcome, RetryLimits, TransportError, TransportErrorKind, decide,
 };
 use test_dashboard_egress::{Cassette, Play, Tape, Taped, tape};
 use url::Url;
@@ -83,11 +83,14 @@ impl Fault {
         let (status, kind, body) = match self {
             Fault::CutConnection => {
                 let reason = "the connection was closed before the answer was whole";
-                return Err(Failure { kind: FailureKind::Broken, reason: reason.to_owned() });
+                return Err(TransportError {
+                    kind: TransportErrorKind::Broken,
+                    reason: reason.to_owned(),
+                });
             }
             Fault::Slow => {
                 let reason = "no whole answer in time".to_owned();
-                return Err(Failure { kind: FailureKind::Timeout, reason });
+                return Err(TransportError { kind: TransportErrorKind::Timeout, reason });
             }
             Fault::HalfAPage => return Ok(cut_in_the_middle(recorded)),
             Fault::RateLimited => {
@@ -228,13 +231,13 @@ pub fn is_tried_again(method: &Method, wants_json: bool, taped: &Taped) -> bool 
             headers: response.headers(),
             body: response.body(),
         },
-        Err(_) => Outcome::Failure(FailureKind::Connect),
+        Err(_) => Outcome::Failed(TransportErrorKind::Connect),
     };
-    let patience = Patience { max_attempts: u32::MAX, max_wait: Duration::MAX };
+    let retry_limits = RetryLimits { max_attempts: u32::MAX, max_wait: Duration::MAX };
     let now = taped.at;
     let (number, put_off, waited, jitter) = (1, 0, Duration::ZERO, 0.0);
     let attempt = Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter };
-    matches!(decide(patience, attempt), Decision::Retry { .. })
+    matches!(decide(retry_limits, attempt), Decision::Retry { .. })
 }
 
 /// How far a scene has come: how often each request was asked.

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The rules that a plugin is tried by: their names, what each means, and what fits a fault.
+//! The rules that a plugin is checked against: their names, their meanings, and the failures that
+//! match a fault.
 
 use std::fmt;
 
@@ -34,7 +35,7 @@ pub enum Rule {
     RespectsMaxRows,
     /// Reading twice gives the same.
     SecondRunGivesTheSame,
-    /// A full run leaves nothing out.
+    /// A full refresh leaves nothing out.
     FullRunDeliversAll,
     /// Going on from a checkpoint loses nothing.
     ResumesFromEveryCheckpoint,
@@ -110,7 +111,7 @@ impl Rule {
                 "describe makes no requests and answers the same in every fresh instance, whatever the clock says"
             }
             Rule::DeclaresWhatCanBe => {
-                "names, columns, keys and reports are such that every database can hold them"
+                "every database can hold its names, columns, keys and reports"
             }
             Rule::ReplaysItsRecordings => {
                 "a run over each recording ends without a failure and asks for nothing that is not in it"
@@ -135,20 +136,20 @@ impl Rule {
                 "batches of at most 1 and at most 7 rows give the same tables as large ones"
             }
             Rule::SecondRunGivesTheSame => {
-                "two runs from nothing against the same answers give the same tables"
+                "two runs from scratch against the same answers give the same tables"
             }
             Rule::FullRunDeliversAll => {
-                "a full run delivers every row that a run from nothing delivers"
+                "a full refresh delivers every row that a run from scratch delivers"
             }
             Rule::ResumesFromEveryCheckpoint => {
-                "going on from any checkpoint, with the tables as they were when it was committed, ends in the same tables"
+                "resuming from any checkpoint, with the tables as they were when it was committed, gives the same tables"
             }
             Rule::KeepsTheContract => {
                 "partitions' ids, checkpoints and texts are what the contract says"
             }
             Rule::DoesNotCrash => "no call ends in a trap",
             Rule::StaysInItsBudgets => {
-                "no budget is used up; after a fault, no request is made without end"
+                "no budget is used up; after a fault, requests are not repeated endlessly"
             }
             Rule::Survives(trouble) => {
                 let fault = trouble.fault();

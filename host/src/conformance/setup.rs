@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A fixture on its stage: the project's settings, the recordings, and a gate that lets
-//! through what the plugin itself declares.
+//! Sets up a fixture: the project's settings, the recordings, and a gate that permits what the
+//! plugin itself declares.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::reading::Stage;
 use super::rehearsal::Rehearsal;
 use crate::config::{Config, Environment, Limits};
 use crate::fixtures::Fixture;
-use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::Plugin;
-use crate::source::{Access, ReadOptions, Source, base_url_of};
+use crate::source::{Access, Datasource, ReadOptions, base_url_of};
+use crate::usage_error::{UsageError, did_you_mean};
 
 /// How long a plugin's code may run in one scenario. Nothing is waited for there, so what
 /// takes longer does not come to an end.
@@ -28,7 +28,7 @@ const WALL_TIME: Duration = Duration::from_secs(120);
 ///
 /// # Errors
 ///
-/// [`Misuse`] when the plugin has no such report, the project's settings are not what the
+/// [`UsageError`] when the plugin has no such report, the project's settings are not what the
 /// plugin takes, or the configuration has no base URL for it; else a recording that cannot be
 /// read, or hosts that are none.
 pub fn stage(
@@ -40,7 +40,7 @@ pub fn stage(
     let Fixture { project, report, .. } = fixture;
     if plugin.report(report).is_none() {
         let known = plugin.description.reports.iter().map(|report| &report.name);
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "{}: the plugin has no report {report:?}{}",
             fixture.recording.display(),
             did_you_mean(report, known)
@@ -52,7 +52,7 @@ pub fn stage(
     let further: Vec<Cassette> =
         fixture.further.iter().map(|path| Cassette::load(path)).collect::<Result<_, _>>()?;
     let access = Access::new(plugin, gate(plugin, &base_url)?).within(limits(plugin));
-    let source = Source::behind(config, environment, access, base_url);
+    let source = Datasource::behind(config, environment, access, base_url);
     let reading = ReadOptions {
         now: recording.now().unwrap_or_else(jiff::Timestamp::now),
         window: recording.window(),

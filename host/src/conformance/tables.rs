@@ -313,7 +313,7 @@ mod tests {
         full.end();
         let lacking = first.committed().tables.lacking_in(&full.committed().tables);
         assert_eq!(lacking[0].missing.first, ["[1]"]);
-        assert_eq!(lacking[0].extra.count, 0, "what a full run finds besides is no fault");
+        assert_eq!(lacking[0].extra.count, 0, "what a full refresh finds besides is no fault");
         assert!(full.committed().tables.is_same(&full.committed().tables.clone()));
     }
 }

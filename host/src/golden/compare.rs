@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What is different between golden rows and new ones, row by row.
+//! Compares golden rows with new ones, row by row.
 
 use std::cmp::Ordering;
 

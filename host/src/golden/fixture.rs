@@ -86,7 +86,7 @@ pub fn test(fixture: &Fixture, replayed: anyhow::Result<Replayed>, update: bool)
                     .problems
                     .push(format!("{} is missing: `--update` writes it", tested.file.display())),
                 Err(error) => {
-                    result.problems.push(format!("{error:#}; `--update` writes the file anew"))
+                    result.problems.push(format!("{error:#}; `--update` rewrites the file"))
                 }
             }
         } else if update && result.replayed {

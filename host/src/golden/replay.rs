@@ -14,7 +14,7 @@ use crate::fixtures::Fixture;
 use crate::plugin::printable;
 use crate::pump::{DryRows, DryTable, Sink};
 use crate::run::{self, Options, RunReport};
-use crate::source::{Job, ReadOptions, Source};
+use crate::source::{Datasource, Job, ReadOptions};
 
 /// What came of a recording.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Replayed {
     /// The rows of every table that the report fills, as golden files have them.
     pub tables: Vec<(Arc<Table>, Vec<GoldenRow>)>,
     /// Why the rows are not to be trusted: what failed, recorded answers that were not asked
-    /// for, rows that broke their declaration. Fit for a terminal.
+    /// for, rejected rows. Fit for a terminal.
     pub problems: Vec<String>,
     /// Whether everything was read to its end, so that a row that is not there is gone.
     pub complete: bool,
@@ -35,7 +35,7 @@ pub struct Replayed {
 ///
 /// When there is nothing to replay: the recording cannot be read, or the plugin or the
 /// configuration does not know its report or project.
-pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Replayed> {
+pub async fn replay(source: &Datasource<'_>, fixture: &Fixture) -> anyhow::Result<Replayed> {
     let job = Arc::new(job(source, fixture)?);
     let rows = DryRows::default();
     // One partition after the other: the rows of two that share a key, and the answers to two
@@ -56,7 +56,7 @@ pub async fn replay(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Re
     Ok(Replayed { tables, problems, complete })
 }
 
-fn job(source: &Source<'_>, fixture: &Fixture) -> anyhow::Result<Job> {
+fn job(source: &Datasource<'_>, fixture: &Fixture) -> anyhow::Result<Job> {
     let cassette = Cassette::load(&fixture.recording)?;
     let Some(now) = cassette.now() else {
         anyhow::bail!(

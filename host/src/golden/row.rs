@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! One row as a golden file has it.
+//! One row of a golden file.
 
 use std::cmp::Ordering;
 

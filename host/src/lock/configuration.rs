@@ -148,7 +148,7 @@ fn secret_of(kind: CredentialKind) -> &'static str {
 /// A base URL and its origin.
 fn base_url(given: &str) -> Result<(String, String), String> {
     let refused = || {
-        format!("its base URL {:?} is no address such as https://api.example.org", printable(given))
+        format!("its base URL {:?} is not a URL such as https://api.example.org", printable(given))
     };
     let url = url::Url::parse(given).map_err(|_| refused())?;
     let is_plain = url.username().is_empty()
@@ -171,7 +171,7 @@ fn granted(host: &str) -> Result<String, String> {
     match AllowList::new(&[host]) {
         Ok(list) if !host.contains('$') => Ok(list.to_string()),
         _ => Err(format!(
-            "it asks for the host {:?}, which is no origin such as https://uploads.example.org",
+            "it asks for the host {:?}, which is not an origin such as https://uploads.example.org",
             printable(host)
         )),
     }
@@ -429,11 +429,11 @@ credential = { kind = \"bearer\", secret = \"${TEST_DASHBOARD_GUEST_TOKEN}\" }
             "no address",
         ] {
             let refused = Addition::of(&description(Some(url), &[]), "x".into());
-            assert!(refused.unwrap_err().contains("no address such as"), "{url}");
+            assert!(refused.unwrap_err().contains("not a URL such as"), "{url}");
         }
         for host in ["https://${TOKEN}.example.com", "https://*", "x\"]\n[evil]", "https://a/b"] {
             let refused = Addition::of(&description(None, &[host]), "x".into());
-            assert!(refused.unwrap_err().contains("no origin such as"), "{host}");
+            assert!(refused.unwrap_err().contains("not an origin such as"), "{host}");
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What another version of a plugin changes, for the person who decides about it.
+//! The differences between two versions of a plugin, for the person who decides about the upgrade.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ impl Changes {
 
     fn differs(&mut self, what: &str, old: &str, new: &str, weight: Weight) {
         if old != new {
-            self.add(weight, format!("{what} was {old}, and is {new}"));
+            self.add(weight, format!("{what} was {old} and is now {new}"));
         }
     }
 
@@ -79,7 +79,7 @@ impl Changes {
             self.add(Weight::AsksMore, format!("{what} {added} is new"));
         }
         for removed in was.difference(&is) {
-            self.add(Weight::Plain, format!("{what} {removed} is not asked for any more"));
+            self.add(Weight::Plain, format!("{what} {removed} is no longer requested"));
         }
     }
 }
@@ -102,22 +102,24 @@ fn settings(changes: &mut Changes, old: &Description, new: &Description) {
     for setting in come {
         match setting.required {
             true => changes
-                .add(Weight::AsksMore, format!("the setting {} is new, and needed", setting.name)),
+                .add(Weight::AsksMore, format!("the setting {} is new and required", setting.name)),
             false => changes.add(Weight::Plain, format!("the setting {} is new", setting.name)),
         }
     }
     for setting in gone {
         changes.add(
             Weight::Plain,
-            format!("the setting {} is gone: a project that has it is refused", setting.name),
+            format!("the setting {} was removed: a project that has it is refused", setting.name),
         );
     }
     for (was, is) in both {
         match (was.required, is.required) {
-            (false, true) => changes
-                .add(Weight::AsksMore, format!("the setting {} is needed from now on", is.name)),
-            (true, false) => changes
-                .add(Weight::Plain, format!("the setting {} is not needed any more", is.name)),
+            (false, true) => {
+                changes.add(Weight::AsksMore, format!("the setting {} is now required", is.name))
+            }
+            (true, false) => {
+                changes.add(Weight::Plain, format!("the setting {} is no longer required", is.name))
+            }
             _ => {}
         }
     }
@@ -131,7 +133,7 @@ fn reports(changes: &mut Changes, old: &Description, new: &Description) {
     for report in gone {
         changes.add(
             Weight::Plain,
-            format!("the report {} is gone: a run that asks for it fails", report.name),
+            format!("the report {} was removed: a run that asks for it fails", report.name),
         );
     }
     for (was, is) in both {
@@ -141,7 +143,7 @@ fn reports(changes: &mut Changes, old: &Description, new: &Description) {
         if was.exhaustive != is.exhaustive {
             let does = if is.exhaustive { "removes" } else { "does not remove" };
             let report = &is.name;
-            changes.add(weight, format!("a full run of the report {report} {does} the rows of partitions that are not listed any more"));
+            changes.add(weight, format!("a full refresh of the report {report} {does} the rows of partitions that are no longer listed"));
         }
     }
 }
@@ -155,7 +157,7 @@ fn tables(changes: &mut Changes, old: &Description, new: &Description) {
         let name = &table.name;
         changes.add(
             Weight::Plain,
-            format!("the table {name} is not filled any more; it stays in the database"),
+            format!("the table {name} is no longer filled; it stays in the database"),
         );
     }
     for (was, is) in both {
@@ -178,7 +180,7 @@ fn table(changes: &mut Changes, was: &Table, is: &Table) {
         let column = &column.name;
         changes.add(
             Weight::Plain,
-            format!("the column {name}.{column} is not filled any more; it stays in the table"),
+            format!("the column {name}.{column} is no longer filled; it stays in the table"),
         );
     }
     for (was, is) in both {
@@ -191,10 +193,10 @@ fn column_changes(changes: &mut Changes, table: &str, was: &Column, is: &Column)
     let kind = |column: &Column| column.kind.to_string();
     changes.differs(&format!("the type of {at}"), &kind(was), &kind(is), Weight::Refused);
     match (was.nullable, is.nullable) {
-        (false, true) => changes.add(Weight::Plain, format!("{at} may be null from now on")),
+        (false, true) => changes.add(Weight::Plain, format!("{at} may now be null")),
         (true, false) => changes.add(
             Weight::Plain,
-            format!("{at} may not be null any more: rows without it are rejected"),
+            format!("{at} may no longer be null: rows without it are rejected"),
         ),
         _ => {}
     }
@@ -202,7 +204,7 @@ fn column_changes(changes: &mut Changes, table: &str, was: &Column, is: &Column)
         Some(length) => length.to_string(),
         None => "without a bound".into(),
     };
-    let what = format!("the greatest length of {at}");
+    let what = format!("the maximum length of {at}");
     changes.differs(&what, &length(was), &length(is), Weight::Plain);
 }
 
@@ -288,12 +290,12 @@ mod tests {
                 new.default_base_url = None;
             },
             &[
-                (Plain, "the version was 0.1.0, and is 0.2.0"),
-                (AsksMore, "the base URL was https://api.example.com, and is to be configured"),
+                (Plain, "the version was 0.1.0 and is now 0.2.0"),
+                (AsksMore, "the base URL was https://api.example.com and is now to be configured"),
                 (AsksMore, "the host https://b.example.com is new"),
-                (Plain, "the host https://a.example.com is not asked for any more"),
+                (Plain, "the host https://a.example.com is no longer requested"),
                 (AsksMore, "the credential basic is new"),
-                (Plain, "the credential bearer is not asked for any more"),
+                (Plain, "the credential bearer is no longer requested"),
             ],
         );
     }
@@ -307,9 +309,9 @@ mod tests {
             },
             &[
                 (Plain, "the setting since is new"),
-                (AsksMore, "the setting who is new, and needed"),
-                (Plain, "the setting owner is gone: a project that has it is refused"),
-                (AsksMore, "the setting label is needed from now on"),
+                (AsksMore, "the setting who is new and required"),
+                (Plain, "the setting owner was removed: a project that has it is refused"),
+                (AsksMore, "the setting label is now required"),
             ],
         );
     }
@@ -325,10 +327,10 @@ mod tests {
                 table.key = vec!["id".into(), "label".into()];
             },
             &[
-                (Refused, "the key of guest_rows was (id), and is (id, label)"),
-                (Refused, "the mode of guest_rows was merge, and is snapshot"),
-                (Refused, "the type of the column guest_rows.id was int64, and is decimal(9,2)"),
-                (Refused, "the type of the column guest_rows.label was text, and is json"),
+                (Refused, "the key of guest_rows was (id) and is now (id, label)"),
+                (Refused, "the mode of guest_rows was merge and is now snapshot"),
+                (Refused, "the type of the column guest_rows.id was int64 and is now decimal(9,2)"),
+                (Refused, "the type of the column guest_rows.label was text and is now json"),
             ],
         );
     }
@@ -344,14 +346,11 @@ mod tests {
             },
             &[
                 (Plain, "the column guest_rows.title (text) is new"),
+                (Plain, "the column guest_rows.label is no longer filled; it stays in the table"),
+                (Plain, "the column guest_rows.id may now be null"),
                 (
                     Plain,
-                    "the column guest_rows.label is not filled any more; it stays in the table",
-                ),
-                (Plain, "the column guest_rows.id may be null from now on"),
-                (
-                    Plain,
-                    "the greatest length of the column guest_rows.id was without a bound, and is 9",
+                    "the maximum length of the column guest_rows.id was without a bound and is now 9",
                 ),
             ],
         );
@@ -366,20 +365,20 @@ mod tests {
                 new.tables[0].name = "guest_other".into();
             },
             &[
-                (Plain, "what the report rows fills was guest_rows, and is guest_other"),
+                (Plain, "what the report rows fills was guest_rows and is now guest_other"),
                 (
                     Plain,
-                    "a full run of the report rows removes the rows of partitions that are not listed any more",
+                    "a full refresh of the report rows removes the rows of partitions that are no longer listed",
                 ),
                 (Plain, "the table guest_other is new"),
-                (Plain, "the table guest_rows is not filled any more; it stays in the database"),
+                (Plain, "the table guest_rows is no longer filled; it stays in the database"),
             ],
         );
         told(
             |new| new.reports[0].name = "all".into(),
             &[
                 (Plain, "the report all is new"),
-                (Plain, "the report rows is gone: a run that asks for it fails"),
+                (Plain, "the report rows was removed: a run that asks for it fails"),
             ],
         );
     }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a file is known by.
+//! A file's digest.
 
 use std::fmt;
 use std::io::Read;
@@ -17,7 +17,7 @@ pub struct Digest([u8; 32]);
 
 /// A text that is no SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no SHA-256: 64 hexadecimal digits are wanted")]
+#[error("{0:?} is not a SHA-256: expected 64 hexadecimal digits")]
 pub struct NoDigest(String);
 
 impl Digest {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Paths that are compared.
+//! Comparison of paths.
 
 use std::path::{Component, Path, PathBuf};
 

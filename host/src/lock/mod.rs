@@ -38,8 +38,8 @@ pub use site::{Guard, Site};
 pub use survey::{Entry, Standing, digest_of, survey};
 
 use crate::config::{Config, at_line, syntax};
-use crate::misuse::Misuse;
 use crate::plugin::PluginError;
+use crate::usage_error::UsageError;
 
 /// The lock file's name; it stands beside the configuration.
 pub const LOCK_FILE: &str = "test-dashboard.lock";
@@ -93,8 +93,8 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] where it cannot be read or understood, with the line.
-    pub fn of(config: &Config) -> Result<Lock, Misuse> {
+    /// [`UsageError`] where it cannot be read or understood, with the line.
+    pub fn of(config: &Config) -> Result<Lock, UsageError> {
         Lock::read(&config.folder.join(LOCK_FILE))
     }
 
@@ -103,7 +103,7 @@ impl Lock {
     /// # Errors
     ///
     /// As [`Lock::of`].
-    pub fn read(path: &Path) -> Result<Lock, Misuse> {
+    pub fn read(path: &Path) -> Result<Lock, UsageError> {
         let text =
             match test_dashboard_files::read_text(path, test_dashboard_files::WRITTEN_BY_HAND) {
                 Ok(text) => text,
@@ -111,10 +111,14 @@ impl Lock {
                     return Ok(Lock::default());
                 }
                 Err(error) => {
-                    return Err(Misuse::new(format!("cannot read {}: {error}", path.display())));
+                    return Err(UsageError::new(format!(
+                        "cannot read {}: {error}",
+                        path.display()
+                    )));
                 }
             };
-        Lock::parse(&text).map_err(|problem| Misuse::new(format!("{}{problem}", path.display())))
+        Lock::parse(&text)
+            .map_err(|problem| UsageError::new(format!("{}{problem}", path.display())))
     }
 
     /// Parses a lock file's text. An error begins with `:LINE: ` or `: `.
@@ -131,7 +135,7 @@ impl Lock {
                 ));
             }
             None => {
-                return Err(format!(": it has no `version = {VERSION}`, so it is no lock file"));
+                return Err(format!(": it has no `version = {VERSION}`, so it is not a lock file"));
             }
         }
         let lock: Lock = toml::from_str(text).map_err(at)?;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where an operator's files are, and that only one program changes them at a time.
+//! The location of an operator's files, and a lock so that only one program changes them at a time.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How the installed files stand against the lock file, without loading any of them.
+//! Compares the installed files with the lock file, without loading any of them.
 
 use std::collections::BTreeSet;
 use std::fmt;

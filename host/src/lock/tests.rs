@@ -46,7 +46,7 @@ fn a_lock_file_that_is_not_understood_is_refused_with_words() {
         (good.replace("version = 1", "version = 2\nfuture = 1"), "it has version 2"),
         (good.replace("version = 1", "version = \"1\""), "no `version = 1`"),
         (good.replace("source", "sauce"), "sauce"),
-        (good.replace("sha256 = \"", "sha256 = \"x"), "is no SHA-256"),
+        (good.replace("sha256 = \"", "sha256 = \"x"), "is not a SHA-256"),
         (good.replace("\"plugins/guest.wasm\"", "\"/plugins/guest.wasm\""), "has to be relative"),
         (format!("<<<<<<< ours\n{good}"), ":1: "),
     ] {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Which budget a plugin ran out of, and how a person raises it.
+//! The budget that a plugin exceeded, and how to raise it.
 
 use std::fmt;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl fmt::Display for Budget {
         match self {
             Budget::Memory(bytes) => write!(
                 f,
-                "it wanted more memory than its budget of {} (limits.memory)",
+                "it needed more memory than its budget of {} (limits.memory)",
                 mebibytes(*bytes)
             ),
             Budget::Cpu(time) => {
@@ -59,7 +59,7 @@ impl fmt::Display for Budget {
             }
             Budget::BatchRows(rows, allowed) => write!(
                 f,
-                "it returned a batch of {rows} rows, {allowed} are the most (limits.max-batch-rows)"
+                "it returned a batch of {rows} rows; at most {allowed} are allowed (limits.max-batch-rows)"
             ),
             Budget::BatchBytes(bytes, call) => write!(
                 f,
@@ -96,7 +96,7 @@ impl fmt::Display for Budget {
             }
             Budget::Partitions(planned, allowed) => write!(
                 f,
-                "it planned {planned} partitions, {allowed} are the most (limits.max-partitions)"
+                "it planned {planned} partitions; at most {allowed} are allowed (limits.max-partitions)"
             ),
             Budget::Resources(held) => {
                 write!(

@@ -63,7 +63,7 @@ impl Compiled {
         let temporary = tempfile::Builder::new()
             .prefix("test-dashboard-plugins-")
             .tempdir()
-            .context("cannot make a temporary folder for compiled plugins")?;
+            .context("cannot create a temporary folder for compiled plugins")?;
         Ok(Compiled { folder: temporary.path().canonicalize()?, _temporary: Some(temporary) })
     }
 

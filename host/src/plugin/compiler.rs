@@ -32,7 +32,7 @@ use crate::config::Limits;
 const ARGUMENT: &str = "__compile";
 /// What the process ends with when the file is no plugin.
 const REFUSED: u8 = 1;
-/// What is read of what it says.
+/// How much of its output is read.
 const MAX_SAID: u64 = 16 * 1024;
 /// What is said by a program, and by the libraries in it, that gets no more memory: the last by
 /// one that gets none for the stack of another thread.
@@ -105,7 +105,8 @@ fn program() -> io::Result<PathBuf> {
     if link.exists() {
         return Ok(link.into());
     }
-    // Nor does the system know it in a chroot without /proc, where the name it was called by is left.
+    // Nor does the system know it in a chroot without /proc, where the name it was called by is
+    // left.
     std::env::current_exe().or_else(|error| {
         let name = std::env::args_os().next().map(PathBuf::from);
         name.filter(|name| name.is_absolute()).ok_or(error)
@@ -192,7 +193,7 @@ mod tests {
             code(1),
             "a magic number is wrong",
             "",
-            "a.wasm is no plugin: a magic number is wrong",
+            "a.wasm is not a plugin: a magic number is wrong",
         );
         judged(6, "", "memory allocation of 16 bytes failed", "(limits.compile-memory)");
         judged(

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A plugin's file: what it must be before anything in it runs.
+//! A plugin's file, and what must be true of it before any of it runs.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -230,7 +230,7 @@ async fn compile(
             ));
         }
         FileKind::Other => {
-            return Err(not_a_component("it does not begin like WebAssembly".into()));
+            return Err(not_a_component("it is not WebAssembly".into()));
         }
     }
     let failed = |reason| PluginError::Compiler { path: path.into(), reason };
@@ -239,7 +239,7 @@ async fn compile(
     }
     let cannot_keep = |error| {
         let folder = runtime.compiled.folder().display();
-        failed(format!("what it makes of it cannot be kept in {folder}: {error}"))
+        failed(format!("its output cannot be stored in {folder}: {error}"))
     };
     let work = runtime.compiled.work().map_err(cannot_keep)?;
     runtime.compiler.compile(path, &bytes, limits, work.path()).await?;

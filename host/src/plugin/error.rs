@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Everything that can go wrong with a plugin, told to the operator.
+//! Everything that can go wrong with a plugin, as messages for the operator.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,9 +27,7 @@ pub enum PluginError {
         error: std::io::Error,
     },
     /// The file is larger than the budget.
-    #[error(
-        "the plugin {path} has more than {allowed} bytes, the most that it may have (limits.max-plugin-bytes)"
-    )]
+    #[error("the plugin {path} is larger than {allowed} bytes (limits.max-plugin-bytes)")]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -37,7 +35,7 @@ pub enum PluginError {
         allowed: u64,
     },
     /// The file is no component.
-    #[error("{path} is no plugin: {reason}")]
+    #[error("{path} is not a plugin: {reason}")]
     NotAComponent {
         /// The file.
         path: PathBuf,
@@ -46,7 +44,7 @@ pub enum PluginError {
     },
     /// The file is not the one that was added.
     #[error(
-        "{path} is not the file that was added, and nothing of it was run: its sha-256 is {found}, and {lock} has {expected}. `test-dashboard plugin verify` compares all files. Put the file back, or find out where this one came from and then `test-dashboard plugin add` it"
+        "{path} is not the file that was added, and none of it was run: its sha-256 is {found}, and {lock} has {expected}. `test-dashboard plugin verify` compares all files. Put the file back, or find out where this one came from and then `test-dashboard plugin add` it"
     )]
     Changed {
         /// The file.
@@ -132,7 +130,7 @@ pub enum PluginError {
         reason: String,
     },
     /// What it says of itself breaks the contract.
-    #[error("{path} declares what cannot be: {error}")]
+    #[error("{path} has an invalid declaration: {error}")]
     Declaration {
         /// The file.
         path: PathBuf,

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Leads a plugin's `wasi:http` requests through the egress gate.
+//! Passes a plugin's `wasi:http` requests through the egress gate.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

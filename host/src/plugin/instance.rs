@@ -22,7 +22,7 @@ use super::wit::v0_1_0::{self, guest};
 use super::{Budget, PluginError};
 use crate::config::Limits;
 
-/// The greatest length of a partition's id, in characters.
+/// The maximum length of a partition's id, in characters.
 const MAX_PARTITION_ID: usize = 200;
 /// The call whose answer is a batch.
 const NEXT_BATCH: &str = "next-batch";
@@ -254,7 +254,7 @@ impl Instance {
             if !ids.insert(&partition.id) {
                 return Err(broken(
                     "plan",
-                    format!("the partition {:?} comes twice", partition.id),
+                    format!("the partition {:?} is listed twice", partition.id),
                 ));
             }
         }
@@ -326,7 +326,7 @@ impl Instance {
                 return Err(broken(
                     NEXT_BATCH,
                     format!(
-                        "a checkpoint has {} bytes, {MAX_CHECKPOINT} are the most",
+                        "a checkpoint has {} bytes, at most {MAX_CHECKPOINT} are allowed",
                         checkpoint.0.len()
                     ),
                 ));
@@ -452,7 +452,7 @@ fn check_partition(partition: &guest::Partition) -> Result<(), PluginError> {
         return Err(broken(
             "plan",
             format!(
-                "the partition {id} has {} bytes of data, {MAX_PARTITION_DATA} are the most",
+                "the partition {id} has {} bytes of data, at most {MAX_PARTITION_DATA} are allowed",
                 partition.data.len()
             ),
         ));

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How long a processor worked for one instance of a plugin.
+//! The CPU time that one instance of a plugin has used.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What the host's objects of a plugin take: requests, headers, streams, answers.
+//! The memory of the host's objects for a plugin: requests, headers, streams, responses.
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi_http::p2::bindings::http::types::Method;

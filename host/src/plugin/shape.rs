@@ -57,7 +57,7 @@ pub enum ShapeError {
     #[error("{0}")]
     Malformed(#[from] BinaryReaderError),
     /// It has too much of something.
-    #[error("it has {what}, more than the {most} that a plugin can have")]
+    #[error("it has more {what} than a plugin can have ({most})")]
     TooMuch {
         /// What there is too much of.
         what: &'static str,
@@ -98,7 +98,7 @@ fn bound(passed: bool, what: &'static str, most: impl ToString) -> Result<(), Sh
 fn types_in_types(section: &[u8]) -> Result<(), ShapeError> {
     let nested = section.windows(2).filter(|pair| matches!(pair, [1, 0x41 | 0x42])).count();
     let most = MAX_TYPES_IN_TYPES;
-    bound(nested > most, "types within types without number", most)
+    bound(nested > most, "levels of nested types", most)
 }
 
 /// A module or component that the walk is in.
@@ -131,11 +131,11 @@ impl Walk {
             Payload::Version { encoding, .. } => {
                 let is_component = encoding == Encoding::Component;
                 self.modules += u32::from(!is_component);
-                bound(self.modules > MAX_EACH, "core modules without number", MAX_EACH)?;
+                bound(self.modules > MAX_EACH, "core modules", MAX_EACH)?;
                 self.scopes.push(Scope { is_component, ..Scope::default() });
                 bound(
                     self.scopes.len() > MAX_DEPTH,
-                    "modules and components nested deeper",
+                    "levels of nested modules and components",
                     MAX_DEPTH,
                 )
             }
@@ -146,17 +146,17 @@ impl Walk {
             Payload::TableSection(section) => self.tables(section),
             Payload::MemorySection(section) => {
                 self.memories = self.memories.saturating_add(section.count());
-                bound(self.memories > MAX_EACH, "memories without number", MAX_EACH)
+                bound(self.memories > MAX_EACH, "memories", MAX_EACH)
             }
             Payload::CodeSectionStart { count, .. } => {
                 self.functions = self.functions.saturating_add(count);
-                bound(self.functions > MAX_FUNCTIONS, "functions without number", MAX_FUNCTIONS)
+                bound(self.functions > MAX_FUNCTIONS, "functions", MAX_FUNCTIONS)
             }
             Payload::CodeSectionEntry(body) => {
                 let size = body.range().len();
                 bound(
                     size > MAX_FUNCTION_BYTES,
-                    "one huge function",
+                    "code in one function",
                     format!("{MAX_FUNCTION_BYTES} bytes"),
                 )?;
                 self.flow(&body)
@@ -216,7 +216,7 @@ impl Walk {
             _ if is_component => self.component_bytes += range.len(),
             _ => self.module_bytes += range.len(),
         }
-        let too_much = "declarations without number";
+        let too_much = "declarations";
         let bytes = |most: usize| format!("{most} bytes");
         bound(self.component_bytes > MAX_COMPONENT_BYTES, too_much, bytes(MAX_COMPONENT_BYTES))?;
         bound(self.module_bytes > MAX_MODULE_BYTES, too_much, bytes(MAX_MODULE_BYTES))
@@ -254,12 +254,12 @@ impl Walk {
 
     fn tables(&mut self, section: TableSectionReader<'_>) -> Result<(), ShapeError> {
         self.tables = self.tables.saturating_add(section.count());
-        bound(self.tables > MAX_EACH, "tables without number", MAX_EACH)?;
+        bound(self.tables > MAX_EACH, "tables", MAX_EACH)?;
         for table in section {
             self.table_elements = self.table_elements.saturating_add(table?.ty.initial);
         }
         let most = MAX_TABLE_ELEMENTS;
-        bound(self.table_elements > most, "elements of tables without number", most)
+        bound(self.table_elements > most, "table elements", most)
     }
 
     fn leave(&mut self) {
@@ -286,7 +286,7 @@ impl Walk {
     fn instantiate(&mut self, instances: u64) -> Result<(), ShapeError> {
         let Some(scope) = self.scopes.last_mut() else { return Ok(()) };
         scope.instances = scope.instances.saturating_add(instances);
-        bound(scope.instances > MAX_INSTANCES, "instances without number", MAX_INSTANCES)
+        bound(scope.instances > MAX_INSTANCES, "instances", MAX_INSTANCES)
     }
 
     fn alias(&mut self, alias: &ComponentAlias<'_>) -> Result<(), ShapeError> {
@@ -355,8 +355,8 @@ mod tests {
     #[test]
     fn the_number_and_size_of_functions_are_bounded() {
         assert!(check(holding(&functions(10, 10)).as_slice()).is_ok());
-        refused(&holding(&functions(MAX_FUNCTIONS + 1, 0)), "functions without number");
-        refused(&holding(&functions(1, MAX_FUNCTION_BYTES)), "one huge function");
+        refused(&holding(&functions(MAX_FUNCTIONS + 1, 0)), "functions");
+        refused(&holding(&functions(1, MAX_FUNCTION_BYTES)), "code in one function");
     }
 
     /// A module with this many functions, each of so many variables and blocks.
@@ -397,12 +397,12 @@ mod tests {
         }
         assert!(check(component.as_slice()).is_ok());
         component.section(&ModuleSection(&functions(1, 0)));
-        refused(&component, "functions without number");
+        refused(&component, "functions");
         let mut component = Component::new();
         for _ in 0..=MAX_EACH {
             component.section(&ModuleSection(&Module::new()));
         }
-        refused(&component, "core modules without number");
+        refused(&component, "core modules");
     }
 
     #[test]
@@ -418,7 +418,7 @@ mod tests {
         tables.table(table(MAX_TABLE_ELEMENTS)).table(table(1));
         let mut module = Module::new();
         module.section(&tables);
-        refused(&holding(&module), "elements of tables");
+        refused(&holding(&module), "table elements");
 
         let mut memories = MemorySection::new();
         for _ in 0..=MAX_EACH {
@@ -434,7 +434,7 @@ mod tests {
         }
         let mut module = Module::new();
         module.section(&memories);
-        refused(&holding(&module), "memories without number");
+        refused(&holding(&module), "memories");
     }
 
     /// A chain of components: each instantiates the one before it twice.
@@ -466,8 +466,8 @@ mod tests {
     #[test]
     fn instances_that_double_and_double_are_counted_before_they_are_made() {
         assert!(check(doubling(9).as_slice()).is_ok());
-        refused(&doubling(10), "instances without number");
-        refused(&doubling(60), "instances without number");
+        refused(&doubling(10), "instances");
+        refused(&doubling(60), "instances");
     }
 
     #[test]
@@ -482,7 +482,7 @@ mod tests {
             component
         };
         assert!(check(nested(MAX_DEPTH).as_slice()).is_ok());
-        refused(&nested(MAX_DEPTH + 1), "nested deeper");
+        refused(&nested(MAX_DEPTH + 1), "levels of nested modules");
     }
 
     #[test]
@@ -501,7 +501,7 @@ mod tests {
             component
         };
         assert!(check(nested(50).as_slice()).is_ok());
-        refused(&nested(MAX_TYPES_IN_TYPES + 1), "types within types");
+        refused(&nested(MAX_TYPES_IN_TYPES + 1), "levels of nested types");
     }
 
     #[test]
@@ -512,7 +512,7 @@ mod tests {
             module.section(&CustomSection { name: name.into(), data: (&data[..]).into() });
             holding(&module)
         };
-        refused(&with("name"), "declarations without number");
+        refused(&with("name"), "declarations");
         assert!(check(with(".debug_info").as_slice()).is_ok());
     }
 }

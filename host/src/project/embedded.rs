@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The files that the binary carries: each list is of paths and contents (see `build.rs`).
+//! The files that are embedded in the binary: lists of paths and contents (see `build.rs`).
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 

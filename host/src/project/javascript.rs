@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::Language;
 use super::toolchain::{self, Missing};
 use super::wit::Interfaces;
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// The package, and the version that this was tried with.
 const PACKAGE: &str = "@bytecodealliance/componentize-js";
@@ -29,12 +29,12 @@ const SCRIPT: &str = include_str!("componentize.mjs");
 ///
 /// # Errors
 ///
-/// [`Misuse`] when `src/app.js` is missing; what of the toolchain is missing and how to get it;
+/// [`UsageError`] when `src/app.js` is missing; what of the toolchain is missing and how to get it;
 /// else what it says.
 pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let source = Path::new("src/app.js");
     if !folder.join(source).is_file() {
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "{} is missing: it exports the object datasource, which the host calls",
             folder.join(source).display()
         ))
@@ -42,7 +42,7 @@ pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     }
     let module = find(folder)?;
     let interfaces = Interfaces::of(folder)?;
-    let place = tempfile::tempdir().context("cannot make a folder for the component")?;
+    let place = tempfile::tempdir().context("cannot create a folder for the component")?;
     let component = place.path().join("component.wasm");
     let mut command = Command::new("node");
     command.args(["--input-type=module", "--eval", SCRIPT, "--"]).arg(module).arg(source);
@@ -51,7 +51,7 @@ pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     // way to the project may have.
     command.current_dir(folder);
     toolchain::run(&mut command, folder)?;
-    std::fs::read(&component).with_context(|| format!("{PACKAGE} made no component"))
+    std::fs::read(&component).with_context(|| format!("{PACKAGE} produced no component"))
 }
 
 /// What a package says of itself, as far as it matters here.

@@ -57,8 +57,9 @@ struct Named {
 ///
 /// When the manifest names a dependency that this repository does not have.
 pub fn file(manifest: &str) -> anyhow::Result<String> {
-    let manifest: Manifest = toml::from_str(manifest).context("the manifest is no such")?;
-    let locked: LockFile = toml::from_str(embedded::LOCK_FILE).context("the lock file is none")?;
+    let manifest: Manifest = toml::from_str(manifest).context("the manifest is invalid")?;
+    let locked: LockFile =
+        toml::from_str(embedded::LOCK_FILE).context("the lock file is invalid")?;
     let needs: BTreeSet<&String> =
         manifest.dependencies.keys().chain(manifest.dev_dependencies.keys()).collect();
     let project = Package {

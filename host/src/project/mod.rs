@@ -27,7 +27,7 @@ mod wit;
 use std::fmt;
 use std::path::Path;
 
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// What a plugin is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -57,18 +57,18 @@ impl Language {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when there is no project, or more than one could be meant.
-    pub fn of(folder: &Path) -> Result<Language, Misuse> {
+    /// [`UsageError`] when there is no project, or more than one could be meant.
+    pub fn of(folder: &Path) -> Result<Language, UsageError> {
         let there = |language: &Language| folder.join(language.manifest()).is_file();
         let found: Vec<Language> = Self::ALL.into_iter().filter(there).collect();
         match found.as_slice() {
             [language] => Ok(*language),
-            [] => Err(Misuse::new(format!(
-                "there is no plugin in {}: none of {} is there; name the folder of a plugin, or begin one with `test-dashboard plugin new NAME`",
+            [] => Err(UsageError::new(format!(
+                "there is no plugin in {}: none of {} is there; name the folder of a plugin, or create one with `test-dashboard plugin new NAME`",
                 folder.display(),
                 Self::ALL.map(Language::manifest).join(", ")
             ))),
-            several => Err(Misuse::new(format!(
+            several => Err(UsageError::new(format!(
                 "{} could be a plugin in several languages: it has {}; keep one of them",
                 folder.display(),
                 several.iter().map(|l| l.manifest()).collect::<Vec<_>>().join(" and ")

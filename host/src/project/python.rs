@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use super::Language;
 use super::toolchain::{self, Missing};
 use super::wit::Interfaces;
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// The tool, and the version that this was tried with.
 const TOOL: &str = "componentize-py";
@@ -27,12 +27,12 @@ const TRIED: &str = "0.25";
 ///
 /// # Errors
 ///
-/// [`Misuse`] when `src/app.py` is missing; what of the toolchain is missing and how to get it;
+/// [`UsageError`] when `src/app.py` is missing; what of the toolchain is missing and how to get it;
 /// else what it says.
 pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let sources = folder.join("src");
     if !sources.join("app.py").is_file() {
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "{} is missing: it has the class Datasource, which the host calls",
             sources.join("app.py").display()
         ))
@@ -40,7 +40,7 @@ pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     }
     let tool = find(folder)?;
     let interfaces = Interfaces::of(folder)?;
-    let place = tempfile::tempdir().context("cannot make a folder for the component")?;
+    let place = tempfile::tempdir().context("cannot create a folder for the component")?;
     let component = place.path().join("component.wasm");
     let mut command = Command::new(&tool);
     command.args(["--quiet", "--world", "plugin", "--wit-path"]).arg(interfaces.folder());
@@ -55,7 +55,7 @@ pub fn build(folder: &Path) -> anyhow::Result<Vec<u8>> {
     command.env("RUST_BACKTRACE", "0");
     toolchain::run(&mut command, folder)?;
     std::fs::read(&component)
-        .with_context(|| format!("{} made no component", tool.to_string_lossy()))
+        .with_context(|| format!("{} produced no component", tool.to_string_lossy()))
 }
 
 /// The tool of the project's own environment, or else the one on the path.

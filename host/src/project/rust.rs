@@ -35,7 +35,7 @@ pub fn build(folder: &Path, target: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     let modules = compile(folder, target, What::Library)?;
     match modules.as_slice() {
         [module] => component_of(module),
-        [] => bail!("{} was built, but no WebAssembly module of it", folder.display()),
+        [] => bail!("{} was built, but it has no WebAssembly module", folder.display()),
         several => bail!(
             "{} modules were built, and a plugin is one: name the folder of one package",
             several.len()
@@ -65,7 +65,7 @@ pub fn compile(folder: &Path, target: Option<&Path>, what: What) -> anyhow::Resu
         .output()
         .context("cannot start bash, which runs the build script")?;
     if !output.status.success() {
-        bail!("building {} failed, as told above", manifest.display());
+        bail!("building {} failed, see above", manifest.display());
     }
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect())
 }

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use test_dashboard_model::declaration;
 
 use super::{Language, embedded, lock, sdk};
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// Stands for the datasource's name, in contents and paths. Short enough that a formatted
 /// line stays one with another name, and no word that anybody means.
@@ -35,7 +35,7 @@ pub type Files = BTreeMap<String, String>;
 ///
 /// # Errors
 ///
-/// [`Misuse`] when a datasource cannot be named so, with the rule.
+/// [`UsageError`] when a datasource cannot be named so, with the rule.
 pub fn files(name: &str, language: Language) -> anyhow::Result<Files> {
     check_name(name)?;
     let own = match language {
@@ -85,7 +85,7 @@ fn interfaces() -> impl Iterator<Item = (String, String)> {
 }
 
 /// A datasource's name becomes tables' names, so the host's rules hold from the start.
-fn check_name(name: &str) -> Result<(), Misuse> {
+fn check_name(name: &str) -> Result<(), UsageError> {
     declaration::check_datasource_name(name).map_err(|error| {
         let near: String =
             name.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
@@ -93,7 +93,7 @@ fn check_name(name: &str) -> Result<(), Misuse> {
             Ok(()) => format!("; {near} would do"),
             Err(_) => String::new(),
         };
-        Misuse::new(format!("{error}{hint}"))
+        UsageError::new(format!("{error}{hint}"))
     })
 }
 
@@ -101,11 +101,11 @@ fn check_name(name: &str) -> Result<(), Misuse> {
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is something of that name already; else what the file system says.
+/// [`UsageError`] when there is something of that name already; else what the file system says.
 pub fn write(files: &Files, folder: &Path) -> anyhow::Result<()> {
     if folder.symlink_metadata().is_ok() {
-        return Err(Misuse::new(format!(
-            "{} is there already: choose another name, or take it away first",
+        return Err(UsageError::new(format!(
+            "{} already exists: choose another name, or remove it first",
             folder.display()
         ))
         .into());
@@ -186,7 +186,10 @@ mod tests {
         write(&whole, &place.path().join("good")).unwrap();
         assert_eq!(std::fs::read_to_string(place.path().join("good/a/b")).unwrap(), "1");
         let error = write(&whole, &place.path().join("good")).unwrap_err();
-        assert!(error.is::<Misuse>() && error.to_string().contains("there already"), "{error}");
+        assert!(
+            error.is::<UsageError>() && error.to_string().contains("already exists"),
+            "{error}"
+        );
         // `c` is a file, and cannot be a folder too.
         let broken = Files::from([("c".into(), "2".into()), ("c/d".into(), "3".into())]);
         write(&broken, &place.path().join("bad")).unwrap_err();

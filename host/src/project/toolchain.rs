@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The tools that authors install: whether they are there, in which version, and what they say
-//! when they fail.
+//! The tools that authors install: whether they are present, in which version, and the errors that
+//! they print.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct Missing(String);
 impl Missing {
     /// A list for plugins in this language, to be filled.
     pub fn of(language: Language) -> Self {
-        Missing(format!("a plugin in {language} is built with tools that are not there:"))
+        Missing(format!("building a plugin in {language} needs tools that are missing:"))
     }
 
     /// Notes a tool, in the order in which to get them.
@@ -55,7 +55,7 @@ pub fn version(tool: &OsStr) -> anyhow::Result<Option<String>> {
 /// Says so when a tool has another version than those this host was tried with. It may work.
 pub fn compare_version(tool: &str, found: &str, tried: &str) {
     if !is_version(found, tried) {
-        tracing::warn!("{tool} is {found}; building was tried with {tried}");
+        tracing::warn!("{tool} is {found}; building was tested with {tried}");
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
         missing.note("componentize-js", "npm install");
         assert_eq!(
             missing.into_error().to_string(),
-            "a plugin in JavaScript is built with tools that are not there:\n  \
+            "building a plugin in JavaScript needs tools that are missing:\n  \
              node: from nodejs.org\n  componentize-js: npm install"
         );
     }

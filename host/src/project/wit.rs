@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where a project's interfaces are.
+//! The location of a project's interfaces.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ impl Interfaces {
                 own.canonicalize().with_context(|| format!("cannot open {}", own.display()))?;
             return Ok(Interfaces { folder, _written: None });
         }
-        let place = tempfile::tempdir().context("cannot make a folder for the interfaces")?;
+        let place = tempfile::tempdir().context("cannot create a folder for the interfaces")?;
         template::write_wit(place.path())?;
         Ok(Interfaces { folder: place.path().join("wit"), _written: Some(place) })
     }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How much a plugin returns: of one partition, and of a report's run.
+//! How much a plugin returns, per partition and per run of a report.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -15,7 +15,7 @@ use bytesize::ByteSize;
 use test_dashboard_egress::Session;
 use test_dashboard_model::validate::Validator;
 use test_dashboard_model::{CheckpointText, Counts, Partition, Table};
-use test_dashboard_store::{CommitPoint, Reading, StoreError};
+use test_dashboard_store::{CommitPoint, ReadMode, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -49,7 +49,7 @@ enum PartitionError {
     )]
     OtherTable { table: String, report: String },
     #[error(
-        "{rejected} of {read} rows broke their declaration, more than are borne (limits.max-rejected-rows = {rows} or limits.max-rejected-share = {share}, whichever is more); nothing since the last commit was written. The first: {table}, {reason}; the row: {row}"
+        "{rejected} of {read} rows were rejected, more than are tolerated (limits.max-rejected-rows = {rows} or limits.max-rejected-share = {share}, whichever is more); nothing since the last commit was written. The first: {table}, {reason}; the row: {row}"
     )]
     TooManyRejected {
         rejected: u64,
@@ -67,7 +67,7 @@ enum PartitionError {
         ByteSize(DryRows::MAX_BYTES).display().iec()
     )]
     DryRun,
-    #[error("the task that ran the plugin ended without an answer: {0}")]
+    #[error("the task that ran the plugin ended without a result: {0}")]
     Task(String),
 }
 
@@ -88,8 +88,8 @@ impl PartitionError {
 /// What was tried so far.
 #[derive(Default)]
 struct Attempts {
-    /// A recording has each answer once. It has those of a plugin's second attempt, and none, or not
-    /// twice, for what is tried again because of today's database.
+    /// A recording has each answer once. It has those of a plugin's second attempt, and none, or
+    /// not twice, for what is tried again because of today's database.
     has_tape: bool,
     /// How long a lock that somebody holds is worth another attempt, from the first one on.
     patience: Duration,
@@ -214,7 +214,7 @@ async fn attempt_once(
     done: &mut Done,
 ) -> Result<(), PartitionError> {
     let key = job.partition_key(&partition.id);
-    let reading = if job.request.full { Reading::Full } else { Reading::Onwards };
+    let reading = if job.request.full { ReadMode::Full } else { ReadMode::Onwards };
     let writer = sink.open(key, &job.tables, reading).await?;
     attempts.begin(writer.checkpoint());
     // A recording begins at the beginning, so that it can be replayed into any database.

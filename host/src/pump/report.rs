@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What became of a partition, for a person, a program and the history.
+//! The result of a partition, for a person, a program and the history.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where checked rows go: into the database, or, in a dry run, before a person's eyes.
+//! The destination of checked rows: the database or, in a dry run, the screen.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Counts, Table};
 use test_dashboard_store::{
-    CommitPoint, PartitionKey, PartitionWriter, Reading, RunId, Store, StoreError,
+    CommitPoint, PartitionKey, PartitionWriter, ReadMode, RunId, Store, StoreError,
 };
 
 /// Where a run writes.
@@ -85,7 +85,7 @@ impl Sink {
         &self,
         key: PartitionKey,
         tables: &[Arc<Table>],
-        reading: Reading,
+        reading: ReadMode,
     ) -> Result<PartitionSink, StoreError> {
         match self {
             Sink::Store(store, run) => {
@@ -138,7 +138,7 @@ impl PartitionSink {
         }
     }
 
-    /// Takes a row that broke its declaration. A dry run keeps it whatever becomes of the
+    /// Takes a rejected row. A dry run keeps it whatever becomes of the
     /// partition: it may be the very reason why that fails.
     pub fn reject(&mut self, table: &Arc<Table>, row: RejectedRow) {
         match self {
@@ -210,12 +210,12 @@ mod tests {
             report: "rows".into(),
             partition: "one".into(),
         };
-        let mut failing = sink.open(key(), &[], Reading::Onwards).await.unwrap();
+        let mut failing = sink.open(key(), &[], ReadMode::Onwards).await.unwrap();
         failing.stage(&numbers(), row(1)).await.unwrap();
         failing.commit(None, CommitPoint::Intermediate).await.unwrap();
         failing.stage(&numbers(), row(2)).await.unwrap();
         drop(failing);
-        let mut again = sink.open(key(), &[], Reading::Onwards).await.unwrap();
+        let mut again = sink.open(key(), &[], ReadMode::Onwards).await.unwrap();
         again.stage(&numbers(), row(3)).await.unwrap();
         let counts = again.commit(None, CommitPoint::End).await.unwrap();
         assert_eq!(counts.rows_new, 1);

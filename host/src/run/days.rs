@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The days that a run is asked to look at.
+//! The days that a run is asked to read.
 
 use jiff::civil::Date;
 use test_dashboard_egress::Window;
 
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// The days that a run looks at; by default all of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,30 +43,33 @@ impl Days {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when there is no day in it, or none that can be looked at.
-    pub fn window(&self, now: jiff::Timestamp) -> Result<Window, Misuse> {
+    /// [`UsageError`] when there is no day in it, or none that can be looked at.
+    pub fn window(&self, now: jiff::Timestamp) -> Result<Window, UsageError> {
         let midnight = |day: jiff::civil::Date| {
             day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|error| {
-                Misuse::new(format!("{day} is no day that can be looked at: {error}"))
+                UsageError::new(format!("{day} is not a day that can be read: {error}"))
             })
         };
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let since = match (self.since, self.num_days) {
-            (Some(day), _) if day > today => {
-                return Err(Misuse::new(format!(
-                    "--since {day} is after today, {today} (UTC): there is nothing to read yet"
-                )));
-            }
-            (Some(day), _) => Some(day),
-            (None, Some(days)) => {
-                let span = jiff::Span::new().try_days(i64::from(days));
-                let day = span.and_then(|span| today.checked_sub(span));
-                Some(day.map_err(|_| Misuse::new(format!("--num-days {days} is before all days")))?)
-            }
-            (None, None) => None,
-        };
+        let since =
+            match (self.since, self.num_days) {
+                (Some(day), _) if day > today => {
+                    return Err(UsageError::new(format!(
+                        "--since {day} is after today, {today} (UTC): there is nothing to read yet"
+                    )));
+                }
+                (Some(day), _) => Some(day),
+                (None, Some(days)) => {
+                    let span = jiff::Span::new().try_days(i64::from(days));
+                    let day = span.and_then(|span| today.checked_sub(span));
+                    Some(day.map_err(|_| {
+                        UsageError::new(format!("--num-days {days} goes back too far"))
+                    })?)
+                }
+                (None, None) => None,
+            };
         let after = match self.until {
-            Some(day) => Some(day.tomorrow().map_err(|error| Misuse::new(error.to_string()))?),
+            Some(day) => Some(day.tomorrow().map_err(|error| UsageError::new(error.to_string()))?),
             None => None,
         };
         if let (Some(since), Some(after)) = (since, after)
@@ -77,8 +80,8 @@ impl Days {
                 _ => format!("--since {since}"),
             };
             let until = self.until.map(|day| day.to_string()).unwrap_or_default();
-            return Err(Misuse::new(format!(
-                "--until {until} is before {begins}: there is no day to look at"
+            return Err(UsageError::new(format!(
+                "--until {until} is before {begins}: there is no day to read"
             )));
         }
         Ok(Window {

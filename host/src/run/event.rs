@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What happens in a run, told to who listens: progress bars, log lines and summaries of the
-//! command line, or whatever another program makes of it.
+//! The events of a run, for its listeners: progress bars, log lines and summaries of the command
+//! line, or whatever another program does with them.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Runs that failed before they began: a foreign table in the way, a plugin that is missing, a
-//! variable that is not set. They are failed runs of their reports like any other, so that the
-//! history and `status` know of them, as far as the database can still be written.
+//! Runs that failed before they began: somebody else's table in the way, a missing plugin, a
+//! variable that is not set. They are recorded as failed runs of their reports, so that the history
+//! and `status` show them, provided that the database can still be written to.
 
 use jiff::Timestamp;
 use test_dashboard_store::{Outcome, ReportKey, RunEnd, RunWindow, Store, StoreError, Target};
@@ -44,7 +44,7 @@ impl Run<'_> {
         };
         match kept.await {
             Ok(id) => (self.hear)(&Event::NotBegun(id)),
-            Err(error) => self.warn(format!("the history lacks this run: {error}")),
+            Err(error) => self.warn(format!("cannot record this run in the history: {error}")),
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How fresh a run leaves its reports, for `status` and `--every`.
+//! The freshness of a run's reports, for `status` and `--every`.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub fn end_of(job: &Job, run: &RunReport, started: Timestamp) -> ReportEnd {
 
 /// How every job of a run ended that was stopped.
 pub fn interrupted(started: Timestamp) -> ReportEnd {
-    let error = Some("the run was interrupted; the next one goes on from there".to_string());
+    let error = Some("the run was interrupted; the next one resumes from there".to_string());
     ReportEnd { started, outcome: Outcome::Interrupted, error, rows_read: 0 }
 }
 
@@ -63,9 +63,9 @@ impl Run<'_> {
                     let late = good.and_then(|good| every.late_after(good.started));
                     late.iter().for_each(|late| (self.hear)(&Event::FreshUntil(key, *late)));
                 }
-                Err(error) => {
-                    self.warn(format!("the summary lacks how fresh {project} {report} is: {error}"))
-                }
+                Err(error) => self.warn(format!(
+                    "the summary lacks the freshness of {project} {report}: {error}"
+                )),
             }
         }
     }

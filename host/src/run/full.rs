@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Full runs: everything is read again, and what is gone upstream goes here too.
+//! Full refreshes: everything is read again, and rows that were deleted upstream are removed.
 //!
-//! Where an API gives no sign of a deletion, only that brings the tables back to what it
-//! holds. A person asks for it with `--full`; otherwise a report that fills merge tables is
-//! read in full every so many days (`full-every-days` of its datasource).
+//! If an API does not announce deletions, only a full refresh makes the tables match the service
+//! again. A person requests one with `--full`; otherwise a report that fills merge tables gets one
+//! every so many days (`full-every-days` of its datasource).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::config::DatasourceConfig;
 use crate::pump::{PartitionFailure, PartitionReport};
 use crate::source::Job;
 
-/// What the history calls the end of a full run, which is no partition of the plugin's.
+/// What the history calls the end of a full refresh, which is no partition of the plugin's.
 const FULL: &str = "(full)";
 
 impl Run<'_> {
-    /// Makes a job a full one when it is time again. A run over a window stays one: as a full run
-    /// it would not read the days that were asked for, and the next run without a window is in
-    /// time.
+    /// Turns a job into a full refresh when one is due. A run over a window stays one: as a full
+    /// refresh it would not read the days that were asked for, and the next run without a window is
+    /// in time.
     pub(super) async fn make_full_if_due(&self, job: &mut Job) -> Result<(), StoreError> {
         // A job's datasource is in the configuration that the job comes from.
         let datasource = self.config.datasources.get(&job.datasource);
@@ -40,7 +40,7 @@ impl Run<'_> {
         let pause = SignedDuration::from_hours(24 * i64::from(every_days));
         if job.context().now.duration_since(last) >= pause {
             self.inform(format!(
-                "{}: the last full run was {}, so everything is read again (full-every-days = {every_days})",
+                "{}: the last full refresh was {}, so everything is read again (full-every-days = {every_days})",
                 job.label(),
                 last.strftime("%Y-%m-%d")
             ));
@@ -74,9 +74,9 @@ impl Run<'_> {
 /// Whether a full reading of a report may end, of which this is what became of its partitions.
 ///
 /// A partition in which something is listed and not found may fail for weeks. If that kept the
-/// reading from ending, each run from then on would be a full one: as much work as a first load,
-/// and without a row of such a partition, which in a full run has no commit before its end. So it
-/// waits for the next full run, and until then goes on from its checkpoint.
+/// reading from ending, each run from then on would be a full refresh: as much work as a first
+/// load, and without a row of such a partition, which in a full refresh has no commit before its
+/// end. So it waits for the next full refresh, and until then goes on from its checkpoint.
 fn may_finish(report: &RunReport) -> bool {
     let is_missing = |failed: &PartitionReport| {
         failed.is_partition() && failed.error.as_ref().is_some_and(|e| e.kind == "not-found")
@@ -86,10 +86,10 @@ fn may_finish(report: &RunReport) -> bool {
 }
 
 /// Ends the full reading of a report, where it [may](may_finish) end, when all shards have read all
-/// of theirs: puts a full run on record, and removes what no partition holds any more. The first run
-/// of a report that is not over a window counts as a full one: there was nothing yet that could have
-/// gone. Where a partition failed nothing is removed. Tells what was done, when there is something to
-/// tell.
+/// of theirs: puts a full refresh on record, and removes what no partition holds any more. The
+/// first run of a report that is not over a window counts as a full refresh: there was nothing yet
+/// that could have gone. Where a partition failed nothing is removed. Tells what was done, when
+/// there is something to tell.
 ///
 /// Plans move on while shards start: what any of them has read is there, as is what this one has
 /// `planned`, and what is gone is in none of them.

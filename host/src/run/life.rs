@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A run that writes to the database, from its begin to its end.
+//! A run that writes to the database, from its beginning to its end.
 //!
-//! A run by itself is shard 1 of 1, and begins, is read and ends like every other. What is
-//! otherwise where several shards share a run is in `shared.rs`.
+//! A run that is not split is shard 1 of 1, and begins, reads and ends like any other. What differs
+//! when several shards share a run is in `shared.rs`.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use tracing::Level;
 use super::read::views_failed;
 use super::{Event, Listener, RunReport, RunRequest, Selection, Stop, freshness, read, until};
 use crate::config::{Config, Every, approximate};
-use crate::misuse::Misuse;
 use crate::pump::{PartitionReport, Sink};
 use crate::source::{Job, owner};
+use crate::usage_error::UsageError;
 
 /// A run that writes to the database.
 pub(super) struct Run<'a> {
@@ -58,7 +58,7 @@ impl Run<'_> {
             Ok(Continue((begun, views))) => self.go_on(&begun, jobs, views).await,
             Ok(Break(ending)) => Ok(ending),
             Err(error) => {
-                if !error.is::<Misuse>() {
+                if !error.is::<UsageError>() {
                     let keys = if self.is_of_whole_reports() { due } else { Vec::new() };
                     self.keep_failed(&keys, window, &error).await;
                 }
@@ -116,7 +116,9 @@ impl Run<'_> {
             && let Err(error) = self.store.record_window(begun.run, window).await
         {
             let run = begun.run;
-            self.warn(format!("the history lacks that run {run} is over {window}: {error}"));
+            self.warn(format!(
+                "cannot record in the history that run {run} is over {window}: {error}"
+            ));
         }
         (self.hear)(&Event::Began(begun.run, &begun.done));
         Ok(Continue((begun, views)))
@@ -192,7 +194,7 @@ impl Run<'_> {
         let kept = self.store.record_partition(run, &partition.key(), &partition.result()).await;
         if let Err(error) = &kept {
             let PartitionReport { report, partition, .. } = partition;
-            self.warn(format!("the history lacks {report} {partition}: {error}"));
+            self.warn(format!("cannot record {report} {partition} in the history: {error}"));
         }
         kept.is_ok()
     }
@@ -203,12 +205,12 @@ impl Run<'_> {
         let how = if self.request.part.is_shared() {
             let shard = self.request.part.shard;
             format!(
-                "run {run} waits for shard {shard} to be started again, which goes on from there"
+                "run {run} waits for shard {shard} to be started again, which resumes from there"
             )
         } else {
             self.keep_freshness(*run, jobs, |_| freshness::interrupted(*started)).await;
             self.finish(*run, Outcome::Interrupted).await;
-            "the next run goes on from there".into()
+            "the next run resumes from there".into()
         };
         self.remark(format!("interrupted: what was committed stays, the rest was dropped; {how}"));
     }
@@ -239,7 +241,7 @@ impl Run<'_> {
 
     async fn finish(&self, run: RunId, outcome: Outcome) {
         if let Err(error) = self.store.finish_run(run, &RunEnd { outcome, error: None }).await {
-            self.warn(format!("the history lacks the end of run {run}: {error}"));
+            self.warn(format!("cannot record the end of run {run} in the history: {error}"));
         }
     }
 
@@ -250,7 +252,7 @@ impl Run<'_> {
         for job in jobs {
             match self.store.last_good(&job.key()).await? {
                 Some(good) if !every.is_due(Some(good.started), now) => self.remark(format!(
-                    "not due: {} was read {} ago, in run {}, and is to be read every {every}",
+                    "not due: {} was read {} ago, in run {}, and is due every {every}",
                     job.label(),
                     approximate(now.duration_since(good.started)),
                     good.run
@@ -274,7 +276,7 @@ impl Run<'_> {
                     self.inform(format!("added the column {table}.{column}"));
                 }
                 TableChange::PutBack { what, reports } => self.warn(format!(
-                    "{what} was missing: somebody has dropped or renamed it. It was put back empty, and these reports read everything again, in every project with its next run: {}. What the service does not deliver any more does not come back",
+                    "{what} was missing: somebody has dropped or renamed it. It was recreated empty, and these reports read everything again, in every project with its next run: {}. What the service no longer delivers cannot be restored",
                     reports.join(", ")
                 )),
             }
@@ -291,7 +293,7 @@ impl Run<'_> {
         // What is wrong with one of an operator's own is no reason to be without the others.
         let views = if let Ok(views) = &own { views } else { &Views::shipped()? };
         let ViewChanges { made, dropped } = self.store.refresh_views(views).await?;
-        made.iter().for_each(|view| self.inform(format!("made the view {view}")));
+        made.iter().for_each(|view| self.inform(format!("created the view {view}")));
         dropped.iter().for_each(|view| {
             self.inform(format!("dropped the view {view}: its folder is gone"));
         });
@@ -311,7 +313,7 @@ impl Run<'_> {
             Ok(runs) => {
                 self.inform(format!("forgot {runs} runs older than {days} days (history-days)"));
             }
-            Err(error) => self.warn(format!("old runs are still in the history: {error}")),
+            Err(error) => self.warn(format!("cannot delete old runs from the history: {error}")),
         }
     }
 

@@ -130,7 +130,7 @@ async fn pump(
     let _active = job.progress.begin();
     let task = tokio::spawn(pump_partition(Arc::clone(&job), partition, sink, all));
     let report = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
-        let message = format!("the task of this partition ended without an answer: {error}");
+        let message = format!("the task of this partition ended without a result: {error}");
         let failure = PartitionFailure { kind: "internal".into(), message };
         PartitionReport::of_step(&job, &id, started, Counts::default(), Some(failure))
     });

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What became of a run, for a person, a program and the history.
+//! The result of a run, for a person, a program and the history.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl RunReport {
         self.all().filter(|partition| partition.error.is_some())
     }
 
-    /// What failed first, as a person is told it.
+    /// The first failure, as a message for a person.
     pub fn first_failure(&self) -> Option<String> {
         let failure = self.failures().next()?;
         let error = failure.error.as_ref()?;

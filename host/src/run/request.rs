@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a run is asked for.
+//! The request for a run.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use test_dashboard_store::{NewRun, PartitionKey, REPLAY, RunWindow};
 
 use super::{Days, Options, Part, Selection};
 use crate::config::{Config, Environment, Every};
-use crate::misuse::Misuse;
 use crate::source::{
-    Installed, Job, JobTape, Memory, ReadOptions, Source, Tapes, run_window, share,
+    Datasource, Installed, Job, JobTape, Memory, ReadOptions, Tapes, run_window, share,
 };
+use crate::usage_error::UsageError;
 
 /// What is to be read, and how.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub struct RunRequest {
     pub report: String,
     /// The days to look at.
     pub days: Days,
-    /// Whether everything is read again, and what is gone upstream is removed.
+    /// Whether everything is read again, and what is deleted upstream is removed.
     pub full: bool,
     /// Only what was last read this long ago.
     pub every: Option<Every>,
@@ -76,8 +76,8 @@ impl RunRequest {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when there is no day in it, or none that can be looked at.
-    pub fn window(&self, now: Timestamp) -> Result<Option<RunWindow>, Misuse> {
+    /// [`UsageError`] when there is no day in it, or none that can be looked at.
+    pub fn window(&self, now: Timestamp) -> Result<Option<RunWindow>, UsageError> {
         match self.tapes.is_replay() {
             true => Ok(None),
             false => Ok(run_window(self.days.window(now)?, now)),
@@ -108,24 +108,24 @@ impl RunRequest {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] names what the plugins or the configuration do not have.
+    /// [`UsageError`] names what the plugins or the configuration do not have.
     pub fn jobs(
         &self,
         config: &Config,
         environment: &Environment,
         installed: &Installed,
-    ) -> Result<Vec<Job>, Misuse> {
+    ) -> Result<Vec<Job>, UsageError> {
         let RunRequest { report, tapes, .. } = self;
         let (datasource, plugin, _) = installed.owner_of(report)?;
         let projects = config.select_projects(&self.project, datasource)?;
         let (is_live, pace) = (!tapes.is_replay(), share(self.part.shard.count()));
-        let source = Source::with_gate(config, environment, datasource, plugin, is_live, pace)?;
+        let source = Datasource::with_gate(config, environment, datasource, plugin, is_live, pace)?;
         let masks = source.masks(&[])?;
         let present = Timestamp::now();
         let mut jobs = Vec::new();
         for project in projects {
             let cassette = tapes.cassette(&project, report);
-            let cassette = cassette.map_err(|error| Misuse::new(error.to_string()))?;
+            let cassette = cassette.map_err(|error| UsageError::new(error.to_string()))?;
             let now = cassette.as_ref().and_then(Cassette::now).unwrap_or(present);
             let window = match &cassette {
                 Some(cassette) if !self.days.are_named() && !self.full => cassette.window(),

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! From what is asked for to a run: into a database, or to be shown.
+//! Turns a request into a run that writes to a database, or into a dry run.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use test_dashboard_store::{Outcome, ReportKey, Store, Target};
 use super::life::Run;
 use super::{Ending, Event, Listener, RunRequest, Selection, Stop, read, until};
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::pump::{DryRows, PartitionReport, Sink};
 use crate::source::{Installed, Job};
+use crate::usage_error::UsageError;
 
 /// Does what is asked for.
 pub struct Runner<'a> {
@@ -32,16 +32,16 @@ pub struct Runner<'a> {
 
 impl Runner<'_> {
     /// Reads into a database. Which one is looked up after the plugins are loaded: what is wrong
-    /// with these is told first.
+    /// with these is reported first.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] for what is wrong before anything was tried; else what made the whole run
+    /// [`UsageError`] for usage errors; otherwise what made the whole run
     /// impossible. A failed run is put on record as far as that can be done. A partition's failure
     /// is no error.
     pub async fn write(
         &self,
-        database: impl Fn() -> Result<Target, Misuse>,
+        database: impl Fn() -> Result<Target, UsageError>,
     ) -> anyhow::Result<Ending> {
         let Runner { config, request, hear, .. } = *self;
         let window = request.window(Timestamp::now())?;

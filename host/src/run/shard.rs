@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Which part of a run this process is to read: from the command line, or from what the
-//! platform says that started it.
+//! Determines which shard of a run this process reads: from the command line, or from the platform
+//! that started it.
 
 use test_dashboard_store::{MOST_SHARDS, Shard};
 
 use crate::config::Environment;
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// The part of a run that a process reads; by default all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,19 +67,19 @@ pub fn shards(numbers: &[u16], count: u16) -> String {
 ///
 /// # Errors
 ///
-/// [`Misuse`] for what is no shard, an index without a count, and shards without a key.
+/// [`UsageError`] for what is no shard, an index without a count, and shards without a key.
 pub fn part(
     shard: Option<Shard>,
     key: Option<&str>,
     environment: &Environment,
-) -> Result<Part, Misuse> {
+) -> Result<Part, UsageError> {
     let meant = match shard {
         Some(shard) => Some(shard),
         None => implied(environment)?,
     };
     match meant {
-        None if key.is_some() => Err(Misuse::new(
-            "--run-key names a run that shards share: say with --shard I/N which of them this is",
+        None if key.is_some() => Err(UsageError::new(
+            "--run-key names a run that shards share: give --shard I/N to say which of them this is",
         )),
         Some(shard) if !shard.is_whole() => {
             Ok(Part { shard, key: Some(run_key(key, environment)?) })
@@ -88,10 +88,10 @@ pub fn part(
     }
 }
 
-fn implied(environment: &Environment) -> Result<Option<Shard>, Misuse> {
+fn implied(environment: &Environment) -> Result<Option<Shard>, UsageError> {
     if let Some(text) = environment.get("TEST_DASHBOARD_SHARD") {
         let shard = text.parse().map_err(|error| {
-            Misuse::new(format!("the environment variable TEST_DASHBOARD_SHARD: {error}"))
+            UsageError::new(format!("the environment variable TEST_DASHBOARD_SHARD: {error}"))
         });
         return shard.map(Some);
     }
@@ -101,7 +101,7 @@ fn implied(environment: &Environment) -> Result<Option<Shard>, Misuse> {
     }
     let Some(index) = environment.get("JOB_COMPLETION_INDEX") else { return Ok(None) };
     let Some(count) = environment.get("TEST_DASHBOARD_SHARDS") else {
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "JOB_COMPLETION_INDEX is {index}, so this is one of several Pods of a Job, and Kubernetes does not say of how many: set TEST_DASHBOARD_SHARDS to the Job's `completions`, or read everything in this one with --shard 1/1"
         )));
     };
@@ -112,17 +112,17 @@ fn implied(environment: &Environment) -> Result<Option<Shard>, Misuse> {
 fn of_index(
     (index_name, index): (&str, &str),
     (count_name, count): (&str, &str),
-) -> Result<Option<Shard>, Misuse> {
+) -> Result<Option<Shard>, UsageError> {
     let shard = index.parse::<u16>().ok().zip(count.parse().ok());
     let shard = shard.and_then(|(index, count)| Shard::new(index.checked_add(1)?, count));
     shard.map(Some).ok_or_else(|| {
-        Misuse::new(format!(
-            "the environment variables {index_name} = {index:?} and {count_name} = {count:?} are no shard: an index counts from 0, and there are {MOST_SHARDS} shards at most"
+        UsageError::new(format!(
+            "the environment variables {index_name} = {index:?} and {count_name} = {count:?} are not a valid shard: an index counts from 0, and at most {MOST_SHARDS} shards are allowed"
         ))
     })
 }
 
-fn run_key(flag: Option<&str>, environment: &Environment) -> Result<String, Misuse> {
+fn run_key(flag: Option<&str>, environment: &Environment) -> Result<String, UsageError> {
     let named = flag.or(environment.get("TEST_DASHBOARD_RUN_KEY"));
     if let Some(key) = named.map(str::trim).filter(|key| !key.is_empty()) {
         return Ok(key.to_string());
@@ -134,7 +134,7 @@ fn run_key(flag: Option<&str>, environment: &Environment) -> Result<String, Misu
         let repository = environment.get("GITHUB_REPOSITORY").unwrap_or_default();
         return Ok(format!("github {repository} {id}"));
     }
-    Err(Misuse::new(
+    Err(UsageError::new(
         "shards share one run, and nothing here names it: give all of them the same --run-key (or TEST_DASHBOARD_RUN_KEY), a name that no other run has. In Kubernetes that is the Pod's label batch.kubernetes.io/controller-uid",
     ))
 }
@@ -221,7 +221,7 @@ mod tests {
             ),
             (
                 of([("CLOUD_RUN_TASK_INDEX", "0"), ("CLOUD_RUN_TASK_COUNT", "10000")]),
-                "256 shards at most",
+                "at most 256 shards",
             ),
         ] {
             let found = told.unwrap_err();

@@ -20,8 +20,8 @@ use test_dashboard_store::{
 
 use super::life::{Begun, Run};
 use super::{Ending, Event, RunReport, shards};
-use crate::misuse::Misuse;
 use crate::source::Job;
+use crate::usage_error::UsageError;
 
 /// What the first shard decides for all.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +52,10 @@ impl Decided {
     }
 
     /// Makes the jobs what was decided about them, and leaves only those that it is about.
-    fn apply(self, run: &SharedRun, command: &str, jobs: &mut Vec<Job>) -> Result<(), Misuse> {
+    fn apply(self, run: &SharedRun, command: &str, jobs: &mut Vec<Job>) -> Result<(), UsageError> {
         if self.command != command {
-            return Err(Misuse::new(format!(
-                "the first shard of run {} was started as `{}`, this one as `{command}`: all shards of a run are started alike",
+            return Err(UsageError::new(format!(
+                "the first shard of run {} was started as `{}`, this one as `{command}`: all shards of a run must be started with the same options",
                 run.run, self.command
             )));
         }
@@ -63,8 +63,8 @@ impl Decided {
         for decided in self.jobs {
             let project = &decided.project;
             let Some(at) = jobs.iter().position(|job| job.context().project == *project) else {
-                return Err(Misuse::new(format!(
-                    "run {} is of the project {project}, which the configuration of this shard does not have: all shards of a run have the same",
+                return Err(UsageError::new(format!(
+                    "run {} is of the project {project}, which the configuration of this shard does not have: all shards of a run must have the same",
                     run.run
                 )));
             };
@@ -95,7 +95,7 @@ impl Run<'_> {
     ///
     /// # Errors
     ///
-    /// The database's; [`Misuse`] when this shard does not fit to the others.
+    /// The database's; [`UsageError`] when this shard does not fit to the others.
     pub(super) async fn join(
         &self,
         key: &SharedKey,
@@ -120,7 +120,7 @@ impl Run<'_> {
                 (self.hear)(&Event::Due(&jobs.iter().map(Job::key).collect::<Vec<_>>()));
                 if !done.is_empty() {
                     self.remark(format!(
-                        "shard {shard} of run {} goes on: {} of its partitions were read before",
+                        "shard {shard} of run {} resumes: {} of its partitions were read before",
                         run.run,
                         done.len()
                     ));
@@ -136,8 +136,8 @@ impl Run<'_> {
                 ));
                 Ok(Break(Ending::Ended(Outcome::Succeeded)))
             }
-            Joined::OtherCount { run } => Err(Misuse::new(format!(
-                "run {} has {} shards, and this one is {shard}: all shards of a run are counted alike, and another number of them is another --run-key",
+            Joined::OtherCount { run } => Err(UsageError::new(format!(
+                "run {} has {} shards, and this one is {shard}: all shards of a run must give the same number of shards; for another number use another --run-key",
                 run.run, run.shards
             ))
             .into()),
@@ -166,7 +166,7 @@ impl Run<'_> {
         let shard = self.request.part.shard;
         anyhow::ensure!(
             is_on_record,
-            "run {run} does not know all that shard {shard} has read, and so cannot end; start the shard again"
+            "run {run} cannot end, because not everything that shard {shard} read is on record; start the shard again"
         );
         match self.store.end_shard(run, shard, &mine.end()).await? {
             ShardsEnded::Waiting(others) => {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What stops a run: a signal for the command line, whatever it likes for another program.
+//! What stops a run: a signal on the command line, anything else in another program.
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The one way to call a plugin about a project, for a run as for `check`, `plugin check` and
-//! `plugin test`.
+//! The only way to call a plugin for a project, used by runs, `check`, `plugin check` and `plugin
+//! test`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

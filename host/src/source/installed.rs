@@ -13,8 +13,8 @@ use test_dashboard_store::Owner;
 
 use crate::config::{Config, DatasourceConfig, Limits, LimitsConfig};
 use crate::lock::Lock;
-use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, PluginError, Runtime};
+use crate::usage_error::{UsageError, did_you_mean};
 
 use super::Memory;
 
@@ -29,8 +29,8 @@ impl Installed {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] for limits that make no sense, and for a lock file that cannot be understood.
-    pub async fn load(config: &Config, runtime: &Runtime) -> Result<Self, Misuse> {
+    /// [`UsageError`] for limits that make no sense, and for a lock file that cannot be understood.
+    pub async fn load(config: &Config, runtime: &Runtime) -> Result<Self, UsageError> {
         let lock = &Lock::of(config)?;
         // Each describes itself, which takes an instance.
         let memory = &Memory::new(config.memory());
@@ -45,7 +45,7 @@ impl Installed {
             if let Ok(plugin) = &loaded
                 && plugin.description.name != *name
             {
-                return Err(Misuse::new(format!(
+                return Err(UsageError::new(format!(
                     "datasources.{name} names the plugin {}, which is for {}: it writes to tables named {}_…, so call the section [datasources.{}]",
                     path.display(),
                     plugin.description.name,
@@ -70,15 +70,15 @@ impl Installed {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when no plugin or more than one has it, with the nearest names, and with
+    /// [`UsageError`] when no plugin or more than one has it, with the nearest names, and with
     /// the plugins that could not be loaded, one of which may be the one that was meant.
-    pub fn owner_of(&self, report: &str) -> Result<(&str, &Arc<Plugin>, &Report), Misuse> {
+    pub fn owner_of(&self, report: &str) -> Result<(&str, &Arc<Plugin>, &Report), UsageError> {
         let mut owners = self.loaded().filter_map(|(name, plugin)| {
             plugin.report(report).map(|declared| (name, plugin, declared))
         });
         if let Some(owner) = owners.next() {
             if let Some((other, ..)) = owners.next() {
-                return Err(Misuse::new(format!(
+                return Err(UsageError::new(format!(
                     "the report {report} is in two plugins, {} and {other}: remove one of them",
                     owner.0
                 )));
@@ -95,21 +95,26 @@ impl Installed {
             .map(|(name, error)| format!("\nthe plugin of {name} could not be loaded: {error}"))
             .collect();
         let near = || did_you_mean(report, known.iter());
-        Err(Misuse::new(match (self.plugins.is_empty(), missing.is_empty(), known.is_empty()) {
-            (true, ..) => format!(
-                "there is no report {report:?}: the configuration names no plugin. `test-dashboard plugin add` installs one"
-            ),
-            (_, true, _) => format!("there is no report {report:?}{}", near()),
-            // One that could not be loaded may have it.
-            (_, false, true) => {
-                format!("no plugin could be loaded to read {report:?} with:{}", missing.concat())
-            }
-            (_, false, false) => format!(
-                "no plugin that could be loaded has a report {report:?}{}{}",
-                near(),
-                missing.concat()
-            ),
-        }))
+        Err(UsageError::new(
+            match (self.plugins.is_empty(), missing.is_empty(), known.is_empty()) {
+                (true, ..) => format!(
+                    "there is no report {report:?}: the configuration names no plugin. `test-dashboard plugin add` installs one"
+                ),
+                (_, true, _) => format!("there is no report {report:?}{}", near()),
+                // One that could not be loaded may have it.
+                (_, false, true) => {
+                    format!(
+                        "no plugin could be loaded to read {report:?} with:{}",
+                        missing.concat()
+                    )
+                }
+                (_, false, false) => format!(
+                    "no plugin that could be loaded has a report {report:?}{}{}",
+                    near(),
+                    missing.concat()
+                ),
+            },
+        ))
     }
 
     fn loaded(&self) -> impl Iterator<Item = (&str, &Arc<Plugin>)> {
@@ -134,7 +139,7 @@ pub fn owner(plugin: &Plugin) -> Owner {
 ///
 /// # Errors
 ///
-/// [`PluginError`] when it cannot be loaded or is not the file that was added; [`Misuse`] when the configuration has no such
+/// [`PluginError`] when it cannot be loaded or is not the file that was added; [`UsageError`] when the configuration has no such
 /// datasource.
 pub async fn load_one(
     config: &Config,
@@ -147,7 +152,7 @@ pub async fn load_one(
     let plugin = runtime.load_pinned(file, Arc::new(general), pinned.as_ref()).await?;
     let name = plugin.description.name.clone();
     let Some(datasource) = config.datasources.get(&name) else {
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "{} is for {name}, and the configuration has no [datasources.{name}]",
             file.display()
         ))

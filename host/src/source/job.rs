@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What is read: one report of one project, through one plugin.
+//! A job: one report of one project, read through one plugin.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Job {
     }
 
     /// The days that were asked for, where they leave something out. A run over a window is no
-    /// full one, and says nothing of the report as a whole.
+    /// full refresh, and says nothing of the report as a whole.
     pub fn window(&self) -> Option<RunWindow> {
         let Request { since, until, .. } = self.request;
         run_window(Window { since, until }, self.context().now)

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The memory of all plugins that run at the same time.
+//! The memory that all concurrently running plugins share.
 
 use std::sync::Arc;
 

@@ -5,10 +5,10 @@
 //! its jobs go through.
 //!
 //! ```text
-//! configuration → plugin (installed) → policy → gate (Source) → job
+//! configuration → plugin (installed) → policy → gate (Datasource) → job
 //! ```
 //!
-//! [`Installed`] has the plugins, a [`Source`] one of them behind its gate, and a [`Job`] is one
+//! [`Installed`] has the plugins, a [`Datasource`] one of them behind its gate, and a [`Job`] is one
 //! report of one project.
 
 mod access;
@@ -26,8 +26,8 @@ use jiff::Timestamp;
 use test_dashboard_egress::{Gate, GateOptions, Masks, Window};
 
 use crate::config::{Config, Environment};
-use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::{Plugin, ProjectContext, Request};
+use crate::usage_error::{UsageError, did_you_mean};
 pub use access::Access;
 pub use installed::{Installed, load_one, owner};
 pub use job::{Job, Tapes, run_window};
@@ -37,7 +37,7 @@ pub use progress::{Progress, Seen};
 pub use tape::{JobRecording, JobTape, recording_file};
 
 /// One datasource, its plugin loaded.
-pub struct Source<'a> {
+pub struct Datasource<'a> {
     config: &'a Config,
     environment: &'a Environment,
     name: String,
@@ -57,20 +57,20 @@ pub struct ReadOptions {
     pub tape: Option<Arc<dyn JobTape>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> Datasource<'a> {
     /// The datasource `name` of the configuration. Without `credentials` (a replay) no
     /// credential is looked up.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] names the setting that is missing or makes no sense.
+    /// [`UsageError`] names the setting that is missing or makes no sense.
     pub fn new(
         config: &'a Config,
         environment: &'a Environment,
         name: &str,
         plugin: &Arc<Plugin>,
         credentials: bool,
-    ) -> Result<Self, Misuse> {
+    ) -> Result<Self, UsageError> {
         Self::with_gate(config, environment, name, plugin, credentials, |gate| gate)
     }
 
@@ -78,7 +78,7 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Source::new`].
+    /// As [`Datasource::new`].
     pub fn with_gate(
         config: &'a Config,
         environment: &'a Environment,
@@ -86,10 +86,10 @@ impl<'a> Source<'a> {
         plugin: &Arc<Plugin>,
         credentials: bool,
         change: impl FnOnce(GateOptions) -> GateOptions,
-    ) -> Result<Self, Misuse> {
+    ) -> Result<Self, UsageError> {
         let (gate, base_url) = gate_options(config, name, plugin, environment, credentials)?;
         // Each of its reasons is a setting of the datasource.
-        let gate = Gate::new(change(gate)).map_err(|error| Misuse::new(error.to_string()))?;
+        let gate = Gate::new(change(gate)).map_err(|error| UsageError::new(error.to_string()))?;
         Ok(Self::behind(config, environment, Access::new(plugin, gate), base_url))
     }
 
@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
         base_url: String,
     ) -> Self {
         let name = access.plugin.description.name.clone();
-        Source { config, environment, name, access, base_url }
+        Datasource { config, environment, name, access, base_url }
     }
 
     /// Its plugin, behind its gate.
@@ -113,25 +113,30 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when one of these is no JSON path.
-    pub fn masks(&self, further: &[String]) -> Result<Masks, Misuse> {
+    /// [`UsageError`] when one of these is no JSON path.
+    pub fn masks(&self, further: &[String]) -> Result<Masks, UsageError> {
         let Some(datasource) = self.config.datasources.get(&self.name) else {
             return Ok(Masks::default());
         };
-        datasource.masks(further).map_err(|error| Misuse::new(format!("--mask: {error}")))
+        datasource.masks(further).map_err(|error| UsageError::new(format!("--mask: {error}")))
     }
 
     /// The job that reads one report of one project.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when the plugin has no such report, or the project's settings are not what
+    /// [`UsageError`] when the plugin has no such report, or the project's settings are not what
     /// the plugin takes.
-    pub fn job(&self, project: &str, report: &str, reading: ReadOptions) -> Result<Job, Misuse> {
+    pub fn job(
+        &self,
+        project: &str,
+        report: &str,
+        reading: ReadOptions,
+    ) -> Result<Job, UsageError> {
         let plugin = &self.access.plugin;
         let Some(declared) = plugin.report(report) else {
             let known = plugin.description.reports.iter().map(|report| &report.name);
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "{} has no report {report:?}{}",
                 self.name,
                 did_you_mean(report, known)
@@ -157,9 +162,9 @@ impl<'a> Source<'a> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when the project's settings are not what the plugin takes.
-    pub fn context(&self, project: &str, now: Timestamp) -> Result<ProjectContext, Misuse> {
-        let Source { config, environment, name, access, base_url } = self;
+    /// [`UsageError`] when the project's settings are not what the plugin takes.
+    pub fn context(&self, project: &str, now: Timestamp) -> Result<ProjectContext, UsageError> {
+        let Datasource { config, environment, name, access, base_url } = self;
         let settings = settings_of(config, environment, name, &access.plugin, project)?;
         Ok(ProjectContext {
             project: project.to_string(),

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! From what is configured of a datasource to what its gate lets through and adds, and to what its
-//! plugin is told.
+//! Turns the configuration of a datasource into the policy of its gate and the settings of its
+//! plugin.
 
 use test_dashboard_egress::{
     AddressPolicy, AllowList, Credential, CredentialKind as EgressKind, GateOptions, Secret,
@@ -10,30 +10,30 @@ use test_dashboard_egress::{
 use test_dashboard_model::{CredentialKind, Description};
 
 use crate::config::{Config, DatasourceConfig, Environment};
-use crate::misuse::{Misuse, did_you_mean};
 use crate::plugin::Plugin;
+use crate::usage_error::{UsageError, did_you_mean};
 
 /// The base URL that a datasource's plugin is given.
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is none, or it is no address.
+/// [`UsageError`] when there is none, or it is no address.
 pub fn base_url_of(
     config: &Config,
     name: &str,
     plugin: &Plugin,
     environment: &Environment,
-) -> Result<String, Misuse> {
+) -> Result<String, UsageError> {
     let Some(datasource) = config.datasources.get(name) else {
-        return Err(Misuse::new(format!("there is no datasource {name}")));
+        return Err(UsageError::new(format!("there is no datasource {name}")));
     };
     let at = format!("datasources.{name}.base-url");
     let given = match &datasource.base_url {
-        Some(template) => {
-            template.resolve(environment).map_err(|error| Misuse::new(format!("{at}: {error}")))?
-        }
+        Some(template) => template
+            .resolve(environment)
+            .map_err(|error| UsageError::new(format!("{at}: {error}")))?,
         None => plugin.description.default_base_url.clone().ok_or_else(|| {
-            Misuse::new(format!("{at} is missing: the service has no public address"))
+            UsageError::new(format!("{at} is missing: the service has no public address"))
         })?,
     };
     let full = with_scheme(given.trim().trim_end_matches('/'));
@@ -41,7 +41,7 @@ pub fn base_url_of(
         Ok(url) if url.has_host() && url.username().is_empty() && url.password().is_none() => {
             Ok(full)
         }
-        _ => Err(Misuse::new(format!("{at} is no address such as https://example.testrail.io"))),
+        _ => Err(UsageError::new(format!("{at} is not a URL such as https://example.testrail.io"))),
     }
 }
 
@@ -51,7 +51,7 @@ pub fn base_url_of(
 ///
 /// # Errors
 ///
-/// [`Misuse`] names the setting that is missing or makes no sense, or the variable that is
+/// [`UsageError`] names the setting that is missing or makes no sense, or the variable that is
 /// not set.
 pub fn gate_options(
     config: &Config,
@@ -59,9 +59,9 @@ pub fn gate_options(
     plugin: &Plugin,
     environment: &Environment,
     credentials: bool,
-) -> Result<(GateOptions, String), Misuse> {
+) -> Result<(GateOptions, String), UsageError> {
     let Some(datasource) = config.datasources.get(name) else {
-        return Err(Misuse::new(format!("there is no datasource {name}")));
+        return Err(UsageError::new(format!("there is no datasource {name}")));
     };
     let at = |setting: &str| format!("datasources.{name}.{setting}");
     let base_url = base_url_of(config, name, plugin, environment)?;
@@ -71,14 +71,14 @@ pub fn gate_options(
             .map(|entry| {
                 let entry = entry
                     .resolve(environment)
-                    .map_err(|error| Misuse::new(format!("{}: {error}", at("allow"))))?;
+                    .map_err(|error| UsageError::new(format!("{}: {error}", at("allow"))))?;
                 Ok(with_scheme(&entry))
             })
-            .collect::<Result<Vec<_>, Misuse>>()?,
+            .collect::<Result<Vec<_>, UsageError>>()?,
         (None, Some(_)) => vec![origin(&base_url)],
         (None, None) => {
-            return Err(Misuse::new(format!(
-                "{} is missing: the plugin would like to reach {base_url}; grant it with {} = [\"{}\"]",
+            return Err(UsageError::new(format!(
+                "{} is missing: the plugin requests {base_url}; grant it with {} = [\"{}\"]",
                 at("allow"),
                 at("allow"),
                 origin(&base_url)
@@ -89,9 +89,9 @@ pub fn gate_options(
     let options = GateOptions {
         datasource: name.to_string(),
         allow: AllowList::new(&allow)
-            .map_err(|error| Misuse::new(format!("{}: {error}", at("allow"))))?,
+            .map_err(|error| UsageError::new(format!("{}: {error}", at("allow"))))?,
         addresses: AddressPolicy::new(&datasource.allow_addresses)
-            .map_err(|error| Misuse::new(format!("{}: {error}", at("allow-addresses"))))?,
+            .map_err(|error| UsageError::new(format!("{}: {error}", at("allow-addresses"))))?,
         credential: match credentials {
             true => credential(datasource, &base_url, environment, &at)?,
             false => None,
@@ -129,10 +129,10 @@ fn credential(
     base_url: &str,
     environment: &Environment,
     at: &impl Fn(&str) -> String,
-) -> Result<Option<Credential>, Misuse> {
+) -> Result<Option<Credential>, UsageError> {
     let Some(configured) = &datasource.credential else { return Ok(None) };
     let wrong = |setting: &str, error: &dyn std::fmt::Display| {
-        Misuse::new(format!("{}: {error}", at(&format!("credential.{setting}"))))
+        UsageError::new(format!("{}: {error}", at(&format!("credential.{setting}"))))
     };
     let secret = match configured.secret.resolve(environment) {
         Ok(secret) => Secret::new(secret),
@@ -162,7 +162,7 @@ fn credential(
 ///
 /// # Errors
 ///
-/// [`Misuse`] names the variable that is not set, the setting that the plugin does not take,
+/// [`UsageError`] names the variable that is not set, the setting that the plugin does not take,
 /// or the one that it cannot do without.
 pub fn settings_of(
     config: &Config,
@@ -170,7 +170,7 @@ pub fn settings_of(
     datasource: &str,
     plugin: &Plugin,
     project: &str,
-) -> Result<String, Misuse> {
+) -> Result<String, UsageError> {
     let settings = config.settings(project, datasource, environment)?;
     check_settings(project, datasource, &plugin.description, &settings)?;
     Ok(serde_json::Value::Object(settings).to_string())
@@ -183,11 +183,11 @@ fn check_settings(
     datasource: &str,
     description: &Description,
     settings: &serde_json::Map<String, serde_json::Value>,
-) -> Result<(), Misuse> {
+) -> Result<(), UsageError> {
     let known = description.settings.iter().map(|setting| &setting.name);
     for name in settings.keys() {
         if !known.clone().any(|known| known == name) {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "projects.{project}.{datasource}.{name}: the plugin takes no such setting{}",
                 did_you_mean(name, known)
             )));
@@ -195,7 +195,7 @@ fn check_settings(
     }
     for setting in &description.settings {
         if setting.required && !settings.contains_key(&setting.name) {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "projects.{project}.{datasource}.{} is missing: {}",
                 setting.name, setting.description
             )));

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How far a job has come, for whoever watches. Counting costs an atomic addition, and looking
-//! holds nobody up.
+//! The progress of a job, for anything that displays it. Counting costs an atomic addition, and
+//! reading the counts blocks nobody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

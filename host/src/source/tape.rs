@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a job's requests are recorded to or replayed from, and what is done with it in the end.
+//! The recording that a job's requests are written to or replayed from, and what happens to it at
+//! the end.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,7 @@ impl JobTape for Cassette {
         match self.unused().as_slice() {
             [] => Ok(()),
             unused => Err(format!(
-                "{} recorded answers were never asked for: {}",
+                "{} recorded answers were never requested: {}",
                 unused.len(),
                 unused.iter().take(3).cloned().collect::<Vec<_>>().join("; ")
             )),

@@ -107,8 +107,8 @@ pub enum StoreError {
         reason: String,
     },
     /// The user lacks a right.
-    #[error("{database}: a right is missing ({doing}): {reason}\nwhat helps: {remedy}")]
-    MissingRight {
+    #[error("{database}: a privilege is missing ({doing}): {reason}\nwhat helps: {remedy}")]
+    MissingPrivilege {
         /// Which database.
         database: String,
         /// What was being done.
@@ -244,7 +244,7 @@ pub enum StoreError {
     },
     /// The writer was used otherwise than it can be.
     #[error("{0}")]
-    Misuse(String),
+    Caller(String),
     /// Anything else that the database said.
     #[error("{database}: {doing}: {}", reason(.error))]
     Other {
@@ -354,11 +354,11 @@ impl StoreError {
                 StoreError::WrongLogin { database, reason, advice }
             }
             Trouble::NoDatabase => StoreError::NoSuchDatabase { database, reason },
-            Trouble::Right => {
+            Trouble::Privilege => {
                 let remedy = String::from(
                     "`test-dashboard check` names the privileges that are missing, with the GRANT for them",
                 );
-                StoreError::MissingRight { database, doing, reason, remedy }
+                StoreError::MissingPrivilege { database, doing, reason, remedy }
             }
             Trouble::DiskFull => StoreError::DiskFull { database, doing, reason },
             Trouble::Busy => {

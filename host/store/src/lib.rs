@@ -54,4 +54,4 @@ pub use views::{ViewChanges, Views, WrongView, bigquery};
 pub use write::catalogue::{Owner, TableChange, TableStatus};
 pub use write::drift::Drift;
 pub use write::migrations::MigrationStatus;
-pub use write::writer::{CommitPoint, PartitionWriter, Reading};
+pub use write::writer::{CommitPoint, PartitionWriter, ReadMode};

@@ -14,7 +14,7 @@ use crate::engine::driver::Driver;
 use crate::engine::privileges::{self, Need};
 use crate::engine::{self, Engine};
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::locks::{LockWaits, USUAL, Watch};
 use crate::sql::dialect::Dialect;
 use crate::sql::quote;
@@ -106,7 +106,7 @@ impl Store {
         let Opened { connections, dialect, product } = opened.map_err(|error| {
             let who = as_user(&target.to_string(), place.user());
             match StoreError::connecting(&who, &advice, "connecting", error) {
-                StoreError::MissingRight { database, doing, reason, .. } => {
+                StoreError::MissingPrivilege { database, doing, reason, .. } => {
                     let remedy = match &to_read {
                         Some(remedy) => String::from(&**remedy),
                         None => {
@@ -115,7 +115,7 @@ impl Store {
                         }
                     };
                     let remedy = driver.remedy_to_connect(remedy);
-                    StoreError::MissingRight { database, doing, reason, remedy }
+                    StoreError::MissingPrivilege { database, doing, reason, remedy }
                 }
                 other => other,
             }
@@ -170,7 +170,7 @@ impl Store {
     }
 
     /// A connection of one's own.
-    pub(crate) async fn session(&self) -> Result<Session, StoreError> {
+    pub(crate) async fn session(&self) -> Result<DatabaseSession, StoreError> {
         let connection = self.connections.acquire().await;
         let connection = connection.map_err(|error| {
             let who = as_user(&self.name, &self.user);
@@ -181,18 +181,18 @@ impl Store {
 
     /// A second connection beside the first, if it can be had soon. Nobody waits for one while
     /// holding another: where they are counted, two that do wait for each other.
-    pub(crate) async fn second_session(&self) -> Option<Session> {
+    pub(crate) async fn second_session(&self) -> Option<DatabaseSession> {
         Some(self.session_on(self.connections.acquire_soon().await.ok()?))
     }
 
-    fn session_on(&self, connection: Box<dyn Connection>) -> Session {
+    fn session_on(&self, connection: Box<dyn Connection>) -> DatabaseSession {
         let watch = Watch {
             session: connection.id(),
             connections: self.connections.clone(),
             dialect: self.dialect.clone(),
             every: USUAL / 3,
         };
-        Session::new(connection, watch, self.name.clone(), self.waits, self.to_read.clone())
+        DatabaseSession::new(connection, watch, self.name.clone(), self.waits, self.to_read.clone())
     }
 
     /// What helps where these privileges are missing to this database's user.
@@ -207,9 +207,11 @@ impl Store {
 
     /// Where a privilege is missing: with the statement that gives it.
     pub(crate) fn with_grant(&self, error: StoreError) -> StoreError {
-        let StoreError::MissingRight { database, doing, reason, .. } = error else { return error };
+        let StoreError::MissingPrivilege { database, doing, reason, .. } = error else {
+            return error;
+        };
         let remedy = privileges::remedy_of(self.driver(), &reason, &self.user, &self.database);
-        StoreError::MissingRight { database, doing, reason, remedy }
+        StoreError::MissingPrivilege { database, doing, reason, remedy }
     }
 }
 

@@ -27,7 +27,7 @@ use sha2::{Digest, Sha256};
 
 use crate::connect::trouble::Trouble;
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::Retries;
 use crate::session::schema;
 use crate::session::schema::{Relation, Schema};
@@ -163,7 +163,7 @@ struct Record {
 }
 
 /// What a person should know of the views, by name.
-async fn problems(session: &mut Session, views: &Views) -> Result<Vec<Drift>, StoreError> {
+async fn problems(session: &mut DatabaseSession, views: &Views) -> Result<Vec<Drift>, StoreError> {
     let seen = look(session, views).await?;
     let mut problems: Vec<Drift> = seen.left_alone().chain(seen.incomplete()).collect();
     let old =
@@ -175,7 +175,7 @@ async fn problems(session: &mut Session, views: &Views) -> Result<Vec<Drift>, St
     Ok(problems)
 }
 
-async fn look<'a>(session: &mut Session, views: &'a Views) -> Result<Seen<'a>, StoreError> {
+async fn look<'a>(session: &mut DatabaseSession, views: &'a Views) -> Result<Seen<'a>, StoreError> {
     let doing = "looking which views there are";
     // Of the plugins' tables, what is there.
     let mut tables = schema::catalogued(session, doing).await?;
@@ -280,7 +280,7 @@ fn mark_of(found: &Relation) -> String {
 }
 
 async fn records(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
 ) -> Result<HashMap<String, Record>, StoreError> {
     let mut records: HashMap<String, Record> = HashMap::new();
@@ -322,7 +322,7 @@ type Failed = Vec<(String, String)>;
 
 /// Makes what is to be made and drops what is to be dropped: what was, and why the rest was not.
 async fn change_all(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     views: &Views,
 ) -> Result<(ViewChanges, Failed), StoreError> {
     let mut changes = ViewChanges::default();
@@ -337,7 +337,7 @@ async fn change_all(
 }
 
 async fn change(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     views: &Views,
     changes: &mut ViewChanges,
 ) -> Result<Failed, StoreError> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use support::{Database, item, key, owner, plain, start, write};
 use test_dashboard_model::{Counts, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Engine, Outcome, PartitionResult, Reading, RunEnd, RunId, Store, StoreError,
+    CommitPoint, Engine, Outcome, PartitionResult, ReadMode, RunEnd, RunId, Store, StoreError,
     Target, grants,
 };
 
@@ -54,8 +54,8 @@ async fn the_name_tells_product_version_and_place(db: Arc<Database>) {
 
 async fn rights_that_suffice_pass(db: Arc<Database>) {
     let store = db.store().await;
-    store.check_rights().await.unwrap();
-    store.check_rights().await.unwrap();
+    store.check_privileges().await.unwrap();
+    store.check_privileges().await.unwrap();
 }
 
 async fn a_user_who_may_not_create_tables_is_told_what_to_grant(db: Arc<Database>) {
@@ -73,12 +73,13 @@ async fn a_user_who_may_not_create_tables_is_told_what_to_grant(db: Arc<Database
     }
     let target = Target::parse(&db.url_as(&user, "p")).unwrap();
     let store = Store::connect(&target, 1).await.unwrap();
-    let refusals = [store.check_rights().await.unwrap_err(), store.migrate().await.unwrap_err()];
+    let refusals =
+        [store.check_privileges().await.unwrap_err(), store.migrate().await.unwrap_err()];
     let explained: Vec<_> = refusals.iter().map(StoreError::to_string).collect();
     store.close().await;
     db.drop_user(&user).await;
     for (refusal, explained) in refusals.iter().zip(&explained) {
-        assert!(matches!(refusal, StoreError::MissingRight { .. }), "{explained}");
+        assert!(matches!(refusal, StoreError::MissingPrivilege { .. }), "{explained}");
         assert!(explained.contains("GRANT") && explained.contains(&user), "{explained}");
         assert!(explained.contains("CREATE"), "{explained}");
     }
@@ -92,7 +93,7 @@ async fn refusal_without(db: &Database, privilege: &str, on: &str) -> Option<Str
     db.as_owner(&format!("REVOKE {privilege} ON {on} FROM {user}")).await;
     let refusal = match Store::connect(&Target::parse(&db.url).unwrap(), 1).await {
         Ok(store) => {
-            let checked = store.check_rights().await;
+            let checked = store.check_privileges().await;
             store.close().await;
             checked.err()
         }
@@ -100,7 +101,7 @@ async fn refusal_without(db: &Database, privilege: &str, on: &str) -> Option<Str
     };
     db.as_owner(&format!("GRANT {privilege} ON {on} TO {user}")).await;
     refusal.map(|error| {
-        assert!(matches!(error, StoreError::MissingRight { .. }), "{privilege}: {error}");
+        assert!(matches!(error, StoreError::MissingPrivilege { .. }), "{privilege}: {error}");
         error.to_string()
     })
 }
@@ -135,7 +136,7 @@ async fn each_privilege_that_is_missing_is_asked_for_and_no_other(db: Arc<Databa
     assert_eq!(tried, if db.engine == Engine::Mysql { 12 } else { 3 });
     // Also after a check that could not drop what it had made.
     let store = db.connect().await;
-    store.check_rights().await.unwrap();
+    store.check_privileges().await.unwrap();
     let left = "SELECT 'x' FROM information_schema.tables WHERE table_name LIKE 'test_dashboard_probe%' \
                 AND '{}' IN (table_catalog, table_schema)";
     assert!(db.rows(&left.replace("{}", name)).await.is_empty(), "something of the check is left");
@@ -271,7 +272,7 @@ async fn a_commit_that_is_given_up_leaves_nothing(db: Arc<Database>) {
     // A future that is dropped after its first steps, at a different one each time.
     for polls in 1..12 {
         let mut writer =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         writer.stage("probe_items", rows()).await.unwrap();
         let mut commit = Box::pin(writer.commit(None, CommitPoint::End));
         let mut done = false;

@@ -19,7 +19,7 @@ use sqlparser::dialect::BigQueryDialect;
 use sqlparser::parser::Parser;
 use support::{Database, column, key_text, row, table};
 use test_dashboard_model::{ColumnType, TableMode, Value};
-use test_dashboard_store::bigquery::{Connection, Source, statements};
+use test_dashboard_store::bigquery::{Connection, SourceEngine, statements};
 use test_dashboard_store::{Engine, Outcome, ReportEnd, ReportKey, Store, Views};
 
 on_every_database![
@@ -28,7 +28,11 @@ on_every_database![
 ];
 
 /// The statement for a view, and its inner query.
-fn made(source: Source, view: &str, tables: &[&test_dashboard_model::Table]) -> (String, String) {
+fn made(
+    source: SourceEngine,
+    view: &str,
+    tables: &[&test_dashboard_model::Table],
+) -> (String, String) {
     let connection = Connection::parse("pump.eu.dashboard").unwrap();
     let all = statements(source, &connection, None, tables, &Views::shipped().unwrap());
     let statement = all.into_iter().find(|statement| statement.view == view).unwrap();
@@ -38,7 +42,7 @@ fn made(source: Source, view: &str, tables: &[&test_dashboard_model::Table]) -> 
 
 async fn every_type_is_sent_as_something_that_arrives(db: Arc<Database>) {
     // A file cannot be asked.
-    let Some(source) = Source::of(db.engine) else { return };
+    let Some(source) = SourceEngine::of(db.engine) else { return };
     let columns = vec![
         key_text("name", 20),
         column("truth", ColumnType::Boolean),
@@ -94,11 +98,11 @@ async fn every_type_is_sent_as_something_that_arrives(db: Arc<Database>) {
         assert!(statement.contains(expected), "{expected}\n{statement}");
     }
     let moment = match source {
-        Source::Postgres => "CAST(`moment` AS TIMESTAMP) AS `moment`",
-        Source::Mysql => "TIMESTAMP(`moment`, 'UTC') AS `moment`",
+        SourceEngine::Postgres => "CAST(`moment` AS TIMESTAMP) AS `moment`",
+        SourceEngine::Mysql => "TIMESTAMP(`moment`, 'UTC') AS `moment`",
     };
     assert!(statement.contains(moment), "{statement}");
-    if source == Source::Mysql {
+    if source == SourceEngine::Mysql {
         // Its booleans are numbers, and arrive as whole numbers only when they are sent as such.
         assert!(inner.contains("CAST(`truth` AS SIGNED) AS `truth`"), "{inner}");
     }
@@ -126,7 +130,7 @@ fn what_a_plugin_says_of_its_table_stays_a_description() {
         columns.iter_mut().for_each(|column| column.description = text.into());
         let mut table = table("probe_texts", TableMode::Merge, columns, &["name"]);
         Arc::make_mut(&mut table).description = text.into();
-        for source in [Source::Postgres, Source::Mysql] {
+        for source in [SourceEngine::Postgres, SourceEngine::Mysql] {
             let printed =
                 statements(source, &connection, None, &[&table], &Views::shipped().unwrap());
             let sql = &printed[0].sql;
@@ -180,7 +184,8 @@ async fn freshness_is_that_of_the_last_whole_success(db: Arc<Database>) {
         .await;
     }
     // PostgreSQL's text is one that SQLite takes as well.
-    let (_, inner) = made(Source::of(db.engine).unwrap_or(Source::Postgres), "freshness", &[]);
+    let (_, inner) =
+        made(SourceEngine::of(db.engine).unwrap_or(SourceEngine::Postgres), "freshness", &[]);
     let day = match db.engine {
         Engine::Sqlite => "substr(q.last_success, 1, 10)",
         Engine::Postgres => "to_char(q.last_success AT TIME ZONE 'UTC', 'YYYY-MM-DD')",

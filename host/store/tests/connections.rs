@@ -21,7 +21,7 @@ use support::proxy::{Moment, Proxy};
 use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::TableMode;
 use test_dashboard_store::{
-    CommitPoint, Engine, Outcome, Password, Reading, ReportEnd, ReportKey, RunEnd, Server, Store,
+    CommitPoint, Engine, Outcome, Password, ReadMode, ReportEnd, ReportKey, RunEnd, Server, Store,
     StoreError, Target, Tls, TlsMode, Views,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -317,7 +317,7 @@ async fn a_program_makes_a_password_for_every_connection(db: Arc<Database>) {
     let run = start(&store).await;
     let mut writers = vec![];
     for partition in ["a", "b", "c"] {
-        writers.push(store.open_partition(run, key(partition), &[], Reading::Onwards).await);
+        writers.push(store.open_partition(run, key(partition), &[], ReadMode::Onwards).await);
     }
     assert!(writers.iter().all(Result::is_ok));
     assert_eq!(token.asked(), 4, "as many more as were missing");
@@ -372,7 +372,7 @@ async fn pump(db: &Database, store: &Store, proxy: &Proxy, fault: Fault) -> usiz
     }
     for begun in 1..10 {
         let attempt = async {
-            let opened = store.open_partition(run, key("p"), &tables, Reading::Onwards);
+            let opened = store.open_partition(run, key("p"), &tables, ReadMode::Onwards);
             let mut writer = opened.await?;
             let done = writer.checkpoint().map_or(0, |text| text.0.parse::<i64>().unwrap());
             for point in done..POINTS {
@@ -549,7 +549,7 @@ async fn a_user_who_may_have_a_single_connection_can_run(db: Arc<Database>) {
     allow_one_connection(&db).await;
     let target = Target::parse(&db.url).unwrap();
     let store = Store::connect_for_run(&target, 1).await.unwrap();
-    store.check_rights().await.unwrap();
+    store.check_privileges().await.unwrap();
     store.migrate().await.unwrap();
     store.close().await;
 }
@@ -565,7 +565,7 @@ async fn a_session_that_was_idle_for_too_long_is_replaced(db: Arc<Database>) {
     db.on_server(&format!("ALTER USER {user} SET idle_session_timeout = '300ms'")).await;
     let store = db.connect().await;
     let open =
-        || store.open_partition(run, key("p"), std::slice::from_ref(&table), Reading::Onwards);
+        || store.open_partition(run, key("p"), std::slice::from_ref(&table), ReadMode::Onwards);
     let mut writer = open().await.unwrap();
     tokio::time::sleep(Duration::from_millis(900)).await;
     let error = writer.stage("probe_items", vec![item(&table, 1, "x")]).await.unwrap_err();

@@ -24,7 +24,7 @@ async fn what_is_tried_leaves_nothing(db: Arc<Database>) {
         // Left by one that was killed; elsewhere it is one transaction.
         db.execute("CREATE TABLE test_dashboard_probe (id integer PRIMARY KEY)").await;
     }
-    store.check_rights().await.unwrap();
+    store.check_privileges().await.unwrap();
     let left = match db.engine {
         Engine::Sqlite => String::from("SELECT name FROM sqlite_schema"),
         Engine::Postgres => {
@@ -41,7 +41,7 @@ async fn is_refused(url: &str, reason: &str) {
         Ok(store) => store,
         Err(error) => return says(&error, reason),
     };
-    says(&store.check_rights().await.unwrap_err(), reason);
+    says(&store.check_privileges().await.unwrap_err(), reason);
     says(&store.migrate().await.unwrap_err(), reason);
     store.close().await;
 }

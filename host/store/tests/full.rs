@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use support::{Database, checkpoint, counts, item, key, owner, plain, start, write};
 use test_dashboard_model::TableMode;
-use test_dashboard_store::{CommitPoint, Reading, ReportKey};
+use test_dashboard_store::{CommitPoint, ReadMode, ReportKey};
 
 on_every_database![
     a_full_reading_removes_what_was_not_delivered,
@@ -37,7 +37,7 @@ async fn a_full_reading_removes_what_was_not_delivered(db: Arc<Database>) {
     write(&store, &table, "p", rows).await.unwrap();
     write(&store, &table, "q", vec![item(&table, 9, "z")]).await.unwrap();
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Full).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Full).await.unwrap();
     assert_eq!(writer.checkpoint(), None);
     writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
     let held = writer.commit(checkpoint("1"), CommitPoint::Intermediate).await.unwrap();
@@ -48,9 +48,9 @@ async fn a_full_reading_removes_what_was_not_delivered(db: Arc<Database>) {
     drop(writer);
     let ids: Vec<_> = db.table(&table).await.into_iter().map(|row| row[1].clone()).collect();
     assert_eq!(ids, ["1", "3", "4", "9"]);
-    let onwards = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let onwards = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(onwards.checkpoint().cloned(), checkpoint("1"));
-    let full = store.open_partition(run, key("p"), &tables, Reading::Full).await.unwrap();
+    let full = store.open_partition(run, key("p"), &tables, ReadMode::Full).await.unwrap();
     assert_eq!(full.checkpoint(), None);
 }
 
@@ -60,7 +60,7 @@ async fn a_full_reading_that_is_dropped_removes_nothing(db: Arc<Database>) {
     let store = db.store().await;
     write(&store, &table, "p", vec![item(&table, 1, "a"), item(&table, 2, "b")]).await.unwrap();
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Full).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Full).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
     writer.commit(checkpoint("1"), CommitPoint::Intermediate).await.unwrap();
     drop(writer);

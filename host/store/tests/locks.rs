@@ -19,7 +19,7 @@ use sqlx::Row as _;
 use support::{Database, column, item, key, owner, plain, reject, start, write};
 use test_dashboard_model::{ColumnType, Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Engine, Reading, RejectFilter, Store, StoreError, TableChange, Target, grants,
+    CommitPoint, Engine, ReadMode, RejectFilter, Store, StoreError, TableChange, Target, grants,
     grants_to_see_locks,
 };
 
@@ -169,7 +169,7 @@ async fn whoever_holds_a_row_is_named(db: Arc<Database>) {
     let table = filled(&store).await;
     let run = start(&store).await;
     let tables = [table];
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     writer.reject(reject("{}"));
     writer.commit(None, CommitPoint::End).await.unwrap();
     let digest = store.rejects(&RejectFilter::default(), None).await.unwrap().remove(0).digest;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use support::{At, Database, column, owner, table};
 use test_dashboard_model::ColumnType::{Date, Int64, Text};
 use test_dashboard_model::{Table, TableMode};
-use test_dashboard_store::bigquery::{Connection, Source, statements};
+use test_dashboard_store::bigquery::{Connection, SourceEngine, statements};
 use test_dashboard_store::{Drift, Engine, Owner, Store, ViewChanges, Views};
 
 on_every_database![
@@ -389,7 +389,7 @@ fn bigquery_reads_an_own_view_whose_columns_are_said() {
     }
     let connection = Connection::parse("pump.eu.dashboard").unwrap();
     let made = |tables: &[&Table]| -> Vec<String> {
-        let made = statements(Source::Postgres, &connection, None, tables, &folder.views());
+        let made = statements(SourceEngine::Postgres, &connection, None, tables, &folder.views());
         made.into_iter().map(|statement| statement.view).collect()
     };
     assert_eq!(made(&[&items()]), ["probe_items", "above", "late", "freshness"]);

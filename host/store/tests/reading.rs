@@ -109,7 +109,7 @@ async fn what_is_not_shown_is_not_taken_for_missing(db: Arc<Database>) {
             continue;
         }
         let error = answer.unwrap_err();
-        assert!(matches!(error, StoreError::MissingRight { .. }), "{error}");
+        assert!(matches!(error, StoreError::MissingPrivilege { .. }), "{error}");
         let helps = grants_to_read(db.engine, &user, db.name()).join("; ");
         assert!(error.to_string().contains(&format!("what helps: {helps}")), "{error}");
     }

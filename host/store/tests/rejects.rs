@@ -18,7 +18,7 @@ use support::{Database, checkpoint, item, key, key_text, owner, plain, reject, s
 use test_dashboard_model::validate::RejectedRow;
 use test_dashboard_model::{Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, PartitionKey, Reading, RejectFilter, ReportKey, RunId, Store,
+    CommitPoint, PartitionKey, ReadMode, RejectFilter, ReportKey, RunId, Store,
 };
 
 on_every_database![
@@ -46,7 +46,7 @@ fn of(table: &str, row: &str) -> RejectedRow {
 }
 
 /// Reads a partition to its end, and rejects these rows.
-async fn read(store: &Store, key: PartitionKey, reading: Reading, rows: &[(&str, &str)]) -> RunId {
+async fn read(store: &Store, key: PartitionKey, reading: ReadMode, rows: &[(&str, &str)]) -> RunId {
     let tables = both();
     store.prepare_tables(&owner(), &tables).await.unwrap();
     let run = start(store).await;
@@ -75,8 +75,9 @@ async fn they_are_found_by_what_they_are(db: Arc<Database>) {
     let store = db.store().await;
     assert_eq!(store.rejects(&RejectFilter::default(), Some(9)).await.unwrap(), []);
     let focus = PartitionKey { project: "focus".into(), report: "others".into(), ..key("p") };
-    let old = read(&store, key("p"), Reading::Onwards, &[(BOTH[0], "a"), (BOTH[0], "b")]).await;
-    let new = read(&store, focus.clone(), Reading::Onwards, &[(BOTH[1], "{\"day\":\"🐞\"}")]).await;
+    let old = read(&store, key("p"), ReadMode::Onwards, &[(BOTH[0], "a"), (BOTH[0], "b")]).await;
+    let new =
+        read(&store, focus.clone(), ReadMode::Onwards, &[(BOTH[1], "{\"day\":\"🐞\"}")]).await;
 
     let all = store.rejects(&RejectFilter::default(), None).await.unwrap();
     assert_eq!(all.iter().map(|r| r.run).collect::<Vec<_>>(), [new, old, old]);
@@ -119,7 +120,7 @@ async fn they_are_found_by_the_beginning_of_their_digest(db: Arc<Database>) {
     let store = db.store().await;
     let rows: Vec<String> = (0..40).map(|number| number.to_string()).collect();
     let rows: Vec<_> = rows.iter().map(|row| (BOTH[0], row.as_str())).collect();
-    read(&store, key("p"), Reading::Onwards, &rows).await;
+    read(&store, key("p"), ReadMode::Onwards, &rows).await;
     let all = store.rejects(&RejectFilter::default(), None).await.unwrap();
     for wanted in &all {
         let found = store.rejects_that_begin(&wanted.digest, 2).await.unwrap();
@@ -141,8 +142,8 @@ async fn those_that_are_discarded_are_gone_and_no_others(db: Arc<Database>) {
     let store = db.store().await;
     let rows: Vec<String> = (0..450).map(|number| number.to_string()).collect();
     let rows: Vec<_> = rows.iter().map(|row| (BOTH[0], row.as_str())).collect();
-    read(&store, key("p"), Reading::Onwards, &rows).await;
-    read(&store, key("q"), Reading::Onwards, &[(BOTH[0], "kept")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &rows).await;
+    read(&store, key("q"), ReadMode::Onwards, &[(BOTH[0], "kept")]).await;
     let filter = RejectFilter { partition: Some("p".into()), ..RejectFilter::default() };
     let places = store.reject_places(&filter).await.unwrap();
     assert!(places.iter().all(|(_, found)| *found == key("p")));
@@ -156,9 +157,9 @@ async fn those_that_are_discarded_are_gone_and_no_others(db: Arc<Database>) {
 async fn a_full_reading_leaves_what_still_breaks(db: Arc<Database>) {
     let store = db.store().await;
     let rejects = [(BOTH[0], "mended"), (BOTH[0], "broken"), (BOTH[1], "mended")];
-    read(&store, key("p"), Reading::Onwards, &rejects).await;
-    read(&store, key("q"), Reading::Onwards, &[(BOTH[0], "not read")]).await;
-    let run = read(&store, key("p"), Reading::Full, &[(BOTH[0], "broken")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &rejects).await;
+    read(&store, key("q"), ReadMode::Onwards, &[(BOTH[0], "not read")]).await;
+    let run = read(&store, key("p"), ReadMode::Full, &[(BOTH[0], "broken")]).await;
     let left = [["p", BOTH[0], "broken"], ["q", BOTH[0], "not read"]];
     assert_eq!(waiting(&store).await, lines(&left));
     let newest = store.rejects(&RejectFilter::default(), Some(1)).await.unwrap();
@@ -167,10 +168,10 @@ async fn a_full_reading_leaves_what_still_breaks(db: Arc<Database>) {
 
 async fn an_incremental_reading_leaves_what_was_rejected_before(db: Arc<Database>) {
     let store = db.store().await;
-    read(&store, key("p"), Reading::Onwards, &[(BOTH[0], "1")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &[(BOTH[0], "1")]).await;
     let tables = [both()[0].clone()];
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     writer.reject(of(BOTH[0], "2"));
     writer.commit(checkpoint("2"), CommitPoint::Intermediate).await.unwrap();
     writer.reject(of(BOTH[0], "3"));
@@ -181,19 +182,19 @@ async fn an_incremental_reading_leaves_what_was_rejected_before(db: Arc<Database
 
 async fn a_snapshot_replaces_its_own_table_s_rejects_only(db: Arc<Database>) {
     let store = db.store().await;
-    read(&store, key("p"), Reading::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1"), (BOTH[1], "2")])
+    read(&store, key("p"), ReadMode::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1"), (BOTH[1], "2")])
         .await;
-    read(&store, key("p"), Reading::Onwards, &[(BOTH[1], "2")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &[(BOTH[1], "2")]).await;
     assert_eq!(waiting(&store).await, lines(&[["p", BOTH[1], "2"], ["p", BOTH[0], "1"]]));
 }
 
 async fn a_reading_that_ends_without_a_commit_forgets_nothing(db: Arc<Database>) {
     let store = db.store().await;
-    read(&store, key("p"), Reading::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1")]).await;
     let before = waiting(&store).await;
     let run = start(&store).await;
     let tables = both();
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Full).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Full).await.unwrap();
     writer.stage(BOTH[0], vec![item(&tables[0], 1, "a")]).await.unwrap();
     writer.reject(of(BOTH[0], "2"));
     writer.commit(checkpoint("2"), CommitPoint::Intermediate).await.unwrap();
@@ -203,9 +204,9 @@ async fn a_reading_that_ends_without_a_commit_forgets_nothing(db: Arc<Database>)
 
 async fn more_than_can_be_kept_forgets_nothing(db: Arc<Database>) {
     let store = db.store().await;
-    read(&store, key("p"), Reading::Onwards, &[(BOTH[0], "perhaps still broken")]).await;
+    read(&store, key("p"), ReadMode::Onwards, &[(BOTH[0], "perhaps still broken")]).await;
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &both(), Reading::Full).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &both(), ReadMode::Full).await.unwrap();
     let large = "x".repeat(1 << 16);
     for number in 0..200 {
         writer.reject(of(BOTH[0], &format!("{number} {large}")));
@@ -220,10 +221,10 @@ async fn more_than_can_be_kept_forgets_nothing(db: Arc<Database>) {
 async fn what_no_plan_names_any_more_waits_no_longer(db: Arc<Database>) {
     let store = db.store().await;
     for partition in ["kept", "gone"] {
-        read(&store, key(partition), Reading::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1")]).await;
+        read(&store, key(partition), ReadMode::Onwards, &[(BOTH[0], "1"), (BOTH[1], "1")]).await;
     }
     let elsewhere = PartitionKey { project: "focus".into(), ..key("gone") };
-    read(&store, elsewhere, Reading::Onwards, &[(BOTH[0], "other project")]).await;
+    read(&store, elsewhere, ReadMode::Onwards, &[(BOTH[0], "other project")]).await;
     let PartitionKey { project, datasource, report, .. } = key("");
     let report = ReportKey { project, datasource, report };
     let run = start(&store).await;

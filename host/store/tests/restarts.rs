@@ -19,7 +19,7 @@ use support::own_server::OwnServer;
 use support::{At, Database, checkpoint, item, key, nothing, owner, plain, start};
 use test_dashboard_model::{Table, TableMode};
 use test_dashboard_store::{
-    CommitPoint, Outcome, PartitionWriter, Reading, RunEnd, RunId, Store, StoreError, Target,
+    CommitPoint, Outcome, PartitionWriter, ReadMode, RunEnd, RunId, Store, StoreError, Target,
 };
 
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -91,7 +91,7 @@ async fn open(
     run: RunId,
     table: &Arc<Table>,
 ) -> Result<PartitionWriter, StoreError> {
-    store.open_partition(run, key("p"), std::slice::from_ref(table), Reading::Onwards).await
+    store.open_partition(run, key("p"), std::slice::from_ref(table), ReadMode::Onwards).await
 }
 
 async fn stage(

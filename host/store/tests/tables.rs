@@ -19,8 +19,8 @@ use support::{
 };
 use test_dashboard_model::{ColumnType, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Drift, Engine, Outcome, Owner, PartitionKey, Reading, ReportEnd, ReportKey, Store,
-    StoreError, TableChange, Target, Views,
+    CommitPoint, Drift, Engine, Outcome, Owner, PartitionKey, ReadMode, ReportEnd, ReportKey,
+    Store, StoreError, TableChange, Target, Views,
 };
 
 on_every_database![
@@ -103,7 +103,7 @@ fn a_column_that_mysql_refused_to_add_is_not_taken_for_dropped() {
         let store = Store::connect(&target, 1).await.unwrap();
         let longer = with_columns(&first, &[("label", ColumnType::Text)]);
         let error = prepare(&store, &longer).await.unwrap_err();
-        assert!(matches!(error, StoreError::MissingRight { .. }), "{error}");
+        assert!(matches!(error, StoreError::MissingPrivilege { .. }), "{error}");
         store.close().await;
         let added = TableChange::ColumnAdded { table: first.name.clone(), column: "label".into() };
         assert_eq!(prepare(&db.store().await, &longer).await.unwrap(), [added]);
@@ -331,7 +331,7 @@ async fn read_well(store: &Store, project: &str, report: &str, table: &Arc<Table
     store.prepare_tables(&owner(), &tables).await.unwrap();
     let run = start(store).await;
     let key = PartitionKey { project: project.into(), report: report.into(), ..key("p") };
-    let mut writer = store.open_partition(run, key, &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key, &tables, ReadMode::Onwards).await.unwrap();
     writer.stage(&table.name, vec![item(table, 1, "a")]).await.unwrap();
     writer.commit(checkpoint("1"), CommitPoint::End).await.unwrap();
     let end = ReportEnd {
@@ -348,7 +348,7 @@ async fn read_well(store: &Store, project: &str, report: &str, table: &Arc<Table
 async fn has_checkpoint(store: &Store, project: &str, report: &str) -> bool {
     let key = PartitionKey { project: project.into(), report: report.into(), ..key("p") };
     let run = start(store).await;
-    let writer = store.open_partition(run, key, &[], Reading::Onwards).await.unwrap();
+    let writer = store.open_partition(run, key, &[], ReadMode::Onwards).await.unwrap();
     writer.checkpoint().is_some()
 }
 

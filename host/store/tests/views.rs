@@ -18,7 +18,7 @@ use support::{At, Database, column, key_text, row};
 use test_dashboard_model::ColumnType::{Boolean, Date, Int64, Json, Text, Timestamp};
 use test_dashboard_model::{Column, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Drift, Owner, PartitionKey, Reading, Store, StoreError, Views,
+    CommitPoint, Drift, Owner, PartitionKey, ReadMode, Store, StoreError, Views,
 };
 
 on_every_database![
@@ -133,7 +133,7 @@ async fn write(store: &Store, project: &str, table: &Arc<Table>, rows: Vec<Vec<V
         partition: table.name.clone(),
     };
     let run = support::start(store).await;
-    let mut writer = store.open_partition(run, key, tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key, tables, ReadMode::Onwards).await.unwrap();
     let rows = rows.into_iter().map(|values| row(table, values)).collect();
     writer.stage(&table.name, rows).await.unwrap();
     writer.commit(None, CommitPoint::End).await.unwrap();

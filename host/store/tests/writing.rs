@@ -18,7 +18,7 @@ use support::{
     table, text, write,
 };
 use test_dashboard_model::{Column, ColumnType, TableMode, Value};
-use test_dashboard_store::{CommitPoint, PartitionKey, Reading};
+use test_dashboard_store::{CommitPoint, PartitionKey, ReadMode};
 
 on_every_database![
     a_run_done_twice_gives_the_same_tables,
@@ -79,7 +79,7 @@ async fn the_last_row_of_a_key_wins(db: Arc<Database>) {
     let tables = [table.clone()];
     store.prepare_tables(&owner(), &tables).await.unwrap();
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     let batch = vec![item(&table, 1, "first"), item(&table, 2, "x"), item(&table, 1, "second")];
     writer.stage("probe_items", batch).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 1, "third")]).await.unwrap();
@@ -132,7 +132,7 @@ async fn two_reports_with_partitions_of_one_name_keep_their_rows(db: Arc<Databas
     let other = PartitionKey { report: "other".into(), ..key("p") };
     let run = start(&store).await;
     let mut writer = store
-        .open_partition(run, other, std::slice::from_ref(&table), Reading::Onwards)
+        .open_partition(run, other, std::slice::from_ref(&table), ReadMode::Onwards)
         .await
         .unwrap();
     writer.stage("probe_items", vec![item(&table, 2, "b")]).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_merge_partition_is_visible_at_every_commit_point(db: Arc<Database>) {
     let tables = [table.clone()];
     store.prepare_tables(&owner(), &tables).await.unwrap();
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
     assert_eq!(db.table(&table).await.len(), 0, "visible before its commit point");
     let first = writer.commit(checkpoint("1"), CommitPoint::Intermediate).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_merge_partition_is_visible_at_every_commit_point(db: Arc<Database>) {
     let end = writer.commit(None, CommitPoint::End).await.unwrap();
     assert_eq!(end, counts(0, 0, 0, 0, 0));
     drop(writer);
-    let writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(writer.checkpoint().cloned(), checkpoint("2"));
 }
 
@@ -170,18 +170,18 @@ async fn a_snapshot_is_visible_at_its_end_only(db: Arc<Database>) {
     write(&store, &table, "p", vec![item(&table, 9, "old")]).await.unwrap();
     let tables = [table.clone()];
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 1, "a")]).await.unwrap();
     writer.reject(reject("{}"));
     let first = writer.commit(checkpoint("half"), CommitPoint::Intermediate).await.unwrap();
     assert_eq!(first, counts(0, 0, 0, 0, 0));
     assert_eq!(db.table(&table).await[0][1], "9");
-    let other = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let other = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(other.checkpoint(), None, "stored before the rows that it covers");
     writer.stage("probe_items", vec![item(&table, 2, "b")]).await.unwrap();
     let end = writer.commit(None, CommitPoint::End).await.unwrap();
     assert_eq!(end, counts(2, 0, 0, 1, 1));
-    let writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(writer.checkpoint().cloned(), checkpoint("half"));
 }
 
@@ -191,7 +191,7 @@ async fn the_checkpoint_comes_with_its_rows(db: Arc<Database>) {
     let tables = [table.clone()];
     store.prepare_tables(&owner(), &tables).await.unwrap();
     let run = start(&store).await;
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(writer.checkpoint(), None);
     let long = "🐞".repeat(50_000);
     // A batch without rows may carry one, and it may be long.
@@ -204,10 +204,10 @@ async fn the_checkpoint_comes_with_its_rows(db: Arc<Database>) {
         PartitionKey { report: "other".into(), ..key("p") },
         key("P"),
     ] {
-        let writer = store.open_partition(run, other, &tables, Reading::Onwards).await.unwrap();
+        let writer = store.open_partition(run, other, &tables, ReadMode::Onwards).await.unwrap();
         assert_eq!(writer.checkpoint(), None);
     }
-    let writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     assert_eq!(writer.checkpoint().cloned(), checkpoint(&long));
 }
 
@@ -220,9 +220,9 @@ async fn two_writers_of_one_partition_cannot_both_commit(db: Arc<Database>) {
     // Once for a partition that has no checkpoint yet, and once for one that has.
     for round in ["first", "second"] {
         let mut winner =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         let mut loser =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         winner.stage("probe_items", vec![item(&table, 1, round)]).await.unwrap();
         loser.stage("probe_items", vec![item(&table, 2, "lost")]).await.unwrap();
         winner.commit(checkpoint(round), CommitPoint::Intermediate).await.unwrap();
@@ -249,7 +249,7 @@ async fn two_partitions_that_write_one_row_both_succeed(db: Arc<Database>) {
         tasks.spawn(async move {
             let key = key(&format!("p{number}"));
             let mut writer = store
-                .open_partition(run, key, std::slice::from_ref(&table), Reading::Onwards)
+                .open_partition(run, key, std::slice::from_ref(&table), ReadMode::Onwards)
                 .await
                 .unwrap();
             for _ in 0..5 {
@@ -276,10 +276,10 @@ async fn a_writer_that_is_dropped_leaves_nothing(db: Arc<Database>) {
     // More often than there are connections: what is dropped gives its connection back.
     for round in 0..20 {
         let mut writer =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         writer.stage("probe_items", vec![item(&table, round, "lost")]).await.unwrap();
     }
-    let mut writer = store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+    let mut writer = store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
     writer.stage("probe_items", vec![item(&table, 100, "kept")]).await.unwrap();
     let done = writer.commit(None, CommitPoint::End).await.unwrap();
     assert_eq!(done, counts(1, 0, 0, 0, 0));
@@ -287,7 +287,7 @@ async fn a_writer_that_is_dropped_leaves_nothing(db: Arc<Database>) {
     // After its end a writer's connection is used again, with nothing left in it.
     for round in 0..10 {
         let mut writer =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         writer.stage("probe_items", vec![item(&table, 200 + round, "more")]).await.unwrap();
         let done = writer.commit(None, CommitPoint::End).await.unwrap();
         assert_eq!(done, counts(1, 0, 0, 0, 0));
@@ -303,7 +303,7 @@ async fn rejected_rows_are_kept_once(db: Arc<Database>) {
     for _ in 0..2 {
         let run = start(&store).await;
         let mut writer =
-            store.open_partition(run, key("p"), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key("p"), &tables, ReadMode::Onwards).await.unwrap();
         for _ in 0..2 {
             for number in 0..300 {
                 writer.reject(reject(&format!(

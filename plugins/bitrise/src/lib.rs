@@ -13,7 +13,7 @@
 //!
 //! Bitrise forgets: builds after 200 days, artifacts after 90. What is forgotten was not
 //! deleted, and stays in the tables, because its week is not planned any more. The week in
-//! which the limit falls is forgotten in part. A full run reads it under a name that no other
+//! which the limit falls is forgotten in part. A full refresh reads it under a name that no other
 //! run has (`…/2025-W33/fading-20260301T060000Z`): so everything that is still there is
 //! delivered, and nothing that went is removed.
 //!
@@ -27,12 +27,12 @@
 //!   again: its row is as old as the last run. When it is settled its artifacts are read,
 //!   once; before, it has none here.
 //! - What is deleted at Bitrise, a build or an artifact, stays in the tables until the next
-//!   full run, because the API does not tell. So does what somebody changes of a settled
+//!   full refresh, because the API does not tell. So does what somebody changes of a settled
 //!   build or its artifacts, such as whether an install page is public.
-//! - A full run does not remove from a week that is fading, either. So what is deleted when
-//!   its week fades already, or after the last full run before that, stays for good: it was
+//! - A full refresh does not remove from a week that is fading, either. So what is deleted when
+//!   its week fades already, or after the last full refresh before that, stays for good: it was
 //!   about to be forgotten, builds at 192 days or more, artifacts at 82 or more, less the
-//!   days between full runs.
+//!   days between full refreshes.
 //! - A build that was listed and whose artifacts are then not found (404, 410) is not taken
 //!   for deleted. All others are written, the partition fails and says which are missing, and
 //!   the next run lists the build and asks again. That ends when the list does not have it
@@ -53,7 +53,7 @@
 //! that were triggered since an hour before the watermark (see `state.rs`) and up to an
 //! hour after the week's end, and *l* counts the builds from before, which the list does not
 //! name, that were unsettled for more than a day at the last run.
-//! A first load and a full run read all weeks, each from its begin. A daily refresh reads the
+//! A first load and a full refresh read all weeks, each from its begin. A daily refresh reads the
 //! present week of each app, and another only when it ended since the last run or has a
 //! build that was triggered within a day and is unsettled.
 //! A run of `build-artifacts` takes
@@ -61,7 +61,7 @@
 //! > Σ max(1, ⌈b / 50⌉) + l + Σ max(1, ⌈f / 50⌉)
 //!
 //! where the second sum goes over the builds that became settled since the last run (in a
-//! first load and a full run, over all settled builds), and *f* counts the artifacts of one.
+//! first load and a full refresh, over all settled builds), and *f* counts the artifacts of one.
 //! A build that is not found when it is asked for by its name has its whole week listed
 //! once: it is gone when it is not in there either.
 //!

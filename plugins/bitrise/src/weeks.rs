@@ -75,7 +75,7 @@ impl Week {
 pub struct Slice {
     pub app: String,
     pub week: Week,
-    /// Whether this is a full run of a week of which Bitrise has forgotten a part. Its
+    /// Whether this is a full refresh of a week of which Bitrise has forgotten a part. Its
     /// partition is not read again, so it keeps no checkpoint.
     pub is_fading: bool,
 }
@@ -94,7 +94,7 @@ pub fn plan<'a>(
             let mut id = format!("{app}/{}", week.name());
             if is_fading {
                 // A name of this run alone: under one that comes again, what Bitrise forgot
-                // since the last full run would be taken for deleted.
+                // since the last full refresh would be taken for deleted.
                 id.push_str(&format!("/fading-{}", now.strftime("%Y%m%dT%H%M%SZ")));
             }
             Partition::new(id, &Slice { app: app.clone(), week, is_fading })

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Days go by: after every run the tables are what a full run from nothing gives, but for the
+//! Days go by: after every run the tables are what a full refresh from nothing gives, but for the
 //! differences that the plugin's documentation names.
 #![allow(
     clippy::unwrap_used,
@@ -97,7 +97,7 @@ fn monday(second: i64) -> i64 {
     (second - 4 * DAY).div_euclid(7 * DAY) * 7 * DAY + 4 * DAY
 }
 
-/// Compares what the host holds with what a full run from nothing gives: all of that has to
+/// Compares what the host holds with what a full refresh from nothing gives: all of that has to
 /// be there, equal, and of what is there beside it `may_stay` says whether it may, by its slug
 /// and its build.
 fn compare(

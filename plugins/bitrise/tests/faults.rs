@@ -57,13 +57,13 @@ fn fail_each_request(reply: &Reply, check: impl Fn(&Failure)) {
             upstream.no_fault();
             upstream.pump(&mut host, report).unwrap();
             assert_eq!(host, all, "{report}, request {broken}");
-            // The same on a full run: nothing that is there is taken away.
+            // The same on a full refresh: nothing that is there is taken away.
             upstream.fault({
                 let answer = reply.clone();
                 move |number, _| (number == broken).then(|| answer.clone())
             });
             upstream.pump_all(&mut host, report).unwrap_err();
-            assert_eq!(host, all, "{report}, request {broken} of a full run");
+            assert_eq!(host, all, "{report}, request {broken} of a full refresh");
         }
     }
 }
@@ -172,7 +172,7 @@ fn builds_that_begin_while_a_list_is_read_shift_nothing() {
             if url.contains("after=") {
                 world.now += 60;
                 let slug = world.put_settled(APP, world.now);
-                // Settled at once: a full run that comes later sees nothing else.
+                // Settled at once: a full refresh that comes later sees nothing else.
                 world.build(&slug).runs = Some([world.now; 3]);
             }
         });

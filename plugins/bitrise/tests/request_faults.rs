@@ -138,7 +138,7 @@ fn artifacts_that_stay_missing_cost_no_other_row_and_end_with_their_retention() 
         assert_eq!(host.rows(ARTIFACTS).len(), 1 + day);
         let before = host.clone();
         upstream.pump_all(&mut host, "build-artifacts").unwrap_err();
-        assert_eq!(host, before, "a full run takes nothing away");
+        assert_eq!(host, before, "a full refresh takes nothing away");
         upstream.pass(DAY);
         upstream.change(|world| world.put_settled(APP, world.now - HOUR));
     }

@@ -36,7 +36,7 @@
 //! database have: then ten positions are overwritten. The column `labels` of `github_issues` is
 //! always exact.
 //!
-//! # A full run
+//! # A full refresh
 //!
 //! It reads all issues, and the host removes what it does not deliver: issues that were deleted
 //! or transferred to another repository, and the rows of positions that became free. Pages that
@@ -44,7 +44,7 @@
 //!
 //! # For how long the tables may differ
 //!
-//! Until the next full run: issues that were deleted or transferred stay; rows of labels with a
+//! Until the next full refresh: issues that were deleted or transferred stay; rows of labels with a
 //! null label stay; and what GitHub changes without touching an issue's `updated_at` is as it
 //! was when the issue was last read: the names of a label, a milestone, a user or the
 //! repository. An issue may be missing when another was deleted while a counted list was read.
@@ -52,7 +52,7 @@
 //! # Requests
 //!
 //! A daily refresh of which `c` issues changed makes `1 + max(1, ⌈c / 100⌉)` requests, one of
-//! them for the repository; a first load of `n` issues `1 + max(1, ⌈n / 100⌉)`, and a full run
+//! them for the repository; a first load of `n` issues `1 + max(1, ⌈n / 100⌉)`, and a full refresh
 //! the same, but all pages twice where they are counted.
 
 use std::collections::HashSet;

@@ -11,7 +11,7 @@
 //! its tables may differ from GitHub, and how many requests it makes stands in its module.
 //!
 //! A first run reads everything, later runs what changed. GitHub says nothing of what was
-//! deleted: that goes with a full run. A window that is asked for is read whatever was read
+//! deleted: that goes with a full refresh. A window that is asked for is read whatever was read
 //! before, and leaves the next run without one to read what it would have read anyway.
 //!
 //! Rows are keyed by the repository's number, because names change: a renamed repository is

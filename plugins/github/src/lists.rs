@@ -7,9 +7,9 @@
 //! Counted pages shift while they are read: what is added or moves to the front makes an item
 //! come twice, which does no harm, but what is deleted lets one slip between two pages, and
 //! nothing shows it. An incremental run loses little by that: the next change or the next full
-//! run brings the item. A full run removes from the tables what it does not see, so it holds a
-//! counted list and reads it again until two readings agree, or until it has as many items as
-//! GitHub says that there are.
+//! refresh brings the item. A full refresh removes from the tables what it does not see, so it
+//! holds a counted list and reads it again until two readings agree, or until it has as many items
+//! as GitHub says that there are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,14 +184,14 @@ impl<T: Listed> Pages<T> {
 pub enum Feed<T> {
     /// Page by page, as they come.
     Live(Box<Pages<T>>),
-    /// Not begun; for a full run, which may not lose any.
+    /// Not begun; for a full refresh, which may not lose any.
     Unread(List<T>),
     /// Held until it was whole.
     Held(std::vec::IntoIter<T>),
 }
 
 impl<T: Listed> Feed<T> {
-    /// Page by page, but held until it is known to be whole where a full run needs that.
+    /// Page by page, but held until it is known to be whole where a full refresh needs that.
     pub fn of(list: List<T>, is_full: bool) -> Self {
         if is_full { Feed::Unread(list) } else { Feed::Live(Box::new(list.pages())) }
     }

@@ -6,7 +6,7 @@
 //! # How it is read
 //!
 //! One partition per repository, because the list can be filtered neither by the time of a
-//! change nor by that of the creation. It can be sorted: a first load and a full run read all
+//! change nor by that of the creation. It can be sorted: a first load and a full refresh read all
 //! of it in the order of creation, in which a pull request keeps its place whatever happens to
 //! it. Later runs read it by `updated_at`, newest first, and stop an hour before the watermark,
 //! which is the newest change that the run before saw. What changes while that list is read
@@ -24,17 +24,17 @@
 //!
 //! # For how long the table may differ
 //!
-//! Until the next full run: pull requests that GitHub removed stay, and what changes without
+//! Until the next full refresh: pull requests that GitHub removed stay, and what changes without
 //! touching `updated_at` is as it was when the pull request was last read: the names of a
 //! label, a milestone, a user or a repository, and that the repository or the branch that it
 //! came from is gone. One may be missing when another was removed while the list was read. A
-//! full run reads the list until two readings agree, see the module `lists`.
+//! full refresh reads the list until two readings agree, see the module `lists`.
 //!
 //! # Requests
 //!
 //! A daily refresh makes `1 + ⌊c / 100⌋ + 1` requests, one of them for the repository, where
 //! `c` pull requests changed since an hour before the newest change that the last run saw. A
-//! first load of `n` makes `1 + max(1, ⌈n / 100⌉)`; a full run `1 + 2 · ⌈n / 100⌉`, or 2 where
+//! first load of `n` makes `1 + max(1, ⌈n / 100⌉)`; a full refresh `1 + 2 · ⌈n / 100⌉`, or 2 where
 //! one page holds them all.
 
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@
 //! counts depend on the issues alone: runs whose windows overlap agree on the days they share,
 //! and a day is written again rather than added to. So there is no checkpoint.
 //!
-//! A full run has no window. It counts every day since the first issue with the label was
+//! A full refresh has no window. It counts every day since the first issue with the label was
 //! opened, at least the last thirty, because the days that it left out would be removed.
 //!
 //! Until then, days that left the window are as they were counted last: without the issues that

@@ -6,7 +6,7 @@
 //! # How it is read
 //!
 //! One partition per repository: the list has no filter, and its order is GitHub's, about
-//! newest first. A first load and a full run read all of it. Later runs read to the first page
+//! newest first. A first load and a full refresh read all of it. Later runs read to the first page
 //! whose last release is older than thirty days before the newest known, by its creation and
 //! its publication, and ask for the drafts that they did not come across by their numbers. When
 //! one is not found, they read the list to its end: a draft that is not in it either is gone.
@@ -18,17 +18,17 @@
 //!
 //! # For how long the table may differ
 //!
-//! Until the next full run: releases that were deleted stay; those older than the thirty days
+//! Until the next full refresh: releases that were deleted stay; those older than the thirty days
 //! are as they were when they were last read; and a release whose commit is older than that is
 //! missing, if it was never seen as a draft and a page of newer ones is before it. One may be
-//! missing when another was deleted while the list was read. A full run reads the list until
+//! missing when another was deleted while the list was read. A full refresh reads the list until
 //! two readings agree, see the module `lists`.
 //!
 //! # Requests
 //!
 //! A daily refresh makes `1 + 1 + ⌊r / 100⌋ + d` requests, one of them for the repository,
 //! where `r` releases are of the thirty days and `d` drafts are older. A first load of `n`
-//! makes `1 + max(1, ⌈n / 100⌉)`; a full run `1 + 2 · ⌈n / 100⌉`, or 2 up to a hundred. A draft
+//! makes `1 + max(1, ⌈n / 100⌉)`; a full refresh `1 + 2 · ⌈n / 100⌉`, or 2 up to a hundred. A draft
 //! that was deleted costs one more and the rest of the list, once.
 
 use std::collections::BTreeSet;
@@ -208,7 +208,7 @@ impl Releases {
     fn let_go(&mut self) {
         for id in std::mem::take(&mut self.not_found) {
             log::info(format!(
-                "the release {id} of {} was a draft and is gone: what was last known of it stays until the next full run",
+                "the release {id} of {} was a draft and is gone: what was last known of it stays until the next full refresh",
                 self.repository.full_name
             ));
         }

@@ -37,7 +37,7 @@ fn default_days() -> i32 {
 }
 
 /// A run may be rerun for thirty days and last for thirty-five: with fewer, rows would stay
-/// unfinished. GitHub forgets runs after about four hundred: with more, a full run would take
+/// unfinished. GitHub forgets runs after about four hundred: with more, a full refresh would take
 /// that for deletions.
 const WORKFLOW_DAYS: std::ops::RangeInclusive<i32> = 70..=365;
 

@@ -353,7 +353,7 @@ fn nulls_and_what_is_absent_are_kept_as_null() {
 #[test]
 fn a_failure_anywhere_is_repaired_by_the_next_run() {
     for (reply, kind) in faults() {
-        // Of the first load, of a refresh of several pages, and of a full run.
+        // Of the first load, of a refresh of several pages, and of a full refresh.
         for (phase, page) in [(0, 1), (0, 3), (1, 1), (1, 2), (2, 3)] {
             let mut pump = pump_with(20);
             if phase > 0 {

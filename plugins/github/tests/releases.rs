@@ -165,7 +165,7 @@ fn a_draft_that_is_published_after_months_is_found_and_one_that_is_deleted_let_g
     assert_eq!(pump.rows_but_gone(TABLE, "id").len(), expected);
     let drafts = pump.host.select(TABLE, &["is_draft", "published_at"]);
     let open = drafts.iter().filter(|row| row[0] == Value::Boolean(true));
-    assert_eq!(open.count(), 1, "the deleted one stays until the next full run");
+    assert_eq!(open.count(), 1, "the deleted one stays until the next full refresh");
     pump.pump().unwrap();
     assert!(!pump.asked().iter().any(|url| url.contains(&format!("/releases/{other}"))));
     pump.reconcile().unwrap();

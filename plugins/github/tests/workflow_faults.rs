@@ -146,7 +146,7 @@ fn what_is_not_found_costs_nothing_else() {
         assert_eq!(pump.host.rows(RUNS).len(), runs, "{failure}");
         let before = pump.host.clone();
         pump.reconcile().unwrap_err();
-        assert_eq!(pump.host, before, "a full run takes nothing away");
+        assert_eq!(pump.host, before, "a full refresh takes nothing away");
     }
 }
 

@@ -234,7 +234,7 @@ fn a_week_that_is_settled_asks_for_nothing_and_stays_when_it_is_forgotten() {
     pump.pump().unwrap();
     pump.pump().unwrap();
     assert_eq!(asked_for(&pump, "2025-11-03"), 0);
-    // GitHub forgets; a full run does not plan the week any more, so its rows stay.
+    // GitHub forgets; a full refresh does not plan the week any more, so its rows stay.
     pump.change(|repository| {
         repository.now += 90 * DAY;
         repository.runs.clear();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a plugin says of itself.
+//! A plugin's description of itself.
 
 use serde::Serialize;
 
@@ -163,8 +163,8 @@ impl Description {
         self.push_report(name, description, tables, false)
     }
 
-    /// A report whose plan lists, in a full run, every partition there is: the rows of
-    /// partitions that are not listed any more are gone upstream, and are removed from its
+    /// A report whose plan lists, in a full refresh, every partition there is: the rows of
+    /// partitions that are not listed any more are deleted upstream, and are removed from its
     /// merge tables.
     #[must_use]
     pub fn exhaustive_report(self, name: &str, description: &str, tables: &[&str]) -> Self {

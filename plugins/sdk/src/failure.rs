@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What went wrong.
+//! Failures, which a plugin returns instead of rows.
 
 use std::fmt;
 

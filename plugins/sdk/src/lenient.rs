@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Items of an answer in which one field is not as documented.
+//! Items of a response in which a field is not as documented.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

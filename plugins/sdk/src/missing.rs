@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a service listed and then did not find.
+//! Items that a service listed and then did not find.
 
 use crate::{Failure, FailureKind};
 

@@ -37,7 +37,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// Whether it is text, which alone may have a greatest length.
+    /// Whether it is text, which alone may have a maximum length.
     pub const fn is_text(&self) -> bool {
         matches!(self, ColumnType::Text)
     }

@@ -90,7 +90,7 @@ pub mod epoch_seconds {
 
     fn moment<E: Error>(seconds: i64) -> Result<Timestamp, E> {
         super::from_epoch_seconds(seconds)
-            .ok_or_else(|| E::custom(format!("{seconds} seconds since 1970 is no moment")))
+            .ok_or_else(|| E::custom(format!("{seconds} seconds since 1970 is not a valid time")))
     }
 
     /// The same for what may be null; with `#[serde(default)]` it may be absent too.

@@ -94,7 +94,7 @@ struct Groups {
     now: Timestamp,
     full: bool,
     days: u32,
-    /// Until when a full run comes back to this trail.
+    /// Until when a full refresh comes back to this trail.
     kept_until: Option<Timestamp>,
     trail: Trail,
     state: State,
@@ -175,8 +175,8 @@ impl Groups {
 
     fn resolve(&mut self, lead: &str, got: Result<Status, Failure>) -> Result<(), Failure> {
         let is_not_found = got.as_ref().is_err_and(|failure| failure.kind == FailureKind::NotFound);
-        // The list of fires, too, shows that the queue does not have it. A full run would remove
-        // its rows, and has to fail nevertheless.
+        // The list of fires, too, shows that the queue does not have it. A full refresh would
+        // remove its rows, and has to fail nevertheless.
         if is_not_found && !self.full && self.trail.tells_no_state_of(lead) {
             log::info(format!("the task {lead} has expired, and leads to no group any more"));
             return Ok(());
@@ -261,7 +261,7 @@ impl Groups {
     }
 
     /// There is not what a setting names. It may have expired before it was ever read, which
-    /// nothing tells from a wrong name. A full run has no checkpoint that knows better, and
+    /// nothing tells from a wrong name. A full refresh has no checkpoint that knows better, and
     /// neither removes nor remembers anything of this trail: it leaves the failing to others.
     fn setting_leads_nowhere(&mut self, setting: &str, what: &str, failure: Failure) {
         let message = format!(
@@ -279,7 +279,7 @@ impl Groups {
         let Some(mut missing) = self.missing.failure() else { return self.not_there.clone() };
         if self.trail.has_a_day() {
             missing.message.push_str(
-                ". If they have expired, set days to fewer than Taskcluster keeps the tasks of this project: a full run would remove their rows",
+                ". If they have expired, set days to fewer than Taskcluster keeps the tasks of this project: a full refresh would remove their rows",
             );
         }
         Some(missing)
@@ -290,7 +290,7 @@ impl Groups {
             && expiry < kept_until
         {
             log::warn(format!(
-                "a task of the group {} expires {expiry:.0}, within the {} days that a full run goes back, which will then remove its rows: set days to less",
+                "a task of the group {} expires {expiry:.0}, within the {} days that a full refresh goes back, which will then remove its rows: set days to less",
                 group.id, self.days
             ));
         }
@@ -308,7 +308,7 @@ impl Groups {
         self.checkpoint(batches)
     }
 
-    /// A full run's own names of partitions have no use for one.
+    /// A full refresh's own names of partitions have no use for one.
     fn checkpoint(&self, batches: &mut Batches) -> Result<(), Failure> {
         if self.full && !self.trail.has_a_day() {
             return Ok(());

@@ -30,17 +30,17 @@
 //! `hook-fires` has a partition for each hook, `hook/GROUP/HOOK`, because the list of fires has
 //! no filter.
 //!
-//! # Full runs
+//! # Full refreshes
 //!
 //! Taskcluster deletes nothing: what is not there any more has expired, and its rows stay. A full
-//! run, however, removes what a partition held and does not deliver. So it plans pushes and fires
-//! of the last `days` days only, which must not be more than the project's tasks are kept (a
+//! refresh, however, removes what a partition held and does not deliver. So it plans pushes and
+//! fires of the last `days` days only, which must not be more than the project's tasks are kept (a
 //! hook's task that joins an older group brings that group into its own day). A task that
-//! expires earlier is warned of when it is read, and a partition of a full run that comes upon
+//! expires earlier is warned of when it is read, and a partition of a full refresh that comes upon
 //! a group or task that is not found fails.
 //!
 //! Trails without a day (ids, routes, and the list of a hook in `hook-fires`) are read by a
-//! full run under a name of that run's own, such as `group/ID/20260301T060000Z`, under which
+//! full refresh under a name of that run's own, such as `group/ID/20260301T060000Z`, under which
 //! nothing is held that could be removed.
 //!
 //! # What is listed and not found
@@ -52,22 +52,22 @@
 //! are. Where nothing says so, it is asked for during `days` days.
 //!
 //! A group or a route that a setting names and that is not there fails its partition until the
-//! setting is corrected; once it was read it may expire. A full run only warns of it: it does not
-//! know what was read before, and removes nothing.
+//! setting is corrected; once it was read it may expire. A full refresh only warns of it: it does
+//! not know what was read before, and removes nothing.
 //!
 //! # For how long the tables may differ
 //!
 //! - A task that is added to a settled group (a retrigger after days) appears when a newly
-//!   indexed task leads to the group before the push is given up, else with the next full run
+//!   indexed task leads to the group before the push is given up, else with the next full refresh
 //!   that still reaches the push.
 //! - A group whose first indexed task completes more than two days after the day of a push
 //!   whose other groups have settled, or more than five days after it where there are none,
-//!   appears with the next full run. A group of which nothing was ever indexed is found by
+//!   appears with the next full refresh. A group of which nothing was ever indexed is found by
 //!   its id or hook only: the index lists completed tasks.
-//! - What was open `days` days after its push, and what a route led to in a full run but not
+//! - What was open `days` days after its push, and what a route led to in a full refresh but not
 //!   in the run after it, stays as it was read last.
 //! - A group stays in the tables when the index leads to another one in its place, until a
-//!   full run.
+//!   full refresh.
 //! - The columns of a run that a worker prolongs (`taken_until`) are as old as the last run.
 //!
 //! # Requests
@@ -147,7 +147,7 @@ impl Datasource for Taskcluster {
             )
             .optional_setting(
                 "days",
-                "How many days back pushes and fires are looked for, such as 14; without it 27. Not more than Taskcluster keeps the tasks of the project, because a full run removes rows of these days that are not there any more",
+                "How many days back pushes and fires are looked for, such as 14; without it 27. Not more than Taskcluster keeps the tasks of the project, because a full refresh removes rows of these days that are not there any more",
             )
             .table::<TaskGroupRow>()
             .table::<TaskRow>()

@@ -57,7 +57,7 @@ impl TryFrom<String> for Hook {
                 Ok(Hook { group: group.into(), id: id.into() })
             }
             _ => Err(format!(
-                "{text:?} is no hook: expected group/hook, such as project-releng/cron-task-mozilla-central, of at most {LONGEST_NAME} characters"
+                "{text:?} is not a hook: expected group/hook, such as project-releng/cron-task-mozilla-central, of at most {LONGEST_NAME} characters"
             )),
         }
     }
@@ -172,7 +172,7 @@ mod tests {
             (json!({"index-namespace": "gecko/v2"}), "index-namespace has"),
             (json!({"decision-routes": [""]}), "decision-routes has \"\""),
             (json!({"hooks": ["alone"]}), "hooks[0]"),
-            (json!({"hooks": ["a/b c"]}), "\"a/b c\" is no hook"),
+            (json!({"hooks": ["a/b c"]}), "\"a/b c\" is not a hook"),
             (json!({"index-namespace": "gecko", "days": 0}), "days is 0"),
         ] {
             let failure = Settings::of(&context(settings)).unwrap_err();

@@ -112,7 +112,7 @@ pub fn plan(request: &Request) -> Result<Vec<Partition>, Failure> {
     Ok(partitions)
 }
 
-/// The name of a partition without a day. In a full run it is one of that run's own: nothing
+/// The name of a partition without a day. In a full refresh it is one of that run's own: nothing
 /// was held under it before, so nothing that has expired since is removed.
 pub fn run_name(request: &Request, name: String) -> String {
     if !request.full {

@@ -7,7 +7,7 @@
 //! After every run the tables are compared with a full load of all there ever was, into empty
 //! tables, from the same Taskcluster but one that forgets nothing. They may differ only by
 //! what the plugin's documentation names: tasks added to groups that had settled, until the
-//! next full run.
+//! next full refresh.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -52,7 +52,7 @@ impl Draw {
 struct Story {
     /// Groups of pushes, with the path of their first build.
     pushes: Vec<String>,
-    /// Tasks that were added to a group that had settled, and that no full run has seen since.
+    /// Tasks that were added to a group that had settled, and that no full refresh has seen since.
     late: BTreeSet<String>,
 }
 
@@ -254,7 +254,7 @@ fn three_weeks_of(seed: u64) {
 
         let mut reconciled = host.clone();
         upstream.pump(&mut reconciled, "task-groups", &settings(DAYS), true).unwrap();
-        assert!(reconciled == all, "seed {seed}, day {day}: after a full run");
+        assert!(reconciled == all, "seed {seed}, day {day}: after a full refresh");
         if day % 3 == 0 {
             host = reconciled;
             story.late.clear();
@@ -264,7 +264,7 @@ fn three_weeks_of(seed: u64) {
     let mut full = MemoryHost::new();
     upstream.world(|world| world.keeps_everything = true);
     upstream.pump(&mut full, "task-groups", &settings(31), true).unwrap();
-    assert!(full == all, "seed {seed}: a full run from nothing");
+    assert!(full == all, "seed {seed}: a full refresh from nothing");
     let rows = |table| host.rows(table).len();
     let expired = upstream
         .world(|world| world.tasks.values().filter(|task| task.expires <= world.now).count());

@@ -163,7 +163,7 @@ fn what_is_missing_costs_no_other_row_and_no_row_that_there_was() {
         assert_eq!(host.rows("taskcluster_task_groups").len(), 19 + day);
         let before = host.clone();
         upstream.pump(&mut host, "task-groups", &settings, true).unwrap_err();
-        assert!(host == before, "a full run takes nothing away");
+        assert!(host == before, "a full refresh takes nothing away");
         upstream.world(|world| {
             let group = world.new_id();
             world.create_as(&group, &group, "cron", "cron-daily", 24);
@@ -207,7 +207,7 @@ fn what_a_setting_names_and_is_not_there_fails_until_it_is_corrected() {
             assert_eq!(failure.kind, kind, "{failure}");
             assert_eq!(failure.message.contains(said), kind == FailureKind::NotFound, "{failure}");
         }
-        // No checkpoint of a full run knows whether it has expired since.
+        // No checkpoint of a full refresh knows whether it has expired since.
         upstream.fault(move |_, url| url.contains(part).then(not_found));
         let mut host = MemoryHost::new();
         upstream.pump(&mut host, "task-groups", settings, true).unwrap();

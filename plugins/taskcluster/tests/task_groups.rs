@@ -163,7 +163,7 @@ fn a_route_leads_on_to_the_next_group_while_the_one_before_is_finished() {
 
     let before = host.clone();
     upstream.pump(&mut host, REPORT, &settings, true).unwrap();
-    assert_eq!(host, before, "a full run reads the present group and removes none");
+    assert_eq!(host, before, "a full refresh reads the present group and removes none");
     let (asked, pages) = (1, 3);
     assert_eq!(upstream.pump(&mut host, REPORT, &settings, false).unwrap(), asked + pages);
 }

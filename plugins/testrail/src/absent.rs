@@ -110,7 +110,9 @@ impl Absent {
             if listed.contains(&id) {
                 self.missing.there(id.to_string(), Err::<(), _>(failure))?;
             } else {
-                log::info(format!("{id} is gone from TestRail; its rows stay until a full run"));
+                log::info(format!(
+                    "{id} is gone from TestRail; its rows stay until a full refresh"
+                ));
                 gone.push(id);
             }
         }

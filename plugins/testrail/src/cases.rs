@@ -16,9 +16,9 @@
 //! case tells, the suite is read from its start. A window is not looked at: a case is what it
 //! is now.
 //!
-//! # What may differ from TestRail, until the next full run
+//! # What may differ from TestRail, until the next full refresh
 //!
-//! - Cases that were deleted, or whose suite was, stay: TestRail does not tell. A full run
+//! - Cases that were deleted, or whose suite was, stay: TestRail does not tell. A full refresh
 //!   lists everything, and is exhaustive.
 //! - A multi-select field of a case has rows with neither `value_id` nor `value` for as many
 //!   choices as it had once and has no more. A case that came from another suite, or is new,

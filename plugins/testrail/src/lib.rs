@@ -22,7 +22,7 @@
 //!
 //! The modules of these names say how many requests a later run makes, and for how long the
 //! tables may differ from TestRail. What they have in common: TestRail does not tell what was
-//! deleted, so that stays, except in snapshots, until the next full run, which reads
+//! deleted, so that stays, except in snapshots, until the next full refresh, which reads
 //! everything and removes what is gone.
 //!
 //! "Not found" is not taken for "deleted": a run or plan that TestRail lists and does not find

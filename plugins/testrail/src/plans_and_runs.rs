@@ -6,9 +6,9 @@
 //! Partitioned by the month of creation, see [`months`](crate::months), and read unit by unit,
 //! see [`units`](crate::units). The runs are the same rows as those of `test-run-counts`,
 //! whose two partitions go over all of time; use either, or both. With both, a row belongs to
-//! the report that delivered it last, and only a full run of that one removes it.
+//! the report that delivered it last, and only a full refresh of that one removes it.
 //!
-//! # What may differ from TestRail, until the next full run
+//! # What may differ from TestRail, until the next full refresh
 //!
 //! Plans, entries and runs that were deleted stay, as they were last seen. Everything else is
 //! as it was in the last run, because what is completed does not change any more.

@@ -11,11 +11,11 @@
 //!
 //! # What may differ from TestRail
 //!
-//! - Runs, tests and results that were deleted stay until the next full run.
+//! - Runs, tests and results that were deleted stay until the next full refresh.
 //! - A run whose tests or results are not found although TestRail lists it keeps the rows that
 //!   it had. The partition says so by failing, and the next run reads it again.
 //! - A result that was edited while its run is open shows the edit when the run is completed,
-//!   or in a full run: TestRail cannot be asked for edits.
+//!   or in a full refresh: TestRail cannot be asked for edits.
 //!
 //! # Requests
 //!

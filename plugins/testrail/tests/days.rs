@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! Days of work on several TestRails: after each, the tables are what TestRail holds, but for
-//! what the reports' documentation names; and after a full run without exception.
+//! what the reports' documentation names; and after a full refresh without exception.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ use world::{CASES, MILESTONES, PLANS_AND_RUNS, Pump, REFERENCE, RESULTS, World};
 const SEEDS: std::ops::Range<u64> = 1..6;
 const DAYS: usize = 20;
 
-/// Every day an incremental run, every ten days a full one.
+/// Every day an incremental run, every ten days a full refresh.
 fn live_through(report: &'static str, differences: &Differences) {
     for seed in SEEDS {
         let mut world = World::grown(seed);

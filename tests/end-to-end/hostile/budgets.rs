@@ -46,7 +46,11 @@ fn a_batch_of_millions_is_stopped_before_the_host_holds_it() {
             "max-batch-bytes = \"1MiB\"",
             "more than 1.0 MiB in one batch (limits.max-batch-bytes)",
         ),
-        ("rows = 1001", "", "a batch of 1001 rows, 1000 are the most (limits.max-batch-rows)"),
+        (
+            "rows = 1001",
+            "",
+            "a batch of 1001 rows; at most 1000 are allowed (limits.max-batch-rows)",
+        ),
     ] {
         Given { guest, settings, limits, ..Given::default() }
             .run(Kind::Sqlite)
@@ -59,7 +63,7 @@ fn a_plan_of_millions_is_refused() {
     let limits = "memory = \"1GiB\"\nmax-batch-bytes = \"1GiB\"\nmax-partitions = 500";
     for (settings, says) in [
         ("", "more than 16.0 MiB in one answer"),
-        ("rows = 1000", "1000 partitions, 500 are the most (limits.max-partitions)"),
+        ("rows = 1000", "1000 partitions; at most 500 are allowed (limits.max-partitions)"),
     ] {
         let given = Given { guest: "plans_millions", settings, limits, ..Given::default() };
         given.run(Kind::Sqlite).expect_stopped("budget", &["hostile rows (plan)", says]);

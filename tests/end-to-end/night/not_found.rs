@@ -89,7 +89,7 @@ fn what_is_listed_and_not_found_is_said_and_the_next_good_run_brings_it() {
         assert_eq!(runs[0]["outcome"], "partly-failed", "{runs}");
     }
 
-    // What stays missing does not make every run a full one, in which its partition is frozen.
+    // What stays missing does not make every run a full refresh, in which its partition is frozen.
     database.execute("UPDATE full_runs SET finished_at = '2026-01-01T00:00:00.000000Z'");
     for (report, _, said, _) in LOST {
         let (ended, _) = pump(&place, report, &database);

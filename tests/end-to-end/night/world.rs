@@ -4,7 +4,7 @@
 //! The services of the night: one server that is GitHub, TestRail, Taskcluster and Bitrise, for
 //! five projects, in two nights.
 //!
-//! What a service holds follows from the moment alone, so that a run from nothing sees the same
+//! What a service holds follows from the moment alone, so that a run from scratch sees the same
 //! world as the one that has followed it. The program reads the real clock. So the day between
 //! the nights is pressed into the last fifty minutes before the test: plugins bear a service
 //! whose clock is off by less than an hour.

@@ -46,7 +46,7 @@ fn a_shard_that_is_killed_and_started_again_goes_on_and_nothing_is_lost_or_doubl
 
         let again = pump.testrail.server.count();
         let ended = pump.shard(CASES, &database, victim, &[]).expect_code(0);
-        let done = format!("goes on: {} of its partitions were read before", read.len());
+        let done = format!("resumes: {} of its partitions were read before", read.len());
         // Two shards that begin at once use up a number on MariaDB, so it need not be 1.
         let number = &pump.the_run(&database)["run"];
         let all_ended = format!("all 4 shards of run {number} have ended: succeeded");

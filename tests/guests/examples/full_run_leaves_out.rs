@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Believes that a full run is for what is new.
+//! Believes that a full refresh is for what is new.
 
 use test_dashboard_guests::paged::{self, fetch, page};
 use test_dashboard_guests::{Batch, Behaviour, Failure, Reading, guest};

@@ -95,7 +95,7 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Bytes, String> {
     let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
     if !is_plain || name.is_empty() || name.contains('\\') {
         return Err(format!(
-            "its body is in {name:?}, which is no path below the recording's own folder"
+            "its body is in {name:?}, which is not a path below the recording's folder"
         ));
     }
     let cannot = |error: std::io::Error| {
@@ -103,11 +103,11 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Bytes, String> {
             std::io::ErrorKind::NotFound => ": it belongs to the recording, commit both",
             _ => "",
         };
-        format!("its body is in {name}, and that cannot be read: {error}{advice}")
+        format!("its body is in {name}, which cannot be read: {error}{advice}")
     };
     let path = folder.join(relative).canonicalize().map_err(cannot)?;
     if !path.starts_with(folder.canonicalize().map_err(cannot)?) {
-        return Err(format!("its body is in {name}, which leads out of the recording's folder"));
+        return Err(format!("its body is in {name}, which is outside the recording's folder"));
     }
     test_dashboard_files::read(&path, test_dashboard_files::RECORDED)
         .map(Bytes::from)
@@ -166,7 +166,7 @@ pub(super) fn tidy(recording: &Path, former: &BTreeSet<String>) {
     let folder = folder_of(recording);
     let Some(named) = named_in(folder) else {
         tracing::warn!(
-            "bodies of the former {} are not looked for: a recording beside it cannot be read",
+            "cannot clean up the bodies of the previous {}: a recording beside it cannot be read",
             recording.display()
         );
         return;
@@ -228,13 +228,13 @@ mod tests {
         assert_eq!(read(&inner, "bodies/a.body").unwrap(), "inside");
         let absolute = folder.path().join("secret").display().to_string();
         for (name, reason) in [
-            ("../secret", "no path below"),
-            ("bodies/../../secret", "no path below"),
-            ("./bodies/a.body", "no path below"),
-            ("..\\secret", "no path below"),
-            ("", "no path below"),
-            (absolute.as_str(), "no path below"),
-            ("bodies/link.body", "leads out"),
+            ("../secret", "not a path below"),
+            ("bodies/../../secret", "not a path below"),
+            ("./bodies/a.body", "not a path below"),
+            ("..\\secret", "not a path below"),
+            ("", "not a path below"),
+            (absolute.as_str(), "not a path below"),
+            ("bodies/link.body", "outside the recording"),
             ("bodies", "not a regular file"),
             ("bodies/b.body", "commit both"),
         ] {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The files of recordings: HAR 1.2, and large bodies beside it.
+//! The files of a recording: HAR 1.2, with large bodies beside it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ use crate::{GateError, without_byte_order_mark};
 /// The greatest body, in bytes, that is written into the recording itself.
 pub(super) const LARGEST_INLINE: usize = 32 << 10;
 
-/// The most bytes of a recording without the bodies in files: its structures take five times as much.
+/// The most bytes of a recording without the bodies in files: its structures take five times as
+/// much.
 const DOCUMENT: u64 = 128 << 20;
 
 /// The most bytes of a URL in a recording, several times what servers take; and of its entry's
@@ -43,7 +44,7 @@ pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> 
         let (url, headers) = (entry.request.url.len(), entry.response.headers.len());
         if url > LONGEST_URL || headers > MOST_HEADERS {
             let reason = format!(
-                "entry {index} has a URL of {url} bytes and {headers} headers: {LONGEST_URL} and {MOST_HEADERS} are the most"
+                "entry {index} has a URL of {url} bytes and {headers} headers: at most {LONGEST_URL} and {MOST_HEADERS} are allowed"
             );
             return Err(cannot("read", path, reason));
         }
@@ -64,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<(Log, Vec<Option<Bytes>>), GateError> 
             let body = bodies::read(folder_of(path), name).map_err(cannot)?;
             total += body.len();
             if total > BODIES {
-                let reason = format!("with its body in {name} all bodies are more than 1 GiB");
+                let reason = format!("with its body in {name}, all bodies together exceed 1 GiB");
                 return Err(cannot(reason));
             }
             read.insert(name, body);
@@ -113,7 +114,7 @@ pub(super) fn write(path: &Path, mut log: Log) -> Result<Files, GateError> {
         serde_json::to_string_pretty(&document).map_err(|error| cannot_write(error.to_string()))?;
     text.push('\n');
     if text.len() as u64 > DOCUMENT {
-        let reason = format!("it has {} bytes, and no more than {DOCUMENT} are read", text.len());
+        let reason = format!("it has {} bytes; at most {DOCUMENT} are read", text.len());
         return Err(cannot_write(reason));
     }
 

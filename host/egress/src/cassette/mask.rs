@@ -26,15 +26,16 @@ use crate::without_byte_order_mark;
 /// everywhere, and tells nobody anything.
 const SHORTEST: usize = 6;
 
-/// The most brackets of a mask: its parser calls itself for each, and a thousand overflow the stack.
+/// The most brackets of a mask: its parser calls itself for each, and a thousand overflow the
+/// stack.
 const MOST_BRACKETS: usize = 64;
 
 /// The most values of a body that masks look into, as many as its commas and brackets can part: the
 /// tree of a body of `[[],[],…` takes a hundred times its size, and it comes from a stranger.
 const MOST_VALUES: usize = 1_000_000;
 
-/// The most bytes of masked strings, as JSON and URLs spell them, that are looked for elsewhere: what
-/// finds them takes some fifteen times as much.
+/// The most bytes of masked strings, as JSON and URLs spell them, that are looked for elsewhere:
+/// what finds them takes some fifteen times as much.
 const MOST_ORIGINALS: usize = 4 << 20;
 
 /// What is masked in a recording.
@@ -49,7 +50,7 @@ struct Mask {
 
 /// A text that was to be a mask is no JSON path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is no JSON path such as $..email (RFC 9535): {reason}")]
+#[error("{path:?} is not a JSON path such as $..email (RFC 9535): {reason}")]
 pub struct MaskError {
     path: String,
     reason: String,
@@ -217,7 +218,7 @@ impl<'de> Deserialize<'de> for Distinct {
                 while let Some(name) = members.next_key::<String>()? {
                     members.next_value::<Distinct>()?;
                     if !names.insert(name) {
-                        return Err(A::Error::custom("two members have one name"));
+                        return Err(A::Error::custom("two members have the same name"));
                     }
                 }
                 Ok(Distinct)
@@ -439,7 +440,7 @@ mod tests {
     #[test]
     fn what_is_no_json_path_is_shown_with_the_reason() {
         let error = Masks::new(["$.a", "..email"]).unwrap_err().to_string();
-        assert!(error.starts_with("\"..email\" is no JSON path such as $..email"), "{error}");
+        assert!(error.starts_with("\"..email\" is not a JSON path such as $..email"), "{error}");
         assert_eq!(Masks::new(["$.a", "$.a"]).unwrap().0.len(), 1);
         for open in ["(", "[?(", "!("] {
             let nested = format!("$[?{}", open.repeat(2_000));

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Collects what was asked and answered.
+//! Records requests and responses.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,8 +37,8 @@ struct RecorderInner {
     bytes: AtomicU64,
 }
 
-/// The most bytes that a recording keeps. They are in memory until it is written, and are no part of
-/// what the plugin may have.
+/// The most bytes that a recording keeps. They are in memory until it is written, and are no part
+/// of what the plugin may have.
 const MOST_RECORDED: u64 = 256 << 20;
 
 /// The page's id, to which every entry refers.
@@ -76,7 +76,7 @@ impl Recorder {
     fn entries(&self) -> Result<Vec<Entries>, String> {
         if self.0.bytes.load(Ordering::Relaxed) > MOST_RECORDED {
             return Err(format!(
-                "its answers are more than {} MiB, the most that a recording keeps: ask for less, with --project, --report-type, --since or --until",
+                "its answers exceed {} MiB, the limit of a recording: narrow the run with --project, --report-type, --since or --until",
                 MOST_RECORDED >> 20
             ));
         }
@@ -229,7 +229,7 @@ impl Written {
         const SHOWN: usize = 5;
         if self.originals.are_too_many() {
             warnings.push(String::from(
-                "more values are masked than can be looked for elsewhere: look through what no mask covers",
+                "too many values are masked to search for them elsewhere: review what no mask covers",
             ));
         } else if !self.unmasked.is_empty() {
             let more = match self.unmasked.len().saturating_sub(SHOWN) {

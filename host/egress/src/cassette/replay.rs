@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Answers in place of the network.
+//! Replays recorded responses instead of using the network.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use url::Url;
 use super::file::{self, cannot, from_text};
 use super::{Window, describe, lock};
 use crate::request::Permitted;
-use crate::retry::{Failure, FailureKind};
+use crate::retry::{TransportError, TransportErrorKind};
 use crate::tape::Outcome;
 use crate::{GateError, Play, Tape, Taped};
 
@@ -223,7 +223,7 @@ fn outcome(recorded: &har::v1_2::Response, attached: Option<Bytes>) -> Result<Ou
     if recorded.status == 0 {
         // Which kind of failure it was is not in a recording.
         let reason = recorded.comment.as_deref().unwrap_or("no answer was recorded").to_owned();
-        return Ok(Err(Failure { kind: FailureKind::Connect, reason }));
+        return Ok(Err(TransportError { kind: TransportErrorKind::Connect, reason }));
     }
     let status = u16::try_from(recorded.status)
         .ok()

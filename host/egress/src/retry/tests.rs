@@ -3,7 +3,7 @@
 
 use super::*;
 
-const PATIENCE: Patience = Patience { max_attempts: 5, max_wait: Duration::from_secs(600) };
+const LIMITS: RetryLimits = RetryLimits { max_attempts: 5, max_wait: Duration::from_secs(600) };
 /// 2026-03-01T12:00:00Z
 const NOW: i64 = 1_772_366_400;
 
@@ -34,7 +34,7 @@ fn nth(
         .collect();
     let is_put_off = matches!(status, 403 | 429) || headers.contains_key(header::RETRY_AFTER);
     decide(
-        PATIENCE,
+        LIMITS,
         Attempt {
             method: &method,
             wants_json: true,
@@ -56,16 +56,16 @@ fn first(status: u16, headers: &[(&'static str, &str)], body: &str) -> Decision 
     nth(1, 0, Method::GET, status, headers, body)
 }
 
-fn failure(number: u32, method: Method, kind: FailureKind) -> Decision {
+fn failure(number: u32, method: Method, kind: TransportErrorKind) -> Decision {
     decide(
-        PATIENCE,
+        LIMITS,
         Attempt {
             method: &method,
             wants_json: true,
             number,
             put_off: 0,
             waited: Duration::ZERO,
-            outcome: Outcome::Failure(kind),
+            outcome: Outcome::Failed(kind),
             now: Timestamp::from_second(NOW).unwrap(),
             jitter: 0.0,
         },
@@ -199,7 +199,7 @@ fn waiting_in_all_has_a_ceiling_and_so_have_attempts_that_nobody_put_off() {
     assert_eq!(nth(2, 501, Method::GET, 429, &headers, ""), limited(100));
     assert_eq!(nth(50, 0, Method::GET, 429, &headers, ""), after(100));
     assert_eq!(nth(5, 0, Method::GET, 500, &[], ""), Decision::Done);
-    assert_eq!(failure(5, Method::GET, FailureKind::Connect), Decision::Done);
+    assert_eq!(failure(5, Method::GET, TransportErrorKind::Connect), Decision::Done);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn what_the_service_put_off_uses_up_no_attempt_and_is_not_refused_one() {
         let (method, now) = (&Method::GET, Timestamp::from_second(NOW).unwrap());
         let (wants_json, waited, jitter) = (true, Duration::ZERO, 0.0);
         decide(
-            PATIENCE,
+            LIMITS,
             Attempt { method, wants_json, number, put_off, waited, outcome, now, jitter },
         )
     };
@@ -305,7 +305,7 @@ fn every_other_answer_is_the_plugins_to_read() {
 
 #[test]
 fn a_failure_is_tried_again_unless_the_request_may_have_done_something() {
-    use FailureKind::{Broken, Connect, Timeout, Tls};
+    use TransportErrorKind::{Broken, Connect, Timeout, Tls};
     for (kind, method, expected) in [
         (Connect, Method::GET, backed_off(500)),
         (Connect, Method::POST, backed_off(500)),

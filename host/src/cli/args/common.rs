@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Options that many commands share. A command takes those that mean something to it.
+//! Options that several commands share. A command has those that apply to it.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ pub struct Configured {
 #[derive(Debug, Args)]
 #[command(next_help_heading = HEADING)]
 pub struct ConfigOption {
-    /// The configuration file [default: test-dashboard.toml].
+    /// Use this configuration file [default: test-dashboard.toml].
     #[arg(
         long,
         value_name = "FILE",
@@ -65,7 +65,7 @@ impl ConfigOption {
 #[derive(Debug, Args)]
 #[command(next_help_heading = HEADING)]
 pub struct DatabaseOption {
-    /// The database, instead of the configured one: sqlite:FILE, postgres://…, mysql://…
+    /// Use this database instead of the configured one: sqlite:FILE, postgres://…, mysql://…
     #[arg(long, value_name = "URL", env = "TEST_DASHBOARD_DATABASE", hide_env_values = true)]
     database: Option<String>,
 }
@@ -81,7 +81,7 @@ impl DatabaseOption {
 #[derive(Debug, Args)]
 #[command(next_help_heading = HEADING)]
 pub struct OutputOption {
-    /// How the answer is printed, on standard output: human (tables) or json.
+    /// Format of the output: human (tables) or json.
     #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
     pub format: Format,
 }
@@ -90,7 +90,7 @@ pub struct OutputOption {
 #[derive(Debug, Args)]
 #[command(next_help_heading = HEADING)]
 pub struct LogOptions {
-    /// How log lines and errors are written, on standard error: text or json (an object a line).
+    /// Format of log lines and errors, on standard error: text or json (one object per line).
     #[arg(
         long,
         global = true,
@@ -101,7 +101,7 @@ pub struct LogOptions {
         env = LOG_VARIABLE
     )]
     pub log: LogFormat,
-    /// Log more; twice for what libraries log, too.
+    /// Log more; give it twice to include what libraries log.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }

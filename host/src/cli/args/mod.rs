@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The command line, declared. Every option documents itself here, where it is declared, and
-//! each command has those that mean something to it. How a line is read says
-//! [`line`](super::line).
+//! The declaration of the command line. Every option is documented where it is declared, and each
+//! command has the options that apply to it. [`line`](super::line) parses a command line.
 
 mod common;
 mod plugin;
@@ -19,7 +18,7 @@ pub use rejects::*;
 pub use run::{Days, RunArgs};
 pub use setup::{CompletionsArgs, FirstEngine, InitArgs, ManArgs, Shell};
 
-/// What is shown below the options.
+/// The text below the options.
 const AFTER_HELP: &str = "\
 Examples:
   test-dashboard init
@@ -27,13 +26,13 @@ Examples:
   test-dashboard run --project fenix --report-type issues --dry-run
   test-dashboard status
 
-`test-dashboard COMMAND --help` says what a command takes, with examples. Where it takes --config,
---database or --format, these may stand before it, too.
+`test-dashboard COMMAND --help` shows a command's options, with examples. --config, --database and
+--format may also come before the command.
 
 Exit codes: 0 done, 1 failed, 2 usage error (command line or configuration), 3 some partitions
 failed, 4 not due (--every), 130 interrupted.";
 
-/// Pumps what TestRail, GitHub and other test systems know into the team's SQL database.
+/// Load data from TestRail, GitHub and other test systems into the team's SQL database.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP)]
 pub struct Cli {
@@ -48,39 +47,39 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a first configuration, by asking or from flags.
+    /// Write a first configuration, interactively or from flags.
     #[command(after_help = setup::EXAMPLES)]
     Init(InitArgs),
-    /// Read a report and write it to the database.
+    /// Read a report and upsert its rows into the database.
     #[command(after_help = run::EXAMPLES)]
     Run(RunArgs),
-    /// Show what can be asked for: reports, their tables, the settings they take.
+    /// List the reports that can be run, with their tables and settings.
     Reports(Configured),
-    /// Try the configuration, the credentials and the database, one after the other.
+    /// Test the configuration, the plugins, the credentials and the database.
     Check(CheckArgs),
-    /// Show how fresh each report is; exit code 0 only when all of them are.
+    /// Show how fresh each report is; exit with 0 only if all of them are fresh.
     Status(StatusArgs),
-    /// Show the history of runs, or one of them.
+    /// List past runs, or show one of them with its partitions.
     Runs(RunsArgs),
-    /// Look after the rows that broke their declaration (dead letters).
+    /// List, retry or discard rejected rows (the dead letter table).
     Rejects {
         /// What to do with them.
         #[command(subcommand)]
         command: RejectsCommand,
     },
-    /// Look after the database.
+    /// Migrate or inspect the database, or drop reports from `status`.
     Db {
         /// What to do with it.
         #[command(subcommand)]
         command: DbCommand,
     },
-    /// Print SQL by which another database reads this one.
+    /// Print SQL that lets another database read this one.
     Views {
         /// Which.
         #[command(subcommand)]
         command: ViewsCommand,
     },
-    /// Work with plugin files.
+    /// Install, inspect, build and test plugins.
     Plugin {
         /// What to do with them.
         #[command(subcommand)]
@@ -88,7 +87,7 @@ pub enum Command {
     },
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
-    /// Write manual pages of the program and of every command.
+    /// Write manual pages for the program and every command.
     Man(ManArgs),
 }
 
@@ -96,15 +95,15 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  Before the first run:
+  Check everything before the first run:
     test-dashboard check
-  One project, in another file:
+  Check one project of another configuration file:
     test-dashboard check --project fenix --config deploy/test-dashboard.toml")]
 pub struct CheckArgs {
-    /// Only this project.
+    /// Check only this project.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -113,21 +112,21 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  All reports of all projects:
+  Show all reports of all projects:
     test-dashboard status
-  For a monitor, one report:
+  Check one report from a monitor:
     test-dashboard status --report issues --format json
 
 Exit codes: 0 all reports are fresh, 1 one of them is not, 2 usage error (command line or
 configuration).")]
 pub struct StatusArgs {
-    /// Only this project.
+    /// Show only this project.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// Only this report.
+    /// Show only this report.
     #[arg(long, value_name = "REPORT", alias = "report-type")]
     pub report: Option<String>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -136,17 +135,17 @@ pub struct StatusArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  The newest five:
+  Show the newest five runs:
     test-dashboard runs --limit 5
-  What became of each partition of one:
+  Show one run and the result of each of its partitions:
     test-dashboard runs 17")]
 pub struct RunsArgs {
     /// Show this run with its partitions.
     pub id: Option<i64>,
-    /// How many of the newest runs to show.
+    /// Show this many of the newest runs.
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub limit: u32,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -154,33 +153,33 @@ pub struct RunsArgs {
 /// What to do with the database.
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
-    /// Bring the host's own tables up to date. A run does it by itself.
+    /// Apply pending migrations. A run does this as well.
     Migrate(Common),
-    /// Show the database and which migrations it has.
+    /// Show the database, its migrations and any drift.
     Status(Common),
-    /// Take reports off `status`, such as those of a project that is not configured any more.
+    /// Drop reports from `status`, such as those of a project that is no longer configured.
     Forget(ForgetArgs),
 }
 
 /// Which reports to forget.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Forgotten is how fresh a report is, and what became of its partitions in each run of the history.
-Its rows, its rejected rows and its checkpoints stay: a report that comes back goes on from there.
+This deletes a report's freshness and the results of its partitions from the history of runs. Its
+rows, its rejected rows and its checkpoints stay: if the report is run again, it resumes from there.
 
 Examples:
-  A project that was taken out of the configuration:
+  Forget a project that was removed from the configuration:
     test-dashboard db forget --project fenix
-  One of its reports:
+  Forget one of its reports:
     test-dashboard db forget --project fenix --report issues")]
 pub struct ForgetArgs {
-    /// The project.
+    /// Forget reports of this project.
     #[arg(long, value_name = "NAME")]
     pub project: String,
-    /// Only this report.
+    /// Forget only this report.
     #[arg(long, value_name = "REPORT", alias = "report-type")]
     pub report: Option<String>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -188,7 +187,7 @@ pub struct ForgetArgs {
 /// What is to read the database.
 #[derive(Debug, Subcommand)]
 pub enum ViewsCommand {
-    /// Print the statements that make BigQuery read every table and view, for `bq query`.
+    /// Print statements for `bq query` that create a BigQuery view of every table and view.
     Bigquery(BigqueryArgs),
 }
 
@@ -196,22 +195,22 @@ pub enum ViewsCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  Make the views in a dataset:
+  Create the views in a dataset:
     test-dashboard views bigquery --connection my-project.europe-west1.pump \\
         --dataset dashboards | bq query --use_legacy_sql=false")]
 pub struct BigqueryArgs {
-    /// BigQuery's connection to the Cloud SQL instance.
+    /// Read through this BigQuery connection to the Cloud SQL instance.
     #[arg(long, value_name = "PROJECT.REGION.CONNECTION")]
     pub connection: String,
-    /// The dataset for the views, of another project as PROJECT.DATASET; by default that of the
-    /// session that runs the statements.
+    /// Create the views in this dataset, or in another project's as PROJECT.DATASET
+    /// [default: the dataset of the session that runs the statements].
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
-    /// What the instance is; by default what the configured database is. With it, no setting
-    /// of the database is needed.
+    /// Engine of the instance [default: that of the configured database]. When it is given, no
+    /// database has to be configured.
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub database_engine: Option<CloudSqlEngine>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }

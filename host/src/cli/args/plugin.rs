@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What `plugin` takes.
+//! The arguments of `plugin`.
 
 use std::path::PathBuf;
 
@@ -13,34 +13,34 @@ use crate::project::Language;
 /// What to do with plugin files.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// Begin a plugin: a small project that builds, with a recorded fixture and its rows.
+    /// Create a plugin project that builds, with a recorded fixture and its golden rows.
     New(NewArgs),
     /// Build a component from a plugin's source.
     Build(BuildArgs),
-    /// Show what a file is and asks for: version, reports, tables, hosts, credentials.
+    /// Show what a plugin file contains and requests: reports, tables, hosts, credentials.
     Inspect(InspectArgs),
-    /// Try everything that a run relies on, with recorded fixtures and without a network.
+    /// Check everything that a run relies on, against recorded fixtures, without a network.
     Check(PluginCheckArgs),
-    /// Record one live run as fixtures: no credentials in them, personal fields masked.
+    /// Record a live run as a fixture, without credentials and with personal fields masked.
     Record(RecordArgs),
     /// Replay all fixtures and compare the rows with the golden files beside them.
     Test(TestArgs),
-    /// Install a plugin, or another version of one, pinned by its digest.
+    /// Install or upgrade a plugin and pin its digest.
     Add(AddArgs),
-    /// Show the installed plugins.
+    /// List the installed plugins.
     List(ListArgs),
-    /// Take an installed plugin away.
+    /// Remove an installed plugin. Its tables stay.
     Remove(RemoveArgs),
-    /// Compare all installed plugins with the lock file.
+    /// Verify all installed plugins against the lock file.
     Verify(VerifyArgs),
 }
 
 /// What to begin.
 #[derive(Debug, Args)]
 pub struct NewArgs {
-    /// The datasource's name: lower-case letters and digits. The folder is named like it.
+    /// Name of the datasource and of the new folder: lower-case letters and digits.
     pub name: String,
-    /// What the plugin is written in.
+    /// Language of the plugin.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     pub language: Language,
 }
@@ -49,22 +49,22 @@ pub struct NewArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  The plugin in this folder:
+  Build the plugin in this folder:
     test-dashboard plugin build
-  Another one, into a file:
+  Build another one into a file:
     test-dashboard plugin build plugins/github --output github.wasm")]
 pub struct BuildArgs {
-    /// The plugin's folder.
+    /// Folder of the plugin.
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
-    /// Where the component goes; by default NAME.wasm in the plugin's folder, as the datasource
-    /// calls itself.
+    /// Write the component to this file [default: NAME.wasm in the plugin's folder, where NAME
+    /// is the datasource's name].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Build the examples of the package instead, each as a component, into this folder.
+    /// Build the package's examples instead, each as a component, into this folder.
     #[arg(long, value_name = "DIR", conflicts_with = "output", value_hint = ValueHint::DirPath)]
     pub examples: Option<PathBuf>,
-    /// The target folder of the build.
+    /// Use this folder as the build's target folder.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub target_dir: Option<PathBuf>,
 }
@@ -72,10 +72,10 @@ pub struct BuildArgs {
 /// Which file to show.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// The plugin's file.
+    /// Plugin file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -84,28 +84,28 @@ pub struct InspectArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  With the recordings beside the configuration:
+  Check against the recordings beside the configuration:
     test-dashboard plugin check acme.wasm
-  One report, as far as it is recorded:
+  Check one report, as far as it is recorded:
     test-dashboard plugin check acme.wasm --report builds --partial")]
 pub struct PluginCheckArgs {
-    /// The plugin's file.
+    /// Plugin file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The folder with the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
-    /// configuration, which names the projects' settings.
+    /// Read recordings, PROJECT/REPORT.har, from this folder [default: `fixtures` beside the
+    /// configuration that has the projects' settings].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub fixtures: Option<PathBuf>,
-    /// Only this project's fixtures.
+    /// Use only this project's fixtures.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// Only this report's fixtures.
+    /// Use only this report's fixtures.
     #[arg(long, value_name = "REPORT", alias = "report-type")]
     pub report: Option<String>,
-    /// Do not fail for rules that could not be tried for want of a recording.
+    /// Do not fail if a rule cannot be checked because a recording is missing.
     #[arg(long)]
     pub partial: bool,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -114,37 +114,37 @@ pub struct PluginCheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  A week, with addresses masked:
+  Record a week, with e-mail addresses masked:
     test-dashboard plugin record acme.wasm --project fenix --report builds --num-days 7 \\
         --mask '$..email'
-  What `plugin check` needs:
+  Record everything that `plugin check` needs:
     test-dashboard plugin record acme.wasm --project fenix --report builds --for-check")]
 pub struct RecordArgs {
-    /// The plugin's file.
+    /// Plugin file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// A configured project.
+    /// Record this configured project.
     #[arg(long, value_name = "NAME")]
     pub project: String,
-    /// A report of the plugin.
+    /// Record this report of the plugin.
     #[arg(long, value_name = "REPORT", alias = "report-type")]
     pub report: String,
-    /// The folder for the recordings, PROJECT/REPORT.har; by default `fixtures` beside the
-    /// configuration.
+    /// Write recordings, PROJECT/REPORT.har, to this folder [default: `fixtures` beside the
+    /// configuration].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub fixtures: Option<PathBuf>,
-    /// Replace what this JSON path (RFC 9535) finds in answers, such as '$..email'; may be
-    /// given several times.
+    /// Mask the values that this JSON path (RFC 9535) matches in responses, such as '$..email';
+    /// may be repeated.
     #[arg(long, value_name = "PATH")]
     pub mask: Vec<String>,
-    /// Record besides what `plugin check` asks for: goes on from every checkpoint, and reads
-    /// everything again.
+    /// Also record the requests that `plugin check` makes: resuming from every checkpoint, and a
+    /// full refresh.
     #[arg(long)]
     pub for_check: bool,
     /// The days to look at.
     #[command(flatten)]
     pub days: Days,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -152,13 +152,13 @@ pub struct RecordArgs {
 /// Which plugin to test.
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// The plugin's folder, with its configuration and its fixtures.
+    /// Folder of the plugin, with its configuration and fixtures.
     #[arg(default_value = ".", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
-    /// Write the golden files instead of comparing with them.
+    /// Write the golden files instead of comparing against them.
     #[arg(long)]
     pub update: bool,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -167,21 +167,21 @@ pub struct TestArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  A file, after a look at what it asks for:
+  Review what a file requests, then install it:
     test-dashboard plugin add acme.wasm
-  In CI, where nobody is asked:
+  Install it in CI, without a prompt:
     test-dashboard plugin add acme.wasm --yes")]
 pub struct AddArgs {
-    /// The plugin's file, or the https:// address of one.
+    /// Plugin file, or the https:// URL of one.
     #[arg(value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     pub source: String,
-    /// The SHA-256 that the file has to have, in hexadecimal.
+    /// Require the file to have this SHA-256, in hexadecimal.
     #[arg(long, value_name = "HEX")]
     pub sha256: Option<String>,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -189,7 +189,7 @@ pub struct AddArgs {
 /// Where they are installed.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -197,11 +197,11 @@ pub struct ListArgs {
 /// What may be there besides.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Accept plugins that are built from source: files outside of the plugin
-    /// folder, which run without having been added.
+    /// Accept plugins that were built from source: files outside the plugin folder, which run
+    /// without an entry in the lock file.
     #[arg(long)]
     pub allow_built: bool,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Configured,
 }
@@ -209,9 +209,9 @@ pub struct VerifyArgs {
 /// What to take away.
 #[derive(Debug, Args)]
 pub struct RemoveArgs {
-    /// The plugin's name.
+    /// Name of the plugin.
     pub name: String,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
     /// Where the configuration is.

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What `rejects` takes.
+//! The arguments of `rejects`.
 
 use clap::{Args, Subcommand};
 
@@ -10,29 +10,29 @@ use super::Common;
 /// What to do with rejected rows.
 #[derive(Debug, Subcommand)]
 pub enum RejectsCommand {
-    /// Show the rejected rows that wait, the newest first.
+    /// List the rejected rows in the dead letter table, newest first.
     List(RejectsListArgs),
-    /// Show a rejected row: what is wrong with it, where it came from, and the row itself.
+    /// Show one rejected row: why it was rejected, where it came from, and its values.
     Show(RejectsShowArgs),
-    /// Read the partitions that they came from again, in full, and no others.
+    /// Do a full refresh of the partitions that rejected rows came from.
     Retry(RejectsRetryArgs),
-    /// Forget rejected rows without reading anything again.
+    /// Delete rejected rows without reading anything again.
     Discard(RejectsDiscardArgs),
 }
 
 /// Which rejected rows are meant.
 #[derive(Debug, Args)]
 pub struct RejectsOf {
-    /// Only those of this project.
+    /// Select rows of this project.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// Only those of this report.
+    /// Select rows of this report.
     #[arg(long, value_name = "REPORT", alias = "report-type")]
     pub report: Option<String>,
-    /// Only those of this partition.
+    /// Select rows of this partition.
     #[arg(long, value_name = "PARTITION")]
     pub partition: Option<String>,
-    /// Only those that were meant for this table.
+    /// Select rows that were rejected from this table.
     #[arg(long, value_name = "TABLE")]
     pub table: Option<String>,
 }
@@ -41,16 +41,16 @@ pub struct RejectsOf {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  The newest ten of a project:
+  List the newest ten of a project:
     test-dashboard rejects list --project fenix --limit 10")]
 pub struct RejectsListArgs {
     /// Which.
     #[command(flatten)]
     pub of: RejectsOf,
-    /// How many of the newest to show: 50 to a person and all to a program unless told.
+    /// Show this many of the newest [default: 50 with --format human, all with json].
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -58,9 +58,9 @@ pub struct RejectsListArgs {
 /// Which rejected row to show.
 #[derive(Debug, Args)]
 pub struct RejectsShowArgs {
-    /// Its id, as `rejects list` shows it, or its beginning.
+    /// Id as shown by `rejects list`, or a prefix of it.
     pub id: String,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -71,7 +71,7 @@ pub struct RejectsShowArgs {
     ["ids", "project", "report", "partition", "table", "all"],
 ))]
 pub struct RejectsChoice {
-    /// Their ids, as `rejects list` shows them, or their beginnings.
+    /// Ids as shown by `rejects list`, or prefixes of them.
     #[arg(
         value_name = "ID",
         conflicts_with_all = ["project", "report", "partition", "table", "all"]
@@ -80,7 +80,7 @@ pub struct RejectsChoice {
     /// Those that are all of this.
     #[command(flatten)]
     pub of: RejectsOf,
-    /// All that wait.
+    /// Select all rejected rows.
     #[arg(long, conflicts_with_all = ["project", "report", "partition", "table"])]
     pub all: bool,
 }
@@ -89,18 +89,18 @@ pub struct RejectsChoice {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  One row, by the beginning of its id:
+  Retry one row, by a prefix of its id:
     test-dashboard rejects retry 1f3a
-  All of a report, once its plugin is mended:
+  Retry all rows of a report, once its plugin is fixed:
     test-dashboard rejects retry --report issues")]
 pub struct RejectsRetryArgs {
     /// Which.
     #[command(flatten)]
     pub choice: RejectsChoice,
-    /// How many partitions are read at the same time [default: as configured, else 4].
+    /// Read this many partitions concurrently [default: as configured, else 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }
@@ -111,10 +111,10 @@ pub struct RejectsDiscardArgs {
     /// Which.
     #[command(flatten)]
     pub choice: RejectsChoice,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub yes: bool,
-    /// What it shares with other commands.
+    /// Options shared with other commands.
     #[command(flatten)]
     pub common: Common,
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What `init`, `completions` and `man` take.
+//! The arguments of `init`, `completions` and `man`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,32 +13,32 @@ use super::ConfigOption;
 /// What is shown below the options of `init`.
 pub const EXAMPLES: &str = "\
 Examples:
-  Answer questions:
+  Answer questions interactively:
     test-dashboard init
-  Ask nothing:
+  Answer everything with flags:
     test-dashboard init --project fenix --set testrail.project-id=59 \\
         --set github.repository=mozilla-mobile/fenix
-  For MySQL in Cloud SQL, in another file:
+  Use MySQL in Cloud SQL, and another configuration file:
     test-dashboard init --project fenix --set github=mozilla-mobile/fenix --database-engine mysql \\
         --config deploy/test-dashboard.toml";
 
 /// What the first configuration says.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The first project, as dashboards are to call it: lower-case letters, digits and '-'.
-    /// Without it, init asks on the terminal.
+    /// Name the first project, as dashboards will show it: lower-case letters, digits and '-'.
+    /// Without this flag, init asks on the terminal.
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
-    /// What the project is called in a service, such as github.repository=mozilla-mobile/fenix;
-    /// may be given several times. Where a plugin needs one setting only, its name can be left
-    /// out: github=mozilla-mobile/fenix. A VALUE is text, or as TOML has it: 59, ["a", "b"].
+    /// Set one of the project's settings, such as github.repository=mozilla-mobile/fenix; may be
+    /// repeated. If a plugin requires only one setting, its name can be left out:
+    /// github=mozilla-mobile/fenix. VALUE is plain text or a TOML value: 59, ["a", "b"].
     #[arg(long = "set", value_name = "PLUGIN.SETTING=VALUE", requires = "project")]
     pub settings: Vec<String>,
-    /// Which database rows go to; a server's address and login come from CLOUD_SQL_DATABASE_…
-    /// variables [default: sqlite].
+    /// Write rows to this kind of database; a server's address and login come from
+    /// CLOUD_SQL_DATABASE_… variables [default: sqlite].
     #[arg(long, value_enum, value_name = "ENGINE")]
     pub database_engine: Option<FirstEngine>,
-    /// Overwrite a configuration that is there.
+    /// Overwrite an existing configuration.
     #[arg(long)]
     pub force: bool,
     /// Where the configuration is to be.
@@ -73,9 +73,9 @@ impl fmt::Display for FirstEngine {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  For this shell only:
+  Enable completion in the current shell:
     source <(test-dashboard completions bash)
-  For all to come, of this user:
+  Enable completion in all of this user's shells:
     mkdir -p ~/.local/share/bash-completion/completions
     test-dashboard completions bash > ~/.local/share/bash-completion/completions/test-dashboard
 
@@ -87,7 +87,7 @@ Examples:
 
 Zsh finds it when ~/.zshrc has `fpath=(~/.zfunc $fpath)` before `compinit`.")]
 pub struct CompletionsArgs {
-    /// The shell.
+    /// Shell to complete for.
     #[arg(value_enum)]
     pub shell: Shell,
 }
@@ -107,10 +107,10 @@ pub enum Shell {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  For this user:
+  Install the pages for this user:
     test-dashboard man ~/.local/share/man/man1")]
 pub struct ManArgs {
-    /// The folder, such as ~/.local/share/man/man1; it is made where it is missing.
+    /// Folder, such as ~/.local/share/man/man1; created if it does not exist.
     #[arg(value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a person wants, from flags or by being asked.
+//! The answers to `init`'s questions, from flags or from the terminal.
 
 use test_dashboard_model::Setting;
 
@@ -12,22 +12,26 @@ use crate::cli::args::{FirstEngine, InitArgs};
 use crate::cli::plugin::shown::sentence;
 use crate::cli::{ask, output};
 use crate::config::wrong_project_name;
-use crate::misuse::{Misuse, did_you_mean};
+use crate::usage_error::{UsageError, did_you_mean};
 
 /// What the flags say.
 ///
 /// # Errors
 ///
-/// [`Misuse`] for a plugin that is not there, for a setting that it does not take or that is
+/// [`UsageError`] for a plugin that is not there, for a setting that it does not take or that is
 /// missing, and when there is nothing to read.
-pub fn of_flags(args: &InitArgs, project: &str, offered: Vec<Offered>) -> Result<Wanted, Misuse> {
+pub fn of_flags(
+    args: &InitArgs,
+    project: &str,
+    offered: Vec<Offered>,
+) -> Result<Wanted, UsageError> {
     let mut plugins: Vec<(Offered, Settings)> =
         offered.into_iter().map(|offered| (offered, Settings::new())).collect();
     for given in &args.settings {
-        let misuse = |problem: String| Misuse::new(format!("--set {given}: {problem}"));
+        let usage_error = |problem: String| UsageError::new(format!("--set {given}: {problem}"));
         let (name, typed) = given.split_once('=').ok_or_else(|| {
-            misuse(
-                "PLUGIN.SETTING=VALUE is wanted, such as github.repository=mozilla-mobile/fenix"
+            usage_error(
+                "expected PLUGIN.SETTING=VALUE, such as github.repository=mozilla-mobile/fenix"
                     .into(),
             )
         })?;
@@ -38,21 +42,27 @@ pub fn of_flags(args: &InitArgs, project: &str, offered: Vec<Offered>) -> Result
         let known: Vec<String> = plugins.iter().map(|(of, _)| of.name().to_string()).collect();
         let found = plugins.iter_mut().find(|(offered, _)| offered.name() == plugin);
         let (offered, settings) = found.ok_or_else(|| {
-            misuse(format!("there is no plugin {plugin:?}{}", did_you_mean(plugin, known.iter())))
+            usage_error(format!(
+                "there is no plugin {plugin:?}{}",
+                did_you_mean(plugin, known.iter())
+            ))
         })?;
-        let setting = meant(offered, setting).map_err(misuse)?.clone();
+        let setting = meant(offered, setting).map_err(usage_error)?.clone();
         if typed.trim().is_empty() {
-            return Err(misuse(format!("a value is wanted: {}", sentence(&setting.description))));
+            return Err(usage_error(format!(
+                "expected a value: {}",
+                sentence(&setting.description)
+            )));
         }
         if settings.iter().any(|(name, _)| *name == setting.name) {
-            return Err(misuse(format!("{} is given twice", setting.name)));
+            return Err(usage_error(format!("{} is given twice", setting.name)));
         }
-        settings.push((setting.name.clone(), value(&setting, typed).map_err(misuse)?));
+        settings.push((setting.name.clone(), value(&setting, typed).map_err(usage_error)?));
     }
     plugins.retain(|(_, settings)| !settings.is_empty());
     if plugins.is_empty() {
-        return Err(Misuse::new(
-            "there is nothing to read: say with --set what the project is called in a service, such as --set github.repository=mozilla-mobile/fenix",
+        return Err(UsageError::new(
+            "there is nothing to read: set at least one of the project's settings, such as --set github.repository=mozilla-mobile/fenix",
         ));
     }
     let engine = args.database_engine.unwrap_or_default();
@@ -84,16 +94,16 @@ fn meant<'a>(offered: &'a Offered, name: Option<&str>) -> Result<&'a Setting, St
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is nobody to be asked, and when there is nothing to read.
+/// [`UsageError`] when there is nobody to be asked, and when there is nothing to read.
 pub async fn of_person(args: &InitArgs, offered: Vec<Offered>) -> anyhow::Result<Wanted> {
     if !ask::can_ask() {
-        return Err(Misuse::new(
-            "there is no terminal to ask on: say --project NAME and, for each service, --set PLUGIN.SETTING=VALUE",
+        return Err(UsageError::new(
+            "there is no terminal to ask on: pass --project NAME and, for each service, --set PLUGIN.SETTING=VALUE",
         )
         .into());
     }
     let project = ask::for_one(
-        "The first project, as dashboards are to call it, in lower-case letters, digits and '-', such as fenix: ",
+        "Name of the first project, as dashboards will show it (lower-case letters, digits and '-'), such as fenix: ",
         |answer| match wrong_project_name(answer) {
             None => Ok(answer.to_string()),
             Some(reason) => Err(format!("{answer:?} {reason}")),
@@ -110,7 +120,7 @@ pub async fn of_person(args: &InitArgs, offered: Vec<Offered>) -> anyhow::Result
         }
     }
     if wanted.plugins.is_empty() {
-        return Err(Misuse::new("there is nothing to read, so nothing was written").into());
+        return Err(UsageError::new("there is nothing to read, so nothing was written").into());
     }
     if args.database_engine.is_none() {
         wanted.engine =
@@ -123,7 +133,7 @@ fn read_engine(answer: &str) -> Result<FirstEngine, String> {
     match answer {
         "" => Ok(FirstEngine::default()),
         answer => <FirstEngine as clap::ValueEnum>::from_str(answer, true)
-            .map_err(|_| "sqlite, postgres or mysql is wanted".into()),
+            .map_err(|_| "expected sqlite, postgres or mysql".into()),
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `init`: writes a first configuration, with the plugins that are at hand, checks it, and says
-//! what comes next.
+//! `init`: writes a first configuration with the plugins that are available, checks it, and prints
+//! the next steps.
 
 mod answers;
 mod offered;
@@ -23,8 +23,8 @@ use super::plugin::install::{Candidate, install};
 use super::plugin::site;
 use crate::config::{Config, DEFAULT_FILE, Environment, Template, wrong_project_name};
 use crate::lock::{LOCK_FILE, Lock, Site};
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
+use crate::usage_error::UsageError;
 use offered::Offered;
 
 /// What a person wants the configuration to say.
@@ -43,19 +43,19 @@ type Settings = Vec<(String, toml_edit::Value)>;
 ///
 /// # Errors
 ///
-/// [`Misuse`] for a configuration that is there already, for what the plugins do not take, and
+/// [`UsageError`] for a configuration that is there already, for what the plugins do not take, and
 /// when nobody can be asked; what cannot be written. Nothing is changed then.
 pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
     if let Some(project) = &args.project
         && let Some(reason) = wrong_project_name(project)
     {
-        return Err(Misuse::new(format!("--project {project:?} {reason}")).into());
+        return Err(UsageError::new(format!("--project {project:?} {reason}")).into());
     }
     let configuration = Site::of(args.config.file()).configuration;
     refuse_to_overwrite(&configuration, args.force)?;
     let folder = Site::of(args.config.file()).folder;
     std::fs::create_dir_all(&folder)
-        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let (site, _guard) = site::site(&args.config)?;
     let empty = Config { folder: site.folder.clone(), ..Config::default() };
 
@@ -76,22 +76,22 @@ pub async fn init(args: &InitArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), Misuse> {
+fn refuse_to_overwrite(configuration: &Path, force: bool) -> Result<(), UsageError> {
     // A link that leads nowhere is there, too.
     if force || configuration.symlink_metadata().is_err() {
         return Ok(());
     }
-    Err(Misuse::new(format!(
-        "{} is there already, and stays as it is: name another file with --config, or overwrite it with --force",
+    Err(UsageError::new(format!(
+        "{} already exists and was not changed: name another file with --config, or overwrite it with --force",
         configuration.display()
     )))
 }
 
 /// The text, read as every command reads it, and the settings tried against their plugins.
-async fn checked(wanted: &Wanted) -> Result<(String, Config), Misuse> {
+async fn checked(wanted: &Wanted) -> Result<(String, Config), UsageError> {
     let text = text::configuration(wanted);
     let config = Config::parse(&text, &Environment::of_process()).map_err(|problem| {
-        Misuse::new(format!("what would be written could not be read again{problem}"))
+        UsageError::new(format!("the new configuration could not be read back{problem}"))
     })?;
     for (offered, _) in &wanted.plugins {
         trial::settings(&config, offered.plugin(), &wanted.project).await?;
@@ -121,10 +121,10 @@ fn tell(
     let environment = Environment::of_process();
     let unset = Unset::of(text, config, &environment);
     if !unset.needed.is_empty() {
-        say!("not set yet, and needed: {}", joined(&unset.needed))?;
+        say!("required, and not set yet: {}", joined(&unset.needed))?;
     }
     if !unset.optional.is_empty() {
-        say!("not set, and optional: {}", joined(&unset.optional))?;
+        say!("optional, and not set: {}", joined(&unset.optional))?;
     }
     let common = match site.configuration == Path::new(DEFAULT_FILE) {
         true => String::new(),

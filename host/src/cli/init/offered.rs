@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::plugin::install::Candidate;
-use crate::cli::plugin::source::Source;
+use crate::cli::plugin::location::PluginLocation;
 use crate::config::{Config, Limits};
 use crate::lock::{Addition, LOCK_FILE, Lock, Pinned};
-use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
+use crate::usage_error::UsageError;
 
 /// Where a program that is installed for all users has what belongs to it, below the prefix.
 const SHARE: &str = "share/test-dashboard";
@@ -67,7 +67,7 @@ impl Offered {
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is none; why one cannot be loaded.
+/// [`UsageError`] when there is none; why one cannot be loaded.
 pub async fn all(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Offered>> {
     let mut offered = installed(config, runtime).await?;
     let shipped = folders_of_program();
@@ -79,7 +79,7 @@ pub async fn all(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Offer
                 continue;
             }
             let digest = pin.sha256.to_string();
-            let source = Source::of(&file.display().to_string(), Some(&digest), true)?;
+            let source = PluginLocation::of(&file.display().to_string(), Some(&digest), true)?;
             let candidate = Candidate::load(config, runtime, &source).await?;
             offered.push(Offered::Shipped(Box::new(candidate)));
         }
@@ -87,8 +87,8 @@ pub async fn all(config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Offer
     if offered.is_empty() {
         let places = std::iter::once(&config.folder).chain(&shipped);
         let places: Vec<String> = places.map(|place| place.display().to_string()).collect();
-        return Err(Misuse::new(format!(
-            "there is no plugin to read with: no {LOCK_FILE} lists one whose file is there, in {}. `test-dashboard plugin add FILE` installs one and begins a configuration; `init --force` then writes a whole one",
+        return Err(UsageError::new(format!(
+            "there is no plugin to read with: no {LOCK_FILE} lists one whose file exists, in {}. `test-dashboard plugin add FILE` installs one and starts a configuration; `init --force` then writes a complete one",
             places.join(" or ")
         ))
         .into());

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The text of a first configuration: the shipped one, with its comments, and in it the plugins
-//! and the project that are wanted.
+//! The text of a first configuration: the shipped one with its comments, filled in with the
+//! selected plugins and project.
 
 use std::fmt::Write as _;
 
@@ -58,7 +58,7 @@ fn database(block: &str, engine: FirstEngine) -> String {
         let chosen = ENGINE.replace("mysql", &engine.to_string());
         return block.replace(ENGINE, &chosen);
     }
-    let mut text = "# Where rows go: a SQLite file beside this one. For a server, its parts stand in the place of\n# the url.\n[database]\nurl = \"sqlite:test-dashboard.sqlite\"\n".to_string();
+    let mut text = "# Where rows are written: a SQLite file beside this one. For a server, use the parts instead of\n# the url.\n[database]\nurl = \"sqlite:test-dashboard.sqlite\"\n".to_string();
     let parts = block.lines().skip_while(|line| !line.starts_with('[')).skip(1);
     for line in parts.filter(|line| !line.starts_with("# url = ")) {
         let mark = if line.starts_with('#') { "" } else { "# " };

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use test_dashboard_model::FailureKind;
 
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::plugin::{InstanceOptions, Plugin, PluginError, ProjectContext};
 use crate::source::settings_of;
+use crate::usage_error::UsageError;
 
 /// Where the service is, for a plugin that is told by a variable. Nothing is sent there.
 const NOWHERE: &str = "https://service.invalid";
@@ -21,9 +21,9 @@ const NOWHERE: &str = "https://service.invalid";
 ///
 /// # Errors
 ///
-/// [`Misuse`] for a setting that is missing, that the plugin does not take, or whose value it
+/// [`UsageError`] for a setting that is missing, that the plugin does not take, or whose value it
 /// cannot use.
-pub async fn settings(config: &Config, plugin: &Plugin, project: &str) -> Result<(), Misuse> {
+pub async fn settings(config: &Config, plugin: &Plugin, project: &str) -> Result<(), UsageError> {
     let description = &plugin.description;
     let environment = Environment::of_process();
     let settings = settings_of(config, &environment, &description.name, plugin, project)?;
@@ -41,7 +41,7 @@ pub async fn settings(config: &Config, plugin: &Plugin, project: &str) -> Result
         // It had read them all when it made a request.
         _ if instance.was_refused_offline() => Ok(()),
         Err(PluginError::Failure(failure)) if failure.kind == FailureKind::Config => {
-            Err(Misuse::new(format!("{}: {}", description.name, failure.message)))
+            Err(UsageError::new(format!("{}: {}", description.name, failure.message)))
         }
         _ => Ok(()),
     }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A setting's value, as a person types it. A plugin says of a setting what it is for, with an
-//! example behind `such as`, and that tells numbers and lists from text.
+//! Parses a setting's value as a person types it. A plugin's description of a setting has an
+//! example after `such as`, which distinguishes numbers and lists from text.
 
 use test_dashboard_model::Setting;
 use toml_edit::{Array, Value};

@@ -11,7 +11,7 @@ use test_dashboard_egress::AllowList;
 use test_dashboard_model::{CredentialKind, Description};
 
 use super::install::{Candidate, install};
-use super::source::Source;
+use super::location::PluginLocation;
 use super::{shown, site};
 use crate::cli::args::{AddArgs, Format};
 use crate::cli::ask;
@@ -22,9 +22,9 @@ use crate::lock::{
     Addition, Change, LOCK_FILE, Lock, Pin, Pinned, Site, Weight, add_datasource, compare,
     digest_of, same, settings_to_write,
 };
-use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
 use crate::source::Installed;
+use crate::usage_error::UsageError;
 
 /// What is to be installed, where, and what changes by it.
 struct Plan {
@@ -40,11 +40,11 @@ struct Plan {
 ///
 /// # Errors
 ///
-/// [`Misuse`] when it is not clear what is meant or nobody can be asked; what the file is
+/// [`UsageError`] when it is not clear what is meant or nobody can be asked; what the file is
 /// instead of a plugin; what cannot be written. Nothing is changed then.
 pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
-    let source = Source::of(&args.source, args.sha256.as_deref(), args.yes)?;
+    let source = PluginLocation::of(&args.source, args.sha256.as_deref(), args.yes)?;
     let (site, _guard) = site::site(&common.config)?;
     let config = Config::load_or_empty(common.config.file())?;
     let lock = Lock::of(&config)?;
@@ -54,7 +54,7 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
     if plan.is_there {
         tell(common.output.format, &plan, "unchanged")?;
         if common.output.format == Format::Human {
-            say!("{name} {} is installed already: nothing changes", pin.version)?;
+            say!("{name} {} is already installed: nothing changes", pin.version)?;
         }
         return Ok(Exit::Done);
     }
@@ -77,7 +77,12 @@ pub async fn add(args: &AddArgs) -> anyhow::Result<Exit> {
 }
 
 /// Loads the file, without a network, and finds out what installing it means.
-async fn plan(config: &Config, lock: &Lock, site: &Site, source: &Source) -> anyhow::Result<Plan> {
+async fn plan(
+    config: &Config,
+    lock: &Lock,
+    site: &Site,
+    source: &PluginLocation,
+) -> anyhow::Result<Plan> {
     let runtime = Runtime::new()?;
     let candidate = Candidate::load(config, &runtime, source).await?;
     let Candidate { plugin, pin, addition, .. } = &candidate;
@@ -101,13 +106,16 @@ fn stands(config: &Config, lock: &Lock, name: &str, pin: &Pin) -> bool {
 }
 
 /// A run names a report, and not a plugin: two that have the same one are one too many.
-fn refuse_shared_reports(description: &Description, installed: &Installed) -> Result<(), Misuse> {
+fn refuse_shared_reports(
+    description: &Description,
+    installed: &Installed,
+) -> Result<(), UsageError> {
     for (other, plugin) in installed.all().filter(|(other, _)| *other != description.name) {
         let plugin = match plugin {
             Ok(plugin) => plugin,
             Err(error) => {
                 output::remark(format_args!(
-                    "whether {other} has a report of the same name cannot be told: {error}"
+                    "cannot determine whether {other} has a report of the same name: {error}"
                 ));
                 continue;
             }
@@ -115,7 +123,7 @@ fn refuse_shared_reports(description: &Description, installed: &Installed) -> Re
         let shared =
             description.reports.iter().find(|report| plugin.report(&report.name).is_some());
         if let Some(report) = shared {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "{} has a report {}, and so has {other}: a run could not tell which is meant. Remove {other} first, or do without {}",
                 description.name, report.name, description.name
             )));
@@ -147,12 +155,12 @@ async fn installed_before(
 
 fn show(plan: &Plan, config: &Config, site: &Site) -> anyhow::Result<()> {
     let Candidate { plugin, pin, addition, .. } = &plan.candidate;
-    let pinned = format!("{LOCK_FILE} is going to have this file, as {}", addition.name);
+    let pinned = format!("{LOCK_FILE} will list this file, as {}", addition.name);
     shown::show(plugin, &pinned)?;
     match &plan.before {
         None => say!("\n{} is new here.", addition.name)?,
         Some(Err(reason)) => say!(
-            "\nWhat it changes cannot be told, because the installed {} cannot be loaded: {reason}",
+            "\nWhat it changes cannot be determined, because the installed {} cannot be loaded: {reason}",
             addition.name
         )?,
         Some(Ok(changes)) => show_changes(&addition.name, changes)?,

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin build`: a component from a plugin's source, with the toolchain that is there.
+//! `plugin build`: builds a component from a plugin's source, with the installed toolchain.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use test_dashboard_files::Prepared;
 use crate::cli::args::BuildArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::{remark, say};
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::project::{Language, javascript, python, rust};
+use crate::usage_error::UsageError;
 
 /// Builds the plugin in a folder, loads it once to see that it can be described, and prints
 /// where the component is: `NAME.wasm` in the folder, as the datasource calls itself.
 ///
 /// # Errors
 ///
-/// [`Misuse`] when there is no plugin in the folder; else what the toolchain says, or why what
+/// [`UsageError`] when there is no plugin in the folder; else what the toolchain says, or why what
 /// it made is no plugin. Then nothing is written.
 pub async fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
     let language = Language::of(&args.dir)?;
@@ -57,7 +57,7 @@ pub async fn build(args: &BuildArgs) -> anyhow::Result<Exit> {
 /// The examples of a package, which need not be plugins that anybody could use.
 fn build_examples(args: &BuildArgs, language: Language, folder: &Path) -> anyhow::Result<Exit> {
     if language != Language::Rust {
-        return Err(Misuse::new(format!("--examples is for Rust, not for {language}")).into());
+        return Err(UsageError::new(format!("--examples is for Rust, not for {language}")).into());
     }
     for module in rust::compile(&args.dir, args.target_dir.as_deref(), rust::What::Examples)? {
         let place = folder.join(module.file_name().unwrap_or_default());

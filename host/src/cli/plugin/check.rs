@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin check`: whether a plugin does what the host relies on, rule by rule.
+//! `plugin check`: checks, rule by rule, that a plugin does what the host relies on.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::cli::output::{self, say};
 use crate::config::{Config, Environment};
 use crate::conformance::{self, Difference, Evidence, Finding, Findings, Rule, Scenario, Staged};
 use crate::fixtures::{self, Fixture};
-use crate::misuse::Misuse;
 use crate::plugin::{Plugin, PluginError, Runtime};
 use crate::source::load_one;
+use crate::usage_error::UsageError;
 
 /// The folder of the fixtures, where no other is named.
 const FIXTURES: &str = "fixtures";
@@ -26,7 +26,7 @@ const FIXTURES: &str = "fixtures";
 ///
 /// # Errors
 ///
-/// [`Misuse`] when the configuration does not fit the plugin or its fixtures; else what the
+/// [`UsageError`] when the configuration does not fit the plugin or its fixtures; else what the
 /// file is instead of a plugin, or a recording that cannot be read.
 pub async fn check(args: &PluginCheckArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
@@ -95,7 +95,7 @@ fn wanted(args: &PluginCheckArgs, folder: &Path) -> anyhow::Result<Vec<Fixture>>
         .retain(|fixture| is(&args.project, &fixture.project) && is(&args.report, &fixture.report));
     if fixtures.is_empty() && (args.project.is_some() || args.report.is_some()) {
         let asked = [&args.project, &args.report].map(|name| name.as_deref().unwrap_or("*"));
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "{} has no recording {}.har",
             folder.display(),
             asked.join("/")
@@ -123,7 +123,7 @@ impl Outcome {
     }
 }
 
-/// What is told.
+/// The output.
 struct Answer<'a> {
     rules: Vec<(Rule, Finding, Outcome)>,
     notes: &'a [String],

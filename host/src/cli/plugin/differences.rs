@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Differences between golden rows and new ones, for a person.
+//! Prints the differences between golden rows and new ones.
 
 use serde_json::Value as Json;
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin inspect`: what a file is and asks for, before it is trusted with anything.
+//! `plugin inspect`: shows what a file contains and requests, before it is trusted with anything.
 
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ pub async fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     }
     let pinned = match (&lock, known) {
         (Err(problem), _) => problem.to_string(),
-        (Ok(_), Some(name)) => format!("{LOCK_FILE} has this file, as {name}"),
-        (Ok(_), None) => format!("{LOCK_FILE} does not know this file"),
+        (Ok(_), Some(name)) => format!("{LOCK_FILE} lists this file, as {name}"),
+        (Ok(_), None) => format!("{LOCK_FILE} does not list this file"),
     };
     shown::show(&plugin, &pinned)?;
     Ok(Exit::Done)

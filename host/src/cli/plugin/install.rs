@@ -13,8 +13,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use test_dashboard_files::Prepared;
 
+use super::location::PluginLocation;
 use super::shown;
-use super::source::Source;
 use crate::config::{Config, LimitsConfig};
 use crate::lock::{Addition, Digest, Lock, Pin, Site};
 use crate::plugin::{Plugin, Runtime};
@@ -39,7 +39,7 @@ impl Candidate {
     pub async fn load(
         config: &Config,
         runtime: &Runtime,
-        source: &Source,
+        source: &PluginLocation,
     ) -> anyhow::Result<Candidate> {
         let limits = LimitsConfig::default().resolve(&config.limits);
         let bytes = source.fetch(limits.max_plugin_bytes).await?;

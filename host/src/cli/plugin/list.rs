@@ -29,7 +29,7 @@ pub async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     if entries.is_empty() {
-        say!("no plugin is installed; `test-dashboard plugin add FILE` does that")?;
+        say!("no plugin is installed; `test-dashboard plugin add FILE` installs one")?;
         return Ok(Exit::Done);
     }
     let mut table = output::table(["plugin", "version", "file", "sha-256", "state"]);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin`: what an author and an operator do with plugin files. A file per verb.
+//! `plugin`: the commands for plugin files, for authors and operators. A file per verb.
 
 mod add;
 mod build;
@@ -10,12 +10,12 @@ mod differences;
 mod inspect;
 pub(super) mod install;
 mod list;
+pub(super) mod location;
 mod new;
 mod record;
 mod remove;
 pub(super) mod shown;
 pub(super) mod site;
-pub(super) mod source;
 mod test;
 mod verify;
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin record`: one live run as a fixture.
+//! `plugin record`: records a live run as a fixture.
 
 use std::path::{Path, PathBuf};
 
@@ -16,17 +16,17 @@ use crate::cli::output::{self, remark, say};
 use crate::cli::run::log;
 use crate::config::{Config, Environment};
 use crate::fixtures;
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::record::{Fixture, Recording, Taken};
 use crate::run::{Days, Event, RunReport};
-use crate::source::{self, Source, recording_file};
+use crate::source::{self, Datasource, recording_file};
+use crate::usage_error::UsageError;
 
 /// Records a report of a project.
 ///
 /// # Errors
 ///
-/// [`Misuse`] for what is wrong before anything was asked; else why there is no recording. A
+/// [`UsageError`] for what is wrong before anything was asked; else why there is no recording. A
 /// partition's failure is no error but an exit code, and leaves the former recording.
 pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
@@ -36,7 +36,7 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
     let plugin = source::load_one(&config, &runtime, &args.file).await?;
     let datasource = &plugin.description.name;
     let project = project(&config, &args.project, datasource)?;
-    let source = Source::new(&config, &environment, datasource, &plugin, true)?;
+    let source = Datasource::new(&config, &environment, datasource, &plugin, true)?;
     let folder = match &args.fixtures {
         Some(folder) => folder.clone(),
         None => config.resolve_path(Path::new(fixtures::FOLDER)),
@@ -64,9 +64,7 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
                 tracing::warn!("{warning}");
             }
             for trouble in &fixture.troubles {
-                tracing::warn!(
-                    "what was recorded for `plugin check` may lack something: {trouble}"
-                );
+                tracing::warn!("the recording for `plugin check` may be incomplete: {trouble}");
             }
             match common.output.format {
                 Format::Json => output::json(&to_json(&fixture))?,
@@ -78,18 +76,18 @@ pub async fn record(args: &RecordArgs) -> anyhow::Result<Exit> {
 }
 
 /// The one project that is meant.
-fn project(config: &Config, wanted: &str, datasource: &str) -> Result<String, Misuse> {
+fn project(config: &Config, wanted: &str, datasource: &str) -> Result<String, UsageError> {
     match config.select_projects(wanted, datasource)?.as_slice() {
         [project] if !wanted.eq_ignore_ascii_case("all") => Ok(project.clone()),
-        _ => Err(Misuse::new(format!(
-            "--project {wanted}: name one project, for a recording is of one"
+        _ => Err(UsageError::new(format!(
+            "--project {wanted}: name one project: a recording belongs to one"
         ))),
     }
 }
 
 fn untouched(path: &Path) -> String {
     match path.exists() {
-        true => format!("{} is as it was", path.display()),
+        true => format!("{} was not changed", path.display()),
         false => format!("{} was not written", path.display()),
     }
 }
@@ -103,7 +101,7 @@ fn failed(format: Format, run: &RunReport, path: &Path) -> anyhow::Result<Exit> 
         }))?;
     } else {
         output::failures(run)?;
-        say!("nothing was recorded, for half a run is no fixture: {}", untouched(path))?;
+        say!("nothing was recorded, because half a run is not a fixture: {}", untouched(path))?;
     }
     Ok(run.outcome().into())
 }
@@ -140,7 +138,7 @@ fn show(fixture: &Fixture, recording: &Recording<'_>, next: &str) -> std::io::Re
         show_written("recorded for `plugin check`", more)?;
     }
     for file in removed {
-        say!("  {} is gone: it belonged to the former recording", file.display())?;
+        say!("  {} was removed: it belonged to the previous recording", file.display())?;
     }
     for mask in &written.masks {
         let found: usize = further

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin remove`: takes an installed plugin away, and leaves what it has written.
+//! `plugin remove`: removes an installed plugin; its tables stay.
 
 use anyhow::Context as _;
 use test_dashboard_files::Prepared;
@@ -13,14 +13,14 @@ use crate::cli::exit::Exit;
 use crate::cli::output::say;
 use crate::config::Config;
 use crate::lock::{LOCK_FILE, Lock, is_inside, remove_datasource};
-use crate::misuse::{Misuse, did_you_mean};
+use crate::usage_error::{UsageError, did_you_mean};
 
 /// Asks, then takes away the configuration's sections, the lock file's entry and the file, in
 /// this order: a file that nothing names any more is the least harm when it ends halfway.
 ///
 /// # Errors
 ///
-/// [`Misuse`] for a plugin that is not there, with the nearest name; what could not be written.
+/// [`UsageError`] for a plugin that is not there, with the nearest name; what could not be written.
 pub async fn remove(args: &RemoveArgs) -> anyhow::Result<Exit> {
     let (site, _guard) = site::site(&args.config)?;
     let config = Config::load_or_empty(args.config.file())?;
@@ -30,12 +30,12 @@ pub async fn remove(args: &RemoveArgs) -> anyhow::Result<Exit> {
         let near = did_you_mean(name, lock.plugins.keys());
         let built = match config.datasources.contains_key(name) {
             true => format!(
-                "; [datasources.{name}] names a file that was not added, so take the section away by hand"
+                "; [datasources.{name}] names a file that was not added, so remove the section by hand"
             ),
             false => String::new(),
         };
         let problem = format!("no plugin {name:?} was added{near}{built}");
-        return Err(Misuse::new(problem).into());
+        return Err(UsageError::new(problem).into());
     };
     let text = site::read_or_empty(&site.configuration)?;
     let (edited, removed) = remove_datasource(&text, name)

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What `plugin add` and `plugin remove` do alike: one at a time.
+//! What `plugin add` and `plugin remove` share: a lock, so that only one of them runs at a time.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub fn site(config: &ConfigOption) -> anyhow::Result<(Site, Guard)> {
     let site = Site::of(config.file());
     let waiting = || {
         output::remark(format_args!(
-            "another `plugin add` or `plugin remove` is at work in {}; waiting for it",
+            "another `plugin add` or `plugin remove` is running in {}; waiting for it",
             site.folder.display()
         ));
     };

@@ -18,9 +18,9 @@ use crate::cli::output::{self, say};
 use crate::config::{Config, DEFAULT_FILE, DatasourceConfig, Environment};
 use crate::fixtures::{self, Fixture};
 use crate::golden::{self, FixtureResult};
-use crate::misuse::Misuse;
 use crate::plugin::{Plugin, Runtime};
-use crate::source::{self, Source};
+use crate::source::{self, Datasource};
+use crate::usage_error::UsageError;
 
 /// Where a plugin's folder has its recordings.
 const FIXTURES: &str = "fixtures";
@@ -29,7 +29,7 @@ const FIXTURES: &str = "fixtures";
 ///
 /// # Errors
 ///
-/// [`Misuse`] for a configuration that names no plugin for the folder; when the plugin cannot
+/// [`UsageError`] for a configuration that names no plugin for the folder; when the plugin cannot
 /// be loaded, or the folder has no fixtures. What a fixture fails is no error but an exit code.
 pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
@@ -43,7 +43,7 @@ pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
     let plugin = config.resolve_path(&datasource.plugin);
     let plugin = source::load_one(&config, &runtime, &plugin).await?;
     if plugin.description.name != name {
-        return Err(Misuse::new(format!(
+        return Err(UsageError::new(format!(
             "datasources.{name} names the plugin {}, which is for {}",
             plugin.path.display(),
             plugin.description.name
@@ -51,7 +51,7 @@ pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
         .into());
     }
     let environment = Environment::of_process();
-    let source = Source::new(&config, &environment, name, &plugin, false)?;
+    let source = Datasource::new(&config, &environment, name, &plugin, false)?;
     let tested = Tested {
         fixtures: test_all(&source, &fixtures, args.update).await,
         leftovers: golden::leftovers(&folder, &expected(&plugin, &fixtures))?,
@@ -72,7 +72,7 @@ pub async fn test(args: &TestArgs) -> anyhow::Result<Exit> {
 fn datasource_of<'a>(
     config: &'a Config,
     folder: &Path,
-) -> Result<(&'a str, &'a DatasourceConfig), Misuse> {
+) -> Result<(&'a str, &'a DatasourceConfig), UsageError> {
     let mut all = config.datasources.iter();
     if let (Some((name, only)), None) = (all.next(), all.next()) {
         return Ok((name, only));
@@ -84,8 +84,8 @@ fn datasource_of<'a>(
     let named = called.and_then(|called| config.datasources.get_key_value(&called));
     named.map(|(name, datasource)| (name.as_str(), datasource)).ok_or_else(|| {
         let names: Vec<&str> = config.datasources.keys().map(String::as_str).collect();
-        Misuse::new(format!(
-            "which plugin is in {}? The configuration has to have one datasource, or one that is named like the folder; it has {}",
+        UsageError::new(format!(
+            "which plugin is in {}? The configuration must have one datasource, or one named like the folder; it has {}",
             folder.display(),
             if names.is_empty() { "none".to_string() } else { names.join(", ") }
         ))
@@ -96,7 +96,7 @@ fn fixtures_in(folder: &Path) -> anyhow::Result<Vec<Fixture>> {
     let found = if folder.is_dir() { fixtures::find(folder)? } else { Vec::new() };
     if found.is_empty() {
         anyhow::bail!(
-            "there are no recordings {}/PROJECT/REPORT.har, so nothing was tested: `test-dashboard plugin record` makes them",
+            "there are no recordings {}/PROJECT/REPORT.har, so nothing was tested: `test-dashboard plugin record` creates them",
             folder.display()
         );
     }
@@ -104,7 +104,11 @@ fn fixtures_in(folder: &Path) -> anyhow::Result<Vec<Fixture>> {
 }
 
 /// Tests all fixtures side by side; the results are in the fixtures' order.
-async fn test_all(source: &Source<'_>, fixtures: &[Fixture], update: bool) -> Vec<FixtureResult> {
+async fn test_all(
+    source: &Datasource<'_>,
+    fixtures: &[Fixture],
+    update: bool,
+) -> Vec<FixtureResult> {
     let side_by_side = std::thread::available_parallelism().map_or(2, usize::from);
     let testing = fixtures.iter().map(|fixture| async move {
         golden::test(fixture, golden::replay(source, fixture).await, update)
@@ -196,7 +200,7 @@ impl Tested {
             }
             (0, false) => format!("{all} fixtures: every row is as its golden file has it"),
             (failed, true) => {
-                format!("FAILED: {failed} of {all} fixtures; their golden files are as they were")
+                format!("FAILED: {failed} of {all} fixtures; their golden files were not changed")
             }
             (failed, false) => {
                 let can_be_mended =

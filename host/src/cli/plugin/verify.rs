@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `plugin verify`: every plugin file against the lock file, without loading any of them.
+//! `plugin verify`: compares every plugin file with the lock file, without loading any of them.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `rejects discard`: a person has decided that nobody needs these rows.
+//! `rejects discard`: deletes rejected rows that nobody needs.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::cli::output::{self, say};
 ///
 /// # Errors
 ///
-/// [`Misuse`](crate::misuse::Misuse) for an id that is none or means several, and when there is
+/// [`UsageError`](crate::usage_error::UsageError) for an id that is none or means several, and when there is
 /// nobody to be asked; when there is no such row; when the database cannot be written.
 pub async fn discard(args: &RejectsDiscardArgs) -> anyhow::Result<Exit> {
     let common = &args.common;

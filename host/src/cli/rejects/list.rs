@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `rejects list`: what waits.
+//! `rejects list`: lists the rows in the dead letter table.
 
 use serde_json::json;
 use test_dashboard_store::{Reject, RejectCount, RejectFilter, Store};
@@ -44,7 +44,7 @@ pub async fn list(args: &RejectsListArgs) -> anyhow::Result<Exit> {
 
 fn tell(rejects: &[Reject], counts: &[RejectCount], database: &str) -> std::io::Result<()> {
     if counts.is_empty() {
-        return say!("no rejected rows wait in {database}");
+        return say!("no rejected rows in {database}");
     }
     if !rejects.is_empty() {
         let mut table = output::table([
@@ -80,9 +80,9 @@ fn tell(rejects: &[Reject], counts: &[RejectCount], database: &str) -> std::io::
     say!("{table}\n")?;
     let waiting: u64 = counts.iter().map(|count| count.count).sum();
     if waiting > rejects.len() as u64 {
-        say!("{waiting} wait, the newest {} are shown (--limit)", rejects.len())?;
+        say!("{waiting} in all, the newest {} are shown (--limit)", rejects.len())?;
     }
-    say!("`test-dashboard rejects show ID` tells all of one and what can be done about it")
+    say!("`test-dashboard rejects show ID` shows one in full and what can be done about it")
 }
 
 fn tell_json(rejects: &[Reject], counts: &[RejectCount]) -> anyhow::Result<()> {

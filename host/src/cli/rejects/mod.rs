@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `rejects`: the rows that broke their declaration and wait for a person. A file per verb.
+//! `rejects`: the rows in the dead letter table. A file per verb.
 
 mod discard;
 mod list;
@@ -17,7 +17,7 @@ use super::args::{Common, RejectsChoice, RejectsCommand, RejectsOf};
 use super::exit::Exit;
 use super::{context, output};
 use crate::config::Environment;
-use crate::misuse::Misuse;
+use crate::usage_error::UsageError;
 
 /// How many digits of an id a person is shown.
 const SHORT: usize = 10;
@@ -89,21 +89,21 @@ async fn one(store: &Store, id: &str) -> anyhow::Result<Reject> {
 }
 
 /// Refuses what is no beginning of an id.
-fn check(id: &str) -> Result<(), Misuse> {
+fn check(id: &str) -> Result<(), UsageError> {
     if id.len() < SHORTEST || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Misuse::new(format!(
-            "{id:?} is no id of a rejected row, nor the beginning of one: {SHORTEST} hexadecimal digits at least, as `test-dashboard rejects list` shows them"
+        return Err(UsageError::new(format!(
+            "{id:?} is neither the id of a rejected row nor a prefix of one: give at least {SHORTEST} hexadecimal digits, as `test-dashboard rejects list` shows them"
         )));
     }
     Ok(())
 }
 
 /// The only one of those whose ids begin like this.
-fn the_one(id: &str, mut found: Vec<Reject>, database: &str) -> Result<Reject, Misuse> {
+fn the_one(id: &str, mut found: Vec<Reject>, database: &str) -> Result<Reject, UsageError> {
     match (found.pop(), found.as_slice()) {
         (Some(reject), []) => Ok(reject),
-        (None, _) => Err(Misuse::new(format!(
-            "no rejected row that begins with {id} waits in {database}; `test-dashboard rejects list` shows what there is"
+        (None, _) => Err(UsageError::new(format!(
+            "no rejected row in {database} has an id that begins with {id}; `test-dashboard rejects list` lists them"
         ))),
         (Some(last), others) => {
             let ids: Vec<&str> = others
@@ -111,8 +111,8 @@ fn the_one(id: &str, mut found: Vec<Reject>, database: &str) -> Result<Reject, M
                 .chain([&last])
                 .map(|reject| begin(&reject.digest, UNMISTAKABLE))
                 .collect();
-            Err(Misuse::new(format!(
-                "{id} is the beginning of several rejected rows: give more digits of {}",
+            Err(UsageError::new(format!(
+                "{id} is a prefix of several rejected rows: give more digits of {}",
                 ids.join(", ")
             )))
         }

@@ -20,10 +20,10 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{self, say};
 use crate::cli::run::Listeners;
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::plugin::Runtime;
 use crate::run::{Ending, Event, PLAN, RunReport, RunRequest, Runner};
-use crate::source::{Installed, Job, ReadOptions, Source};
+use crate::source::{Datasource, Installed, Job, ReadOptions};
+use crate::usage_error::UsageError;
 
 type Partitions = HashSet<PartitionKey>;
 
@@ -31,8 +31,8 @@ type Partitions = HashSet<PartitionKey>;
 ///
 /// # Errors
 ///
-/// [`Misuse`] for ids and configurations that make no sense; when the database cannot be read.
-/// What goes wrong with a report or a partition is told, and is no error but an exit code.
+/// [`UsageError`] for ids and configurations that make no sense; when the database cannot be read.
+/// A failed report or partition is not an error but an exit code.
 pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     let environment = Environment::of_process();
@@ -48,8 +48,8 @@ pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
         false => {
             let installed = Installed::load(&config, &Runtime::new()?).await?;
             let (config, environment, store) = (&config, &environment, &store);
-            let reading = Reading { config, environment, installed, store, jobs };
-            reading.all(common.output.format, &partitions).await?
+            let retry = Retry { config, environment, installed, store, jobs };
+            retry.all(common.output.format, &partitions).await?
         }
     };
     let after = waiting(&store, &partitions).await?;
@@ -58,7 +58,7 @@ pub async fn retry(args: &RejectsRetryArgs) -> anyhow::Result<Exit> {
     Ok(together(retried.iter().map(|one| one.exit)))
 }
 
-/// How many rejected rows of these partitions wait.
+/// How many rejected rows these partitions have.
 async fn waiting(store: &Store, partitions: &Partitions) -> anyhow::Result<u64> {
     let places = store.reject_places(&RejectFilter::default()).await?;
     Ok(places.iter().filter(|(_, partition)| partitions.contains(partition)).count() as u64)
@@ -78,7 +78,7 @@ fn by_report(partitions: &Partitions) -> BTreeMap<(String, String), Partitions> 
 struct Retried {
     /// What was read; nothing when the report is no more.
     run: RunReport,
-    /// The partitions that their plugin does not plan any more.
+    /// The partitions that their plugin no longer plans.
     gone: Vec<PartitionKey>,
     /// Why projects, or the whole report, could not be read.
     errors: Vec<anyhow::Error>,
@@ -86,7 +86,7 @@ struct Retried {
 }
 
 /// What all runs of a retry share.
-struct Reading<'a> {
+struct Retry<'a> {
     config: &'a Config,
     environment: &'a Environment,
     installed: Installed,
@@ -94,7 +94,7 @@ struct Reading<'a> {
     jobs: usize,
 }
 
-impl Reading<'_> {
+impl Retry<'_> {
     /// One report after the other, each told as soon as it is done.
     async fn all(&self, format: Format, partitions: &Partitions) -> anyhow::Result<Vec<Retried>> {
         let mut retried = Vec::new();
@@ -149,35 +149,35 @@ impl Reading<'_> {
         let (mut jobs, mut errors) = (Vec::new(), Vec::new());
         let source = match self.source(datasource, report) {
             Ok(source) => source,
-            Err(misuse) => return (jobs, vec![misuse.into()]),
+            Err(error) => return (jobs, vec![error.into()]),
         };
         let projects: BTreeSet<&str> = partitions.iter().map(|key| key.project.as_str()).collect();
         for project in projects {
             match self.job(&source, datasource, report, project) {
                 Ok(job) => jobs.push(job),
-                Err(misuse) => errors.push(misuse.into()),
+                Err(error) => errors.push(error.into()),
             }
         }
         (jobs, errors)
     }
 
-    fn source(&self, datasource: &str, report: &str) -> Result<Source<'_>, Misuse> {
+    fn source(&self, datasource: &str, report: &str) -> Result<Datasource<'_>, UsageError> {
         let (owner, plugin, _) = self.installed.owner_of(report)?;
         if owner != datasource {
-            return Err(Misuse::new(format!(
+            return Err(UsageError::new(format!(
                 "the report {report} was {datasource}'s when its rows were rejected, and is {owner}'s now"
             )));
         }
-        Source::new(self.config, self.environment, datasource, plugin, true)
+        Datasource::new(self.config, self.environment, datasource, plugin, true)
     }
 
     fn job(
         &self,
-        source: &Source<'_>,
+        source: &Datasource<'_>,
         datasource: &str,
         report: &str,
         project: &str,
-    ) -> Result<Job, Misuse> {
+    ) -> Result<Job, UsageError> {
         self.config.select_projects(project, datasource)?;
         let now = jiff::Timestamp::now();
         let whole = ReadOptions { now, window: Window::default(), full: true, tape: None };
@@ -250,7 +250,7 @@ fn tell(format: Format, retried: &Retried, database: &str) -> anyhow::Result<()>
     }
     for PartitionKey { project, report, partition, .. } in &retried.gone {
         say!(
-            "NOT READ {project} {report} {partition}: it is not planned any more, so its rejected rows stay; to forget them: test-dashboard rejects discard --project {project} --report {report} --partition {partition}"
+            "NOT READ {project} {report} {partition}: it is no longer planned, so its rejected rows stay; to discard them: test-dashboard rejects discard --project {project} --report {report} --partition {partition}"
         )?;
     }
     Ok(())
@@ -280,10 +280,10 @@ fn tell_all(
         }));
     }
     match (before, after) {
-        (0, _) => say!("no rejected rows wait of what was asked for in {database}")?,
-        (_, 0) => say!("{} waited there, and none does now", rows(before))?,
+        (0, _) => say!("no rejected rows in {database} match")?,
+        (_, 0) => say!("{} before the retry, none now", rows(before))?,
         _ => say!(
-            "{} waited there, and {after} wait now; `test-dashboard rejects list` shows them",
+            "{} before the retry, {after} now; `test-dashboard rejects list` lists them",
             rows(before)
         )?,
     }
@@ -296,16 +296,16 @@ mod tests {
 
     #[test]
     fn what_is_partly_done_is_partly_failed() {
-        use Exit::{Done, Failed, Interrupted, Misused, PartlyFailed};
+        use Exit::{Done, Failed, Interrupted, PartlyFailed, UsageError};
         for (exits, all) in [
             (&[][..], Done),
             (&[Done, Done], Done),
             (&[Done, Failed], PartlyFailed),
-            (&[Misused, Done, Done], PartlyFailed),
+            (&[UsageError, Done, Done], PartlyFailed),
             (&[Failed, Failed], Failed),
             (&[Failed, PartlyFailed], PartlyFailed),
-            (&[Misused, Misused], Misused),
-            (&[Misused, Failed], Failed),
+            (&[UsageError, UsageError], UsageError),
+            (&[UsageError, Failed], Failed),
             (&[Done, Interrupted], Interrupted),
         ] {
             assert_eq!(together(exits.iter().copied()), all, "{exits:?}");

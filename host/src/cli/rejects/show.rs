@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `rejects show`: all of one.
+//! `rejects show`: shows one rejected row in full.
 
 use test_dashboard_store::{Reject, Store};
 
@@ -17,8 +17,8 @@ use crate::plugin::printable;
 ///
 /// # Errors
 ///
-/// [`Misuse`](crate::misuse::Misuse) for an id that is none or means several; when there is no
-/// such row; when the database cannot be read.
+/// [`UsageError`](crate::usage_error::UsageError) for an id that is none or means several; when
+/// there is no such row; when the database cannot be read.
 pub async fn show(args: &RejectsShowArgs) -> anyhow::Result<Exit> {
     let common = &args.common;
     check(&args.id)?;
@@ -41,11 +41,11 @@ fn tell(reject: &Reject) -> std::io::Result<()> {
     say!("project   {}", key.project)?;
     say!("report    {} ({})", key.report, key.datasource)?;
     say!("partition {}", key.partition)?;
-    say!("seen last {} UTC, by run {run}", rejected.strftime("%Y-%m-%d %H:%M:%S"))?;
+    say!("last seen {} UTC, by run {run}", rejected.strftime("%Y-%m-%d %H:%M:%S"))?;
     say!("row       {}\n", pretty(row))?;
     let id = short(digest);
     say!(
-        "once the service or the plugin is mended: test-dashboard rejects retry {id}, which reads the partition again in full"
+        "once the service or the plugin is fixed: test-dashboard rejects retry {id}, which does a full refresh of the partition"
     )?;
     say!("if nobody needs the row: test-dashboard rejects discard {id}")
 }

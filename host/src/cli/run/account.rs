@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What becomes known of a run while it goes, for all who are told of it at its end.
+//! What is known of a run so far, for everything that reports on it at its end.
 
 use std::sync::Arc;
 

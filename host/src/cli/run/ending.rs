@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How the end of a run is told to those who were not there.
+//! Reports the end of a run to those who did not watch it: the summary file, and GitHub.
 
 use super::account::Account;
 use super::github::Runner;

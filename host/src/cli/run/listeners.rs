@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Who listens to a run of the command line: the log, what is shown of its progress, and what is
-//! told at its end.
+//! The listeners of a run on the command line: the log, the progress display, and the account for
+//! the reports at its end.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

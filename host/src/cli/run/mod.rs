@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `run`: reads a report and writes it to the database. The main job.
+//! `run`: reads a report and upserts its rows into the database.
 
 mod account;
 mod ending;
@@ -17,42 +17,42 @@ use super::args::RunArgs;
 use super::exit::Exit;
 use super::{context, line, output};
 use crate::config::{Config, Environment};
-use crate::misuse::Misuse;
 use crate::pump::DryRows;
 use crate::run::{Ending, Event, Part, RunRequest, Runner, part};
 use crate::source::Tapes;
+use crate::usage_error::UsageError;
 use account::Account;
 pub use listeners::{Listeners, log};
 use summary::SummaryFile;
 
-/// Does the run that the arguments ask for, and tells what became of it.
+/// Does the run that the arguments request, and reports its result.
 ///
 /// # Errors
 ///
-/// [`Misuse`] for what is wrong before anything was tried; else what made the whole run
-/// impossible. A partition's failure is no error here but an exit code.
+/// [`UsageError`] for usage errors; otherwise what made the whole run
+/// fail. A partition's failure is not an error here but an exit code.
 pub async fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let listeners = Listeners::new(args.project.clone(), args.report_type.clone());
     let (file, outcome) = match args.summary.as_deref().map(SummaryFile::claim).transpose() {
         Ok(file) => (file, try_to(args, &listeners).await),
-        Err(misuse) => (None, Err(misuse.into())),
+        Err(error) => (None, Err(error.into())),
     };
     ending::tell(&listeners.account(), file.as_ref(), outcome)
 }
 
-/// Tells of a run whose command line makes no sense, as far as what it says can be made out.
-pub fn misused(arguments: &[String], error: &clap::Error) {
+/// Reports a run whose command line cannot be parsed, as far as its options can be recognised.
+pub fn unparsable(arguments: &[String], error: &clap::Error) {
     let account = Account::begin(
         line::value_of(arguments, "--project"),
         line::value_of(arguments, "--report-type"),
     );
     let file = line::value_of(arguments, "--summary")
         .and_then(|path| SummaryFile::claim(path.as_ref()).ok());
-    // What it comes to is told already: it is the error of the command line.
-    let _ = ending::tell(&account, file.as_ref(), Err(Misuse::new(in_short(error)).into()));
+    // The outcome is ignored: the error of the command line is reported by the caller.
+    let _ = ending::tell(&account, file.as_ref(), Err(UsageError::new(in_short(error)).into()));
 }
 
-/// What is wrong with a command line, without the advice on how it is used.
+/// The error of a command line, without the usage advice.
 pub fn in_short(error: &clap::Error) -> String {
     let text = error.to_string();
     let paragraph = text.split("\n\n").next().unwrap_or_default();
@@ -87,13 +87,13 @@ async fn try_to(args: &RunArgs, listeners: &Listeners) -> anyhow::Result<Exit> {
 }
 
 /// What the arguments ask for.
-fn request(args: &RunArgs, environment: &Environment) -> Result<RunRequest, Misuse> {
+fn request(args: &RunArgs, environment: &Environment) -> Result<RunRequest, UsageError> {
     let (project, report) = match (&args.project, &args.report_type) {
         (Some(project), Some(report)) => (project, report),
-        (None, _) => return Err(Misuse::new("--project is missing: name one, or ALL")),
+        (None, _) => return Err(UsageError::new("--project is missing: name one, or ALL")),
         (_, None) => {
-            return Err(Misuse::new(
-                "--report-type is missing: `test-dashboard reports` shows what there is",
+            return Err(UsageError::new(
+                "--report-type is missing: `test-dashboard reports` lists them",
             ));
         }
     };

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `--summary FILE`: what became of a run, as JSON for a notifier.
+//! `--summary FILE`: the result of a run, as JSON for a notifier.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use test_dashboard_model::Counts;
 
 use super::account::{Account, JobAccount};
 use crate::cli::exit::Exit;
-use crate::misuse::Misuse;
 use crate::run::RunReport;
+use crate::usage_error::UsageError;
 
 /// What became of a run.
 #[derive(Debug, Serialize)]
@@ -180,17 +180,17 @@ impl SummaryFile {
     ///
     /// # Errors
     ///
-    /// [`Misuse`] when there can be no such file.
-    pub fn claim(path: &Path) -> Result<Self, Misuse> {
-        let misuse = |reason: String| Misuse::new(format!("--summary: {reason}"));
+    /// [`UsageError`] when there can be no such file.
+    pub fn claim(path: &Path) -> Result<Self, UsageError> {
+        let usage_error = |reason: String| UsageError::new(format!("--summary: {reason}"));
         // A device or a pipe would be replaced by the file.
         if path.exists() && !path.is_file() {
-            return Err(misuse(format!("{} is there and is no file", path.display())));
+            return Err(usage_error(format!("{} exists and is not a file", path.display())));
         }
-        drop(Prepared::new(path, b"").map_err(|error| misuse(format!("{error:#}")))?);
+        drop(Prepared::new(path, b"").map_err(|error| usage_error(format!("{error:#}")))?);
         match path.canonicalize().and_then(std::fs::remove_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(misuse(format!("cannot remove the older {}: {error}", path.display())))
+                Err(usage_error(format!("cannot remove the older {}: {error}", path.display())))
             }
             _ => Ok(SummaryFile(path.to_path_buf())),
         }
@@ -221,8 +221,8 @@ mod tests {
         SummaryFile::claim(&path).unwrap();
         assert!(!path.exists());
         let error = SummaryFile::claim(Path::new("/dev/null")).unwrap_err().to_string();
-        assert!(error.contains("/dev/null is there and is no file"), "{error}");
+        assert!(error.contains("/dev/null exists and is not a file"), "{error}");
         let error = SummaryFile::claim(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("is no file"), "{error}");
+        assert!(error.contains("is not a file"), "{error}");
     }
 }

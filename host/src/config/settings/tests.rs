@@ -86,7 +86,7 @@ fn every_setting_takes_a_variable() {
         for bad in bad {
             let told = read(setting, "'${V}'", &bad).unwrap_err();
             let expected = format!(":1: {name} is {bad:?} (from \"${{V}}\"): ");
-            assert!(told.starts_with(&expected) && told.contains(" wanted"), "{told}");
+            assert!(told.starts_with(&expected) && told.contains("expected "), "{told}");
         }
     }
 }
@@ -141,15 +141,15 @@ fn a_value_beyond_its_range_is_told_with_the_setting_and_the_range() {
     let parse = |text| Config::parse(text, &Environment::default()).unwrap_err();
     assert_eq!(
         parse("\njobs = 4294967293"),
-        ":2: jobs is 4294967293: a whole number from 1 to 256 is wanted"
+        ":2: jobs is 4294967293: expected a whole number from 1 to 256"
     );
     assert_eq!(
         parse("history-days = 5000000"),
-        ":1: history-days is 5000000: a whole number from 0 to 36500 is wanted"
+        ":1: history-days is 5000000: expected a whole number from 0 to 36500"
     );
     assert_eq!(
         parse("[limits]\nwall-time = \"1 fortnight\""),
-        ":2: limits.wall-time is \"1 fortnight\": a time such as \"90s\", \"5m\" or \"1h 30m\" is wanted, from 1ms to 744h"
+        ":2: limits.wall-time is \"1 fortnight\": expected a time such as \"90s\", \"5m\" or \"1h 30m\", from 1ms to 744h"
     );
 }
 

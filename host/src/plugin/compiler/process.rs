@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The process that compiles: what it gives up before it sees the plugin, and what it does then.
+//! The process that compiles: the privileges it drops before it sees the plugin, and what it does
+//! then.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -16,7 +17,7 @@ use super::super::error::one_line;
 use super::super::{cache, shape};
 use super::{ARGUMENT, REFUSED};
 
-/// What the process is told on its command line.
+/// The arguments of the process.
 struct Order {
     /// The folder that the compiled plugin is left in.
     work: PathBuf,

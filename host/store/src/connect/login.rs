@@ -23,7 +23,7 @@ use super::password::Password;
 use super::socket;
 use super::tls::{Tls, TlsMode};
 use super::trouble::Trouble;
-use super::tunnel::{Failure, Tunnel, Verified};
+use super::tunnel::{Tunnel, TunnelError, Verified};
 use crate::sql::dialect::Dialect;
 
 /// How long a server may take to let us in. What makes the password has a limit of its own.
@@ -192,8 +192,10 @@ pub(crate) trait Options: ConnectOptions<Connection: Send + Sized> {
     async fn set_up(connection: &mut Self::Connection) -> Result<i64, sqlx::Error>;
     /// Passes on how driver and server agree to go on with TLS; whether they do. Where they do not
     /// the driver has heard why.
-    async fn agree_on_tls(driver: &mut UnixStream, server: &mut TcpStream)
-    -> Result<bool, Failure>;
+    async fn agree_on_tls(
+        driver: &mut UnixStream,
+        server: &mut TcpStream,
+    ) -> Result<bool, TunnelError>;
     /// What an error of its server means.
     fn trouble(error: &dyn DatabaseError) -> Option<Trouble>;
     /// Where the socket may be that the configuration names by `place`.

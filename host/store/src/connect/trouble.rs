@@ -15,7 +15,7 @@ pub(crate) enum Trouble {
     /// The server does not let us in, and will not by itself.
     Login,
     NoDatabase,
-    Right,
+    Privilege,
     /// The server takes no writes: a replica, perhaps since a failover. The connection is given up.
     ReadOnly,
     DiskFull,

@@ -108,20 +108,20 @@ fn unusable(setting: &str, reason: impl std::fmt::Display) -> ConnectError {
 /// One connection's way to the server.
 pub(crate) struct Tunnel {
     socket: PathBuf,
-    failure: Arc<OnceLock<Failure>>,
+    failure: Arc<OnceLock<TunnelError>>,
     _folder: tempfile::TempDir,
 }
 
 /// Why the way broke off.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum TunnelError {
     NoTls,
     Io(io::Error),
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Io(error)
+impl From<io::Error> for TunnelError {
+    fn from(error: io::Error) -> TunnelError {
+        TunnelError::Io(error)
     }
 }
 
@@ -152,8 +152,8 @@ impl Tunnel {
     /// Why the driver could not get through, where the way is the reason.
     pub(crate) fn failure(&self) -> Option<ConnectError> {
         let error = match self.failure.get()? {
-            Failure::NoTls => return Some(ConnectError::of_tls(None)),
-            Failure::Io(error) => error,
+            TunnelError::NoTls => return Some(ConnectError::of_tls(None)),
+            TunnelError::Io(error) => error,
         };
         Some(match rustls_error(error) {
             Some(error) => ConnectError::of_tls(Some(error)),
@@ -174,7 +174,7 @@ struct Way<O> {
 }
 
 impl<O: Options> Way<O> {
-    async fn serve(self, listener: UnixListener, failure: Arc<OnceLock<Failure>>) {
+    async fn serve(self, listener: UnixListener, failure: Arc<OnceLock<TunnelError>>) {
         let Ok(Ok((mut driver, _))) = tokio::time::timeout(PATIENCE, listener.accept()).await
         else {
             return; // It never came.
@@ -186,7 +186,7 @@ impl<O: Options> Way<O> {
         }
     }
 
-    async fn carry(&self, driver: &mut UnixStream) -> Result<(), Failure> {
+    async fn carry(&self, driver: &mut UnixStream) -> Result<(), TunnelError> {
         let mut server = TcpStream::connect((self.host.as_str(), self.port)).await?;
         server.set_nodelay(true)?;
         if !O::agree_on_tls(driver, &mut server).await? {

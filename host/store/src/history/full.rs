@@ -12,7 +12,7 @@ use test_dashboard_model::{Table, TableMode};
 use crate::connect::connection::Arg;
 use crate::error::StoreError;
 use crate::keys::{ReportKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::again;
 use crate::sql::fields::Fields;
 use crate::sql::merge::PARTITION;
@@ -31,7 +31,7 @@ impl Store {
     }
 
     async fn last_full_once(&self, key: &ReportKey) -> Result<Option<Timestamp>, StoreError> {
-        let doing = "reading when the last full run was";
+        let doing = "reading when the last full refresh was";
         let mut session = self.session().await?;
         let sql = format!(
             "SELECT {} AS finished FROM full_runs WHERE project = ? AND datasource = ? AND report = ?",
@@ -67,7 +67,7 @@ impl Store {
         tables: &[Arc<Table>],
         planned: Option<&[String]>,
     ) -> Result<u64, StoreError> {
-        let doing = format!("ending the full run of {} {}", key.project, key.report);
+        let doing = format!("ending the full refresh of {} {}", key.project, key.report);
         let mut session = self.session().await?;
         session.begin(&doing).await?;
         let outcome = end(&mut session, &doing, run, key, tables, planned).await;
@@ -76,7 +76,7 @@ impl Store {
 }
 
 async fn end(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     run: RunId,
     key: &ReportKey,
@@ -105,7 +105,7 @@ async fn end(
 }
 
 async fn remove_unplanned(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     key: &ReportKey,
     table: &str,
@@ -129,7 +129,7 @@ async fn remove_unplanned(
 
 /// A partition that comes back is read from its beginning: its rows are gone.
 async fn forget_unplanned(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     key: &ReportKey,
     planned: &[String],
@@ -149,7 +149,7 @@ async fn forget_unplanned(
 }
 
 async fn forget_unplanned_rejects(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     key: &ReportKey,
     tables: &[Arc<Table>],

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::history::backfill::{RunWindow, window};
 use crate::history::shared::ShardSummary;
 use crate::keys::{PartitionKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::again;
 use crate::sql::fields::Fields;
 use crate::store::Store;
@@ -184,7 +184,7 @@ impl Store {
 
     pub(crate) async fn insert_run(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         run: &NewRun,
         started: Timestamp,
     ) -> Result<RunId, StoreError> {
@@ -198,7 +198,7 @@ impl Store {
     /// The run that began at this very microsecond under this very command line.
     async fn begun_run(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         run: &NewRun,
         started: Timestamp,
     ) -> Result<Option<RunId>, StoreError> {
@@ -227,7 +227,7 @@ impl Store {
 
     pub(crate) async fn record_run_end(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         doing: &str,
         run: RunId,
         end: &RunEnd,
@@ -289,7 +289,7 @@ impl Store {
     /// Takes a partition out of a run, within a transaction.
     pub(crate) async fn forget_partition(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         doing: &str,
         run: RunId,
         key: &PartitionKey,
@@ -332,7 +332,7 @@ impl Store {
 
     pub(crate) async fn partitions(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         doing: &str,
         id: RunId,
     ) -> Result<Vec<PartitionSummary>, StoreError> {

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::history::runs::{NewRun, Outcome, PartitionSummary, RunEnd};
 use crate::history::shard::Shard;
 use crate::keys::{PartitionKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::{Retries, again};
 use crate::sql::fields::Fields;
 use crate::store::Store;
@@ -205,7 +205,7 @@ impl Store {
     /// Within a transaction.
     async fn enter(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         doing: &str,
         run: SharedRun,
         shard: Shard,
@@ -335,7 +335,7 @@ impl Store {
     /// The shards of a run that were started, by number.
     pub(crate) async fn shards(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         doing: &str,
         run: RunId,
     ) -> Result<Vec<ShardSummary>, StoreError> {
@@ -366,12 +366,20 @@ pub(crate) fn missing(shards: &[ShardSummary], count: u16) -> Vec<u16> {
 
 /// Waits until no other transaction has the run. It has to come before everything that is read:
 /// MySQL goes on seeing what there was at the first reading.
-async fn lock_run(session: &mut Session, doing: &str, run: RunId) -> Result<(), StoreError> {
+async fn lock_run(
+    session: &mut DatabaseSession,
+    doing: &str,
+    run: RunId,
+) -> Result<(), StoreError> {
     let sql = "UPDATE runs SET version = version WHERE id = ?";
     session.execute(doing, sql, vec![run.0.into()]).await.map(drop)
 }
 
-async fn has_ended(session: &mut Session, doing: &str, run: RunId) -> Result<bool, StoreError> {
+async fn has_ended(
+    session: &mut DatabaseSession,
+    doing: &str,
+    run: RunId,
+) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM runs WHERE id = ? AND outcome IS NOT NULL";
     Ok(!session.fetch(doing, sql, vec![run.0.into()]).await?.is_empty())
 }

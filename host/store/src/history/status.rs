@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::history::runs::Outcome;
 use crate::history::shared::missing;
 use crate::keys::{ReportKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::{Retries, again};
 use crate::sql::fields::Fields;
 use crate::store::Store;
@@ -219,7 +219,7 @@ impl Store {
 
 /// The first that is known of a report.
 async fn first_end(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     run: RunId,
     key: &ReportKey,
@@ -246,7 +246,7 @@ async fn first_end(
 /// What was known stays where it is of a later run. Each is one statement that looks and
 /// writes, so that two runs that end at once leave the later one's, whichever is faster.
 async fn later_end(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     run: RunId,
     key: &ReportKey,
@@ -276,7 +276,7 @@ async fn later_end(
 }
 
 async fn last_good(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     key: &ReportKey,
 ) -> Result<Option<GoodRun>, StoreError> {

@@ -24,7 +24,7 @@ use locks::{LockWaits, USUAL, Watch};
 
 /// A connection that cannot go back to the pool in a state that the next user would notice:
 /// within a statement that was given up, within a transaction, with staged rows or a lock.
-pub(crate) struct Session {
+pub(crate) struct DatabaseSession {
     connection: Box<dyn Connection>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) database: Arc<str>,
@@ -40,17 +40,27 @@ pub(crate) struct Session {
     to_read: Option<Arc<str>>,
 }
 
-impl Session {
+impl DatabaseSession {
     pub(crate) fn new(
         connection: Box<dyn Connection>,
         watch: Watch,
         database: Arc<str>,
         waits: LockWaits,
         to_read: Option<Arc<str>>,
-    ) -> Session {
+    ) -> DatabaseSession {
         let dialect = watch.dialect.clone();
         let (running, holding, held) = (false, 0, None);
-        Session { connection, dialect, database, running, holding, watch, waits, held, to_read }
+        DatabaseSession {
+            connection,
+            dialect,
+            database,
+            running,
+            holding,
+            watch,
+            waits,
+            held,
+            to_read,
+        }
     }
 
     pub(crate) async fn execute(
@@ -164,7 +174,7 @@ impl Session {
     pub(crate) fn failed(&self, doing: &str, error: sqlx::Error) -> StoreError {
         match StoreError::classify(&self.database, doing, error) {
             StoreError::Busy { reason, .. } if self.held.is_some() => self.busy(doing, &reason),
-            StoreError::MissingRight { reason, .. } if self.reads() => {
+            StoreError::MissingPrivilege { reason, .. } if self.reads() => {
                 self.may_not_read(doing, &reason)
             }
             other => other,
@@ -178,7 +188,7 @@ impl Session {
 
     /// That this user may not read what there is.
     pub(crate) fn may_not_read(&self, doing: &str, reason: &str) -> StoreError {
-        StoreError::MissingRight {
+        StoreError::MissingPrivilege {
             database: self.database.to_string(),
             doing: doing.to_owned(),
             reason: reason.to_owned(),
@@ -203,7 +213,7 @@ impl Session {
         self.wait_for_locks(doing, self.waits.brief).await
     }
 
-    /// Takes [`Session::wait_briefly`] back.
+    /// Takes [`DatabaseSession::wait_briefly`] back.
     pub(crate) async fn wait_as_usual(&mut self, doing: &str) -> Result<(), StoreError> {
         self.wait_for_locks(doing, USUAL).await
     }
@@ -216,12 +226,12 @@ impl Session {
         }
     }
 
-    /// From here on the connection is closed rather than reused, until [`Session::release`].
+    /// From here on the connection is closed rather than reused, until [`DatabaseSession::release`].
     pub(crate) fn hold(&mut self) {
         self.holding += 1;
     }
 
-    /// Takes one [`Session::hold`] back.
+    /// Takes one [`DatabaseSession::hold`] back.
     pub(crate) fn release(&mut self) {
         self.holding = self.holding.saturating_sub(1);
     }
@@ -267,7 +277,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for DatabaseSession {
     fn drop(&mut self) {
         if self.running || self.holding > 0 {
             self.connection.discard();

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::sql::fields::Fields;
 use crate::sql::quote;
 
@@ -21,17 +21,27 @@ pub(crate) struct Relation {
 }
 
 /// Every table with its columns.
-pub(crate) async fn columns(session: &mut Session, doing: &str) -> Result<Schema, StoreError> {
+pub(crate) async fn columns(
+    session: &mut DatabaseSession,
+    doing: &str,
+) -> Result<Schema, StoreError> {
     let query = session.dialect.all_columns_query();
     tables_of(session, doing, query).await
 }
 
 /// The plugins' tables with their columns, as the catalogue knows them.
-pub(crate) async fn catalogued(session: &mut Session, doing: &str) -> Result<Schema, StoreError> {
+pub(crate) async fn catalogued(
+    session: &mut DatabaseSession,
+    doing: &str,
+) -> Result<Schema, StoreError> {
     tables_of(session, doing, "SELECT table_name, column_name FROM catalogue_columns").await
 }
 
-async fn tables_of(session: &mut Session, doing: &str, query: &str) -> Result<Schema, StoreError> {
+async fn tables_of(
+    session: &mut DatabaseSession,
+    doing: &str,
+    query: &str,
+) -> Result<Schema, StoreError> {
     let read = |row: &Fields| Ok((row.text("table_name")?, row.text("column_name")?));
     let mut schema = Schema::new();
     for (table, column) in session.read(doing, query, vec![], read).await? {
@@ -42,7 +52,7 @@ async fn tables_of(session: &mut Session, doing: &str, query: &str) -> Result<Sc
 
 /// Refuses a table that is not missing: MySQL shows nobody a table that he has no privilege on.
 pub(crate) async fn refuse_hidden(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     table: &str,
 ) -> Result<(), StoreError> {
@@ -55,7 +65,7 @@ pub(crate) async fn refuse_hidden(
 
 /// Every table and view.
 pub(crate) async fn relations(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
 ) -> Result<HashMap<String, Relation>, StoreError> {
     let read = |row: &Fields| {

@@ -71,7 +71,7 @@ pub struct Statement {
 /// The statements that make BigQuery's views over these tables and over the views of which all
 /// tables are among them, in the order of their names, and `freshness` at the end.
 pub fn statements(
-    source: Source,
+    source: SourceEngine,
     connection: &Connection,
     dataset: Option<&Dataset>,
     tables: &[&Table],
@@ -158,7 +158,7 @@ impl Relation {
     }
 
     /// The inner query that reads all of it.
-    fn query(&self, source: Source) -> String {
+    fn query(&self, source: SourceEngine) -> String {
         let columns: Vec<String> = self
             .columns
             .iter()
@@ -173,7 +173,7 @@ impl Relation {
     /// The statement that makes the view, whose columns are those of the inner query.
     fn create(
         &self,
-        source: Source,
+        source: SourceEngine,
         connection: &Connection,
         dataset: Option<&Dataset>,
         query: &str,
@@ -215,40 +215,40 @@ fn create(
 
 /// What is asked: the dialect of the inner query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum SourceEngine {
     /// PostgreSQL.
     Postgres,
     /// MySQL.
     Mysql,
 }
 
-impl Source {
+impl SourceEngine {
     /// The engine, if it is one that BigQuery can ask: SQLite is a file.
-    pub fn of(engine: Engine) -> Option<Source> {
+    pub fn of(engine: Engine) -> Option<SourceEngine> {
         match engine {
             Engine::Sqlite => None,
-            Engine::Postgres => Some(Source::Postgres),
-            Engine::Mysql => Some(Source::Mysql),
+            Engine::Postgres => Some(SourceEngine::Postgres),
+            Engine::Mysql => Some(SourceEngine::Mysql),
         }
     }
 
     /// A name as a session has it that nobody has set up.
     fn quote(self, name: &str) -> String {
         match self {
-            Source::Postgres => format!("\"{name}\""),
-            Source::Mysql => format!("`{name}`"),
+            SourceEngine::Postgres => format!("\"{name}\""),
+            SourceEngine::Mysql => format!("`{name}`"),
         }
     }
 
     /// A column as the inner query sends it.
     fn sent(self, column: &str, kind: ColumnType) -> String {
         match (self, kind) {
-            (Source::Postgres, ColumnType::Decimal { .. } | ColumnType::Json) => {
+            (SourceEngine::Postgres, ColumnType::Decimal { .. } | ColumnType::Json) => {
                 format!("CAST({column} AS text)")
             }
-            (Source::Mysql, ColumnType::Boolean) => format!("CAST({column} AS SIGNED)"),
-            (Source::Mysql, ColumnType::Decimal { .. }) => format!("CAST({column} AS CHAR)"),
-            (Source::Mysql, ColumnType::Text | ColumnType::Json) => {
+            (SourceEngine::Mysql, ColumnType::Boolean) => format!("CAST({column} AS SIGNED)"),
+            (SourceEngine::Mysql, ColumnType::Decimal { .. }) => format!("CAST({column} AS CHAR)"),
+            (SourceEngine::Mysql, ColumnType::Text | ColumnType::Json) => {
                 format!("CONVERT({column} USING utf8mb4)")
             }
             _ => column.to_owned(),
@@ -266,7 +266,9 @@ impl Source {
             ColumnType::Text => cast("STRING"),
             ColumnType::Bytes => cast("BYTES"),
             ColumnType::Date => cast("DATE"),
-            ColumnType::Timestamp if self == Source::Mysql => format!("TIMESTAMP({column}, 'UTC')"),
+            ColumnType::Timestamp if self == SourceEngine::Mysql => {
+                format!("TIMESTAMP({column}, 'UTC')")
+            }
             ColumnType::Timestamp => cast("TIMESTAMP"),
             // One document that BigQuery cannot hold, such as one nested too deeply, is null
             // instead of a failure of every query; of a number too long for it the last digits

@@ -11,14 +11,14 @@ use crate::connect::connection::Arg;
 use crate::connect::trouble::Trouble;
 use crate::engine;
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::schema;
 use crate::sql::fields::Fields;
 use crate::sql::{list as joined, quote};
 
 /// Makes one view, or leaves everything as it was.
 pub(super) async fn make(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     stand: &Stand<'_>,
     above: &[&Stand<'_>],
 ) -> Result<(), StoreError> {
@@ -60,14 +60,14 @@ fn probe(name: &str) -> String {
 
 /// Drops views, each of which may read those before it, and makes them and their privileges again;
 /// or leaves all of them as they were.
-async fn anew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreError> {
+async fn anew(session: &mut DatabaseSession, views: &[&Stand<'_>]) -> Result<(), StoreError> {
     let doing = "renewing views";
     session.execute(doing, "SAVEPOINT view", vec![]).await?;
     let renewed = renew(session, views).await;
     settled(session, doing, renewed).await
 }
 
-async fn renew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreError> {
+async fn renew(session: &mut DatabaseSession, views: &[&Stand<'_>]) -> Result<(), StoreError> {
     let [first, ..] = views else { return Ok(()) };
     let mut granted = Vec::new();
     for Stand { view, .. } in views.iter().rev() {
@@ -103,7 +103,7 @@ async fn renew(session: &mut Session, views: &[&Stand<'_>]) -> Result<(), StoreE
 
 /// Runs statements within a transaction, all or none.
 async fn tried(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     statements: &[String],
 ) -> Result<(), StoreError> {
@@ -120,7 +120,7 @@ async fn tried(
 
 /// Ends what was tried: keeps it, or takes it back.
 async fn settled(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     done: Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -134,7 +134,7 @@ async fn settled(
 
 /// Drops a view whose folder is gone, if it is still the one that was made from it, and forgets it.
 pub(super) async fn drop_view(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     name: &str,
     record: &Record,
 ) -> Result<bool, StoreError> {
@@ -155,7 +155,7 @@ pub(super) async fn drop_view(
 
 /// Why a view could not be made: with the file, and where PostgreSQL tells it the line.
 pub(super) async fn why(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     stand: &Stand<'_>,
     error: &StoreError,
 ) -> Result<String, StoreError> {
@@ -207,7 +207,7 @@ fn said(error: &StoreError) -> String {
 /// The statements that give everybody the privileges on a view that they had before it was made
 /// again, but for those on columns that it does not have any more.
 async fn grants(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     name: &str,
     rows: &[Fields],
 ) -> Result<Vec<String>, StoreError> {
@@ -232,7 +232,10 @@ async fn grants(
 }
 
 /// What to do about views of others that keep one from being dropped.
-pub(super) async fn dependants(session: &mut Session, name: &str) -> Result<String, StoreError> {
+pub(super) async fn dependants(
+    session: &mut DatabaseSession,
+    name: &str,
+) -> Result<String, StoreError> {
     let doing = format!("looking what depends on the view {name}");
     let Some(sql) = session.dialect.view_dependants_query() else { return Ok(String::new()) };
     let read = |row: &Fields| {
@@ -252,7 +255,7 @@ pub(super) async fn dependants(session: &mut Session, name: &str) -> Result<Stri
 
 /// Puts on record that a view is the host's, made from the text with this digest.
 async fn own(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     name: &str,
     digest: &str,
@@ -267,7 +270,7 @@ async fn own(
 }
 
 /// Takes off the record that a view is the host's.
-pub(super) async fn disown(session: &mut Session, name: &str) -> Result<(), StoreError> {
+pub(super) async fn disown(session: &mut DatabaseSession, name: &str) -> Result<(), StoreError> {
     let doing = format!("forgetting the view {name}");
     let delete = "DELETE FROM catalogue_views WHERE view_name = ?";
     session.execute(&doing, delete, vec![name.into()]).await.map(drop)
@@ -275,7 +278,7 @@ pub(super) async fn disown(session: &mut Session, name: &str) -> Result<(), Stor
 
 /// Puts on record how the making of a view ended.
 pub(super) async fn keep(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     name: &str,
     mark: Option<String>,
     error: Option<&str>,

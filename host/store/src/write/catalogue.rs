@@ -19,7 +19,7 @@ use test_dashboard_model::{Column, Table};
 use crate::connect::connection::Arg;
 use crate::error::StoreError;
 use crate::session::patience::Retries;
-use crate::session::{Session, schema};
+use crate::session::{DatabaseSession, schema};
 use crate::sql::dialect::Dialect;
 use crate::sql::fields::Fields;
 use crate::sql::merge::{create_index, create_table, index_name};
@@ -223,7 +223,7 @@ impl Store {
 const LOCKING: &str = "taking the lock for changing tables";
 
 /// Waits until no other host changes tables. From then on other locks are waited for briefly.
-pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn lock(session: &mut DatabaseSession) -> Result<(), StoreError> {
     let dialect = session.dialect.clone();
     session.hold();
     if dialect.has_transactional_ddl() {
@@ -236,7 +236,11 @@ pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
 }
 
 /// Takes a named lock with a query of whether it is `taken`: 1 when it is.
-pub(crate) async fn take(session: &mut Session, doing: &str, sql: &str) -> Result<(), StoreError> {
+pub(crate) async fn take(
+    session: &mut DatabaseSession,
+    doing: &str,
+    sql: &str,
+) -> Result<(), StoreError> {
     // MySQL answers null where something went wrong.
     match session.read_first(doing, sql, vec![], |row| row.optional_int("taken")).await? {
         Some(Some(1)) => Ok(()),
@@ -244,7 +248,7 @@ pub(crate) async fn take(session: &mut Session, doing: &str, sql: &str) -> Resul
     }
 }
 
-pub(crate) async fn unlock(session: &mut Session, keep: bool) -> Result<(), StoreError> {
+pub(crate) async fn unlock(session: &mut DatabaseSession, keep: bool) -> Result<(), StoreError> {
     let doing = "ending the change of tables";
     let dialect = session.dialect.clone();
     if dialect.has_transactional_ddl() {
@@ -264,7 +268,7 @@ pub(crate) async fn unlock(session: &mut Session, keep: bool) -> Result<(), Stor
 
 /// Looks again, now that no other host changes anything, and does what is to be done.
 async fn prepare_locked(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     owner: &Owner,
     tables: &[Arc<Table>],
 ) -> Result<Vec<TableChange>, StoreError> {
@@ -292,7 +296,7 @@ async fn prepare_locked(
 /// Makes the reports that fill what is missing read everything again. Before it is put back: a
 /// host killed in between leaves something that the next one finds missing still.
 async fn put_back(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     owner: &Owner,
     tables: &[Arc<Table>],
     plans: &[Plan<'_>],
@@ -315,7 +319,7 @@ async fn put_back(
 /// Forgets tables that the plugin does not declare any more and that a person has dropped since:
 /// nothing is missing.
 async fn forget_dropped(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     owner: &Owner,
     tables: &[Arc<Table>],
 ) -> Result<(), StoreError> {
@@ -337,7 +341,7 @@ async fn forget_dropped(
 }
 
 async fn plan_all<'a>(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     owner: &Owner,
     tables: &'a [Arc<Table>],
 ) -> Result<Vec<Plan<'a>>, StoreError> {
@@ -351,7 +355,7 @@ async fn plan_all<'a>(
 
 /// The columns that a table has, and what the catalogue knows of it.
 async fn look(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     table: &str,
     has_catalogue: bool,
 ) -> Result<(HashSet<String>, Option<Known>), StoreError> {
@@ -364,7 +368,7 @@ async fn look(
 }
 
 fn plan<'a>(
-    session: &Session,
+    session: &DatabaseSession,
     owner: &Owner,
     table: &'a Table,
     present: &HashSet<String>,
@@ -474,7 +478,7 @@ fn start_anew(dialect: &dyn Dialect, owner: &Owner, table: &Table) -> String {
 }
 
 async fn apply(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     table: &Table,
     plan: &Plan<'_>,
 ) -> Result<Vec<TableChange>, StoreError> {
@@ -505,7 +509,7 @@ async fn apply(
 }
 
 async fn read(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     table: &str,
 ) -> Result<Option<Known>, StoreError> {
@@ -541,7 +545,7 @@ async fn read(
 /// Writes what is declared into the catalogue. Columns that are not declared any more stay in
 /// it, unless the table is made anew or lacks them.
 async fn record(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     owner: &Owner,
     table: &Table,
     plan: &Plan<'_>,

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::schema;
 use crate::sql::fields::Fields;
 use crate::sql::merge::{EXTRACTED_AT, PARTITION, RUN_ID};
@@ -116,7 +116,10 @@ impl fmt::Display for Drift {
 }
 
 /// Which tables and columns are missing, by name.
-pub(crate) async fn missing(session: &mut Session, doing: &str) -> Result<Vec<Drift>, StoreError> {
+pub(crate) async fn missing(
+    session: &mut DatabaseSession,
+    doing: &str,
+) -> Result<Vec<Drift>, StoreError> {
     let there = schema::columns(session, doing).await?;
     let known = schema::catalogued(session, doing).await?;
     let sql = "SELECT table_name, datasource FROM catalogue_tables ORDER BY table_name";
@@ -145,7 +148,7 @@ pub(crate) async fn missing(session: &mut Session, doing: &str) -> Result<Vec<Dr
 /// then that they are not fresh. The views are made again as well: one may have followed a table
 /// or column to its new name.
 pub(crate) async fn read_again(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     datasource: &str,
     reports: &[&str],
     what: &str,

@@ -12,7 +12,7 @@ use test_dashboard_model::{Column, ColumnType, Table, TableMode, Value};
 
 use crate::connect::connection::Arg;
 use crate::error::{POOLER, StoreError};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::Retries;
 use crate::sql::fields::Fields;
 use crate::sql::merge::{Merge, create_table};
@@ -33,7 +33,7 @@ impl Store {
         // have only one connection is looked at through that.
         let second = self.second_session().await;
         let mut is_shared = second.as_ref().is_some_and(|second| second.id() == first.id());
-        let mut sessions: Vec<Session> = std::iter::once(first).chain(second).collect();
+        let mut sessions: Vec<DatabaseSession> = std::iter::once(first).chain(second).collect();
         for within_transaction in [true, false] {
             if is_shared {
                 return Err(unfit(POOLER.into()));
@@ -107,7 +107,10 @@ fn probe() -> Arc<Table> {
 /// What is written at first, and over it.
 const LABELS: [&str; 2] = ["🦊 'é' \"\\", "🐞"];
 
-async fn make_and_write(session: &mut Session, table: &Arc<Table>) -> Result<(), StoreError> {
+async fn make_and_write(
+    session: &mut DatabaseSession,
+    table: &Arc<Table>,
+) -> Result<(), StoreError> {
     let dialect = session.dialect.clone();
     let drop = format!("DROP TABLE IF EXISTS {}", quote(&table.name));
     // One that was killed may have left it.
@@ -133,7 +136,11 @@ async fn make_and_write(session: &mut Session, table: &Arc<Table>) -> Result<(),
 }
 
 /// Stages a row and merges it, as [`PartitionWriter`](crate::PartitionWriter) does, and reads it.
-async fn write(session: &mut Session, table: &Arc<Table>, label: &str) -> Result<(), StoreError> {
+async fn write(
+    session: &mut DatabaseSession,
+    table: &Arc<Table>,
+    label: &str,
+) -> Result<(), StoreError> {
     let dialect = session.dialect.clone();
     let merge = Merge { table, dialect: dialect.as_ref() };
     let document = format!("{{\"{}\":1.50}}", LABELS[1]);
@@ -145,7 +152,7 @@ async fn write(session: &mut Session, table: &Arc<Table>, label: &str) -> Result
         Value::Json(document.clone()),
     ];
     let row = Validator::new(table.clone()).check(row);
-    let row = row.map_err(|rejected| StoreError::Misuse(rejected.reason))?;
+    let row = row.map_err(|rejected| StoreError::Caller(rejected.reason))?;
     for sql in dialect.create_stage(table) {
         session.execute(TRYING, &sql, vec![]).await?;
     }

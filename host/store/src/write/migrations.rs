@@ -13,7 +13,7 @@ use crate::engine::embedded::HISTORY;
 use crate::error::StoreError;
 use crate::session::patience::Retries;
 use crate::session::schema::Schema;
-use crate::session::{Session, schema};
+use crate::session::{DatabaseSession, schema};
 use crate::sql::fields::Fields;
 use crate::sql::quote;
 use crate::store::Store;
@@ -102,7 +102,7 @@ impl Store {
         Ok(status(&session, &applied))
     }
 
-    fn explain(&self, session: &Session, error: MigrateError) -> StoreError {
+    fn explain(&self, session: &DatabaseSession, error: MigrateError) -> StoreError {
         let doing = "migrating the host's own tables";
         let reason = match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
@@ -134,7 +134,7 @@ impl Store {
     }
 }
 
-fn status(session: &Session, applied: &HashSet<i64>) -> Vec<MigrationStatus> {
+fn status(session: &DatabaseSession, applied: &HashSet<i64>) -> Vec<MigrationStatus> {
     let status = session.migrations().iter().map(|migration| MigrationStatus {
         version: migration.version,
         name: migration.description.to_string(),
@@ -147,7 +147,7 @@ const LOOKING: &str = "looking for the host's own tables";
 const LOCKING: &str = "taking the lock for migrating the host's own tables";
 
 /// Waits until no other host migrates or checks. From then on other locks are waited for briefly.
-pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn lock(session: &mut DatabaseSession) -> Result<(), StoreError> {
     session.hold();
     if let Some((lock, _)) = session.dialect.migration_lock() {
         take(session, LOCKING, lock).await?;
@@ -155,7 +155,7 @@ pub(crate) async fn lock(session: &mut Session) -> Result<(), StoreError> {
     session.wait_briefly(LOCKING).await
 }
 
-pub(crate) async fn unlock(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn unlock(session: &mut DatabaseSession) -> Result<(), StoreError> {
     if let Some((_, unlock)) = session.dialect.migration_lock() {
         session.fetch("ending the migrations", unlock, vec![]).await?;
     }
@@ -172,7 +172,7 @@ struct OwnTable {
     version: i64,
 }
 
-fn own_tables(session: &Session) -> Vec<OwnTable> {
+fn own_tables(session: &DatabaseSession) -> Vec<OwnTable> {
     let of = |migration: &Migration| {
         let version = migration.version;
         let table = move |(name, columns)| OwnTable { name, columns, version };
@@ -203,7 +203,7 @@ fn made_by(sql: &str) -> Vec<(String, Vec<String>)> {
 
 /// The migrations that were applied; an empty database has no record of any.
 async fn applied(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     schema: &Schema,
 ) -> Result<Vec<AppliedMigration>, StoreError> {
     if !schema.contains_key(HISTORY) {
@@ -228,7 +228,7 @@ async fn applied(
 
 /// Refuses a user who is not shown what there is: the database would pass for one in which nothing
 /// has run. Only for what reads: whoever writes is refused when he does.
-async fn refuse_invisible(session: &mut Session) -> Result<(), StoreError> {
+async fn refuse_invisible(session: &mut DatabaseSession) -> Result<(), StoreError> {
     if !session.reads() {
         return Ok(());
     }
@@ -251,7 +251,7 @@ fn versions(applied: &[AppliedMigration]) -> HashSet<i64> {
 }
 
 /// Refuses a table that has the name of one of the host's own, and not its columns.
-async fn refuse_others(session: &mut Session, schema: &Schema) -> Result<(), StoreError> {
+async fn refuse_others(session: &mut DatabaseSession, schema: &Schema) -> Result<(), StoreError> {
     for OwnTable { name, columns, .. } in own_tables(session) {
         let Some(there) = schema.get(&name) else { continue };
         let lacks: Vec<&str> =
@@ -265,7 +265,7 @@ async fn refuse_others(session: &mut Session, schema: &Schema) -> Result<(), Sto
 }
 
 async fn other_table(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     table: String,
     reason: &str,
 ) -> Result<StoreError, StoreError> {
@@ -289,7 +289,7 @@ async fn other_table(
 
 /// Refuses a table that stands where a migration that is not applied would make one.
 async fn refuse_taken(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     schema: &Schema,
     applied: &HashSet<i64>,
 ) -> Result<(), StoreError> {
@@ -307,7 +307,7 @@ async fn refuse_taken(
 /// Refuses a database from which one of the host's own tables was dropped. What was in it (where
 /// to go on from, the history) cannot be made up.
 async fn refuse_missing(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     schema: &Schema,
     applied: &HashSet<i64>,
 ) -> Result<(), StoreError> {

@@ -9,6 +9,6 @@ pub(crate) mod drift;
 mod fitness;
 pub(crate) mod migrations;
 pub(crate) mod offered;
+mod privileges;
 pub(crate) mod rejected;
-mod rights;
 pub(crate) mod writer;

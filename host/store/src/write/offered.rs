@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::StoreError;
 use crate::keys::ReportKey;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::session::patience::again;
 use crate::sql::fields::Fields;
 use crate::store::Store;
@@ -60,7 +60,7 @@ impl Store {
 }
 
 /// Records the reports of a datasource's plugin.
-pub(crate) async fn offer(session: &mut Session, owner: &Owner) -> Result<(), StoreError> {
+pub(crate) async fn offer(session: &mut DatabaseSession, owner: &Owner) -> Result<(), StoreError> {
     let datasource = owner.datasource.as_str();
     let doing = format!("recording which reports {datasource} has");
     let sql = "SELECT report FROM offered_reports WHERE datasource = ?";
@@ -85,7 +85,7 @@ pub(crate) async fn offer(session: &mut Session, owner: &Owner) -> Result<(), St
 }
 
 async fn forget(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     project: &str,
     report: Option<&str>,

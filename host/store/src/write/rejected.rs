@@ -13,7 +13,7 @@ use crate::connect::connection::Arg;
 use crate::digest;
 use crate::error::StoreError;
 use crate::keys::{PartitionKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::sql::fields::Fields;
 
 /// What is kept in memory between two commits at most; what is past it is counted only.
@@ -61,7 +61,7 @@ impl Rejected {
     /// already is replaced, so that it tells the run that saw it last.
     pub(crate) async fn write(
         &self,
-        session: &mut Session,
+        session: &mut DatabaseSession,
         run: RunId,
         key: &PartitionKey,
         now: Timestamp,
@@ -94,7 +94,7 @@ impl Rejected {
 
 /// The digests of what waits of a partition and `is_outdated` by its table.
 pub(crate) async fn outdated(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     key: &PartitionKey,
     is_outdated: impl Fn(&str) -> bool,
 ) -> Result<Vec<String>, StoreError> {
@@ -112,7 +112,7 @@ pub(crate) async fn outdated(
 /// Forgets the rejects with these digests, which are in one order for all hosts; how many
 /// there were.
 pub(crate) async fn delete(
-    session: &mut Session,
+    session: &mut DatabaseSession,
     doing: &str,
     digests: &[String],
 ) -> Result<u64, StoreError> {

@@ -15,7 +15,7 @@ use test_dashboard_model::{CheckpointText, Counts, Table, TableMode};
 use crate::connect::connection::Arg;
 use crate::error::StoreError;
 use crate::keys::{PartitionKey, RunId};
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::sql::fields::Fields;
 use crate::sql::merge::Merge;
 use crate::store::Store;
@@ -37,7 +37,7 @@ pub enum CommitPoint {
 
 /// How a partition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum ReadMode {
     /// From its checkpoint on.
     Onwards,
     /// Everything, without a checkpoint: what the partition held and does not deliver now is
@@ -50,7 +50,7 @@ pub enum Reading {
 /// Everything between two commits happens in temporary tables, so the database's own tables
 /// are not locked while the plugin waits for its API.
 pub struct PartitionWriter {
-    session: Session,
+    session: DatabaseSession,
     run: RunId,
     key: PartitionKey,
     tables: HashMap<String, Staged>,
@@ -59,7 +59,7 @@ pub struct PartitionWriter {
     /// The checkpoint's version when it was last read or written; none: there is no row.
     version: Option<i64>,
     checkpoint: Option<CheckpointText>,
-    reading: Reading,
+    reading: ReadMode,
     /// A checkpoint that was given at an intermediate commit point that did not write.
     held: Option<CheckpointText>,
     rejected: Rejected,
@@ -98,7 +98,7 @@ impl Store {
         run: RunId,
         key: PartitionKey,
         tables: &[Arc<Table>],
-        reading: Reading,
+        reading: ReadMode,
     ) -> Result<PartitionWriter, StoreError> {
         let mut session = self.session().await?;
         let doing = format!("reading the checkpoint of {key}");
@@ -144,8 +144,8 @@ impl PartitionWriter {
     /// The checkpoint from which to read: the stored one, or none for a full reading.
     pub fn checkpoint(&self) -> Option<&CheckpointText> {
         match self.reading {
-            Reading::Onwards => self.checkpoint.as_ref(),
-            Reading::Full => None,
+            ReadMode::Onwards => self.checkpoint.as_ref(),
+            ReadMode::Full => None,
         }
     }
 
@@ -158,7 +158,7 @@ impl PartitionWriter {
     pub async fn stage(&mut self, table: &str, rows: Vec<CheckedRow>) -> Result<(), StoreError> {
         self.refuse_if_broken()?;
         let Some(staged) = self.tables.get_mut(table) else {
-            return Err(StoreError::Misuse(format!(
+            return Err(StoreError::Caller(format!(
                 "{}: the table {table} was not opened with this partition",
                 self.key
             )));
@@ -244,7 +244,7 @@ impl PartitionWriter {
             (None, _) => Ok(()),
             // As it was: a connection that broke is worth another try.
             (Some(_), Some(error)) => Err(error),
-            (Some(why), None) => Err(StoreError::Misuse(format!(
+            (Some(why), None) => Err(StoreError::Caller(format!(
                 "{}: {why} before, and this writer cannot be used any more; open the partition again",
                 self.key
             ))),
@@ -257,7 +257,7 @@ impl PartitionWriter {
 
     /// Whether what is delivered replaces what the partition held of this table.
     fn replaces(&self, table: &Table) -> bool {
-        self.reading == Reading::Full || table.mode == TableMode::Snapshot
+        self.reading == ReadMode::Full || table.mode == TableMode::Snapshot
     }
 
     /// What can be done outside of the transaction, to keep that short.
@@ -324,8 +324,8 @@ impl PartitionWriter {
         }
         let (reading, tables) = (self.reading, &self.tables);
         let is_outdated = |table: &str| match reading {
-            Reading::Full => true,
-            Reading::Onwards => {
+            ReadMode::Full => true,
+            ReadMode::Onwards => {
                 tables.get(table).is_some_and(|staged| staged.table.mode == TableMode::Snapshot)
             }
         };
@@ -512,7 +512,7 @@ mod tests {
             partition: "p".into(),
         };
         let mut writer =
-            store.open_partition(run, key.clone(), &tables, Reading::Onwards).await.unwrap();
+            store.open_partition(run, key.clone(), &tables, ReadMode::Onwards).await.unwrap();
         writer.stage("probe_items", rows(&table, 0..1)).await.unwrap();
         let first = CheckpointText("1".into());
         writer.commit(Some(first.clone()), CommitPoint::Intermediate).await.unwrap();
@@ -526,7 +526,7 @@ mod tests {
         assert!(error.to_string().contains("make room"), "{error}");
         drop(writer);
 
-        let mut writer = store.open_partition(run, key, &tables, Reading::Onwards).await.unwrap();
+        let mut writer = store.open_partition(run, key, &tables, ReadMode::Onwards).await.unwrap();
         assert_eq!(writer.checkpoint(), Some(&first));
         assert_eq!(store.table_counts(&["probe_items"]).await.unwrap()[0].1, 1);
         writer.stage("probe_items", rows(&table, 0..5_000)).await.unwrap();

@@ -20,7 +20,7 @@ use test_dashboard_model::validate::Validator;
 use test_dashboard_model::validate::{CheckedRow, RejectedRow};
 use test_dashboard_model::{CheckpointText, Column, ColumnType, Counts, Table, TableMode, Value};
 use test_dashboard_store::{
-    CommitPoint, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password, Reading,
+    CommitPoint, Engine, NewRun, Outcome, Owner, PartitionKey, PartitionResult, Password, ReadMode,
     RunId, Server, Store, StoreError, Target, Tls, grants,
 };
 
@@ -475,7 +475,7 @@ pub async fn write(
     let tables = [table.clone()];
     store.prepare_tables(&owner(), &tables).await?;
     let run = start(store).await;
-    let mut writer = store.open_partition(run, key(partition), &tables, Reading::Onwards).await?;
+    let mut writer = store.open_partition(run, key(partition), &tables, ReadMode::Onwards).await?;
     writer.stage(&table.name, rows).await?;
     writer.commit(None, CommitPoint::End).await
 }

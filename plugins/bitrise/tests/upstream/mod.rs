@@ -359,7 +359,7 @@ impl Upstream {
         Ok(http.requests().iter().map(|url| url.replace(BASE, "")).collect())
     }
 
-    /// The same as a full run.
+    /// The same as a full refresh.
     pub fn pump_all(&self, host: &mut MemoryHost, report: &str) -> Result<Vec<String>, Failure> {
         let http = self.http();
         let request = Request { full: true, ..self.request(report, &http) };
@@ -380,10 +380,10 @@ impl Upstream {
         host.run::<Bitrise>(&Request { since, until, ..self.request(report, &self.http()) })
     }
 
-    /// What a full run from nothing gives now.
+    /// What a full refresh from nothing gives now.
     pub fn fresh(&self, report: &str) -> MemoryHost {
         let mut host = MemoryHost::new();
-        self.pump_all(&mut host, report).expect("a full run of an undisturbed upstream");
+        self.pump_all(&mut host, report).expect("a full refresh of an undisturbed upstream");
         host
     }
 }

@@ -23,15 +23,15 @@
 //!
 //! GitHub lets a run be rerun for thirty days, and lists only its latest attempt. So a later
 //! run lists the runs of the thirty days before the last reading, and asks for the jobs of
-//! those that are new, that were not finished (or had a job that was not), or that changed: whose `updated_at` is not older
-//! than an hour before the last reading, unless it is the one that was read already. Runs that
-//! were not finished and are not listed are asked for by their numbers, for seventy days after
-//! their creation: after that GitHub has ended any run.
+//! those that are new, that were not finished (or had a job that was not), or that changed: whose
+//! `updated_at` is not older than an hour before the last reading, unless it is the one that was
+//! read already. Runs that were not finished and are not listed are asked for by their numbers, for
+//! seventy days after their creation: after that GitHub has ended any run.
 //!
 //! With a run come the jobs of all its attempts in one list, and each earlier attempt with a
 //! request of its own. That is done whenever a run with several attempts is read, because the
 //! attempt that was seen may have been ended by the rerun. So an incremental run leaves what a
-//! full one reads: all attempts that GitHub still has.
+//! full refresh reads: all attempts that GitHub still has.
 //!
 //! The steps of a job are delivered once it is completed: before that they are not final, and
 //! one that vanished could not be removed.
@@ -47,7 +47,7 @@
 //! An open run that is neither listed nor found by its number is let go of once the lists of its
 //! whole week do not have it.
 //!
-//! # A full run
+//! # A full refresh
 //!
 //! It reads the weeks of `workflow-days`, and the host removes what they do not deliver. Weeks
 //! before are not planned any more: GitHub forgets runs after about four hundred days, which
@@ -55,7 +55,7 @@
 //!
 //! # For how long the tables may differ
 //!
-//! Until the next full run: runs that were deleted stay, with their jobs and steps; so do
+//! Until the next full refresh: runs that were deleted stay, with their jobs and steps; so do
 //! attempts and jobs that GitHub took back. Names of a repository, a branch's repository or a
 //! user are as they were when the run was last read. Beyond `workflow-days` all that stays for
 //! good. Between two runs of the pump: what happened since. The clock of the pump may differ
@@ -69,7 +69,7 @@
 //! new, changed or not finished (one for each hundred jobs); `a` for the earlier attempts of
 //! those; and `o` for runs not finished that are older than the listing or gone. Where one of
 //! these is not found, the rest of its week is listed once. There is no list of the jobs of
-//! several runs. A first load and a full run make the same over all weeks of `workflow-days`,
+//! several runs. A first load and a full refresh make the same over all weeks of `workflow-days`,
 //! with `c` all runs.
 
 mod answers;

@@ -130,7 +130,7 @@ impl Runs {
         for id in std::mem::take(&mut self.not_found) {
             self.ledger.forget(id);
             log::info(format!(
-                "the workflow run {id} of {} is gone: what was last known of it stays until the next full run",
+                "the workflow run {id} of {} is gone: what was last known of it stays until the next full refresh",
                 self.repository.full_name
             ));
         }

@@ -44,7 +44,9 @@ impl Window {
     pub fn filter(self) -> Result<String, Failure> {
         let moment = |second| {
             Timestamp::from_second(second).map_err(|error| {
-                Failure::internal(format!("{second} seconds since 1970 is no moment: {error}"))
+                Failure::internal(format!(
+                    "{second} seconds since 1970 is not a valid time: {error}"
+                ))
             })
         };
         Ok(format!("{}..{}", moment(self.first)?, moment(self.last)?))

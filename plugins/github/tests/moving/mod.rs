@@ -144,7 +144,7 @@ impl Pump {
         last.map(|url| url.replacen("https://api.example.org", "", 1)).collect()
     }
 
-    /// What a full run from nothing leaves in an empty host.
+    /// What a full refresh from nothing leaves in an empty host.
     pub fn fresh(&self) -> MemoryHost {
         let mut host = MemoryHost::new();
         host.run::<GitHub>(&Request { full: true, ..self.request() }).unwrap();

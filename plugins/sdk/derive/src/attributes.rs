@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What `#[row(...)]` and the doc comments say.
+//! Parses `#[row(...)]` and the doc comments.
 
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Result, Token};
@@ -46,7 +46,7 @@ impl TableAttributes {
         };
         if key.is_empty() {
             return Err(missing(
-                "say which fields tell one row from every other: key(\"id\"); without a key a second run would double the rows",
+                "say which fields tell one row from every other: key(\"id\"); without a key a second run would duplicate the rows",
             ));
         }
         Ok(TableAttributes { table, snapshot, key })
@@ -88,7 +88,7 @@ pub fn max_length(attributes: &[Attribute]) -> Result<Option<u32>> {
             let literal = meta.value()?.parse::<LitInt>()?;
             let characters = literal.base10_parse::<u32>()?;
             if characters == 0 {
-                return Err(Error::new(literal.span(), "a greatest length is 1 or more"));
+                return Err(Error::new(literal.span(), "a maximum length is 1 or more"));
             }
             length = Some(characters);
             Ok(())

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The code that `#[derive(Row)]` writes.
+//! Generates the code of `#[derive(Row)]`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The side that faces the host: the generated bindings, and nothing of them for plugin code.
+//! The side that faces the host: the generated bindings, none of which plugin code sees.
 
 mod convert;
 mod outgoing;
@@ -90,7 +90,7 @@ fn announce_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|panic| {
-            write_log(Level::Warn, &format!("the plugin stops at a fault of its own: {panic}"));
+            write_log(Level::Warn, &format!("the plugin panicked: {panic}"));
         }));
     });
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! An answer, and what can be read from it.
+//! A response, and what can be read from it.
 
 use serde::de::DeserializeOwned;
 

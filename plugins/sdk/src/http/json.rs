@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! JSON that does not parse: saying where, and what came instead.
+//! Errors for JSON that does not parse: where it breaks, and what was there instead.
 
 use std::borrow::Cow;
 

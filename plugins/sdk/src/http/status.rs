@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What a status that is not of the 200s means.
+//! The meaning of a status other than 2xx.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A web of prepared answers.
+//! A fake web with scripted responses.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -20,7 +20,7 @@ pub struct MemoryHost {
     tables: BTreeMap<String, Rows>,
     checkpoints: BTreeMap<String, Checkpoint>,
     max_rows: Option<usize>,
-    /// Rows that broke their declaration, with their tables; none where that is a panic.
+    /// The rejected rows, with their tables; none where rejecting one panics.
     rejected: Option<Vec<(String, Vec<Value>)>>,
 }
 
@@ -36,7 +36,7 @@ struct Rows {
 enum Point {
     Intermediate,
     End,
-    /// The only one of a full run: what the partition held and did not deliver is gone.
+    /// The only one of a full refresh: what the partition held and did not deliver is gone.
     EndOfFullRun,
 }
 
@@ -60,7 +60,7 @@ impl MemoryHost {
         self
     }
 
-    /// The same, setting aside rows that break their declaration, as those of
+    /// The same, setting aside rejected rows, as those of
     /// [`Lenient`](crate::Lenient) items do, instead of panicking.
     #[must_use]
     pub fn rejecting(mut self) -> Self {
@@ -112,7 +112,7 @@ impl MemoryHost {
         Ok(())
     }
 
-    /// What an exhaustive plan does not name is gone upstream. Snapshots keep their history.
+    /// What an exhaustive plan does not name is deleted upstream. Snapshots keep their history.
     fn remove_unplanned(&mut self, request: &Request, planned: &HashSet<String>) {
         let ours = name_of(request, "");
         for held in self.tables.values_mut() {

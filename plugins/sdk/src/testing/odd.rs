@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! What one odd field costs: a recording is replayed with one field after the other made odd.
+//! What one odd field costs: replays a recording with one field after another made odd.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! By what the tables may differ from TestRail until the next full run.
+//! By what the tables may differ from TestRail until the next full refresh.
 
 use test_dashboard_sdk::testing::MemoryHost;
 use test_dashboard_sdk::{Datasource, Value};
@@ -71,7 +71,7 @@ pub const OF_RESULTS: Differences = Differences {
     },
 };
 
-/// Compares with `fresh`, a full run from nothing.
+/// Compares with `fresh`, a full refresh from nothing.
 pub fn assert_equal_but_for(
     pump: &Pump,
     fresh: &MemoryHost,

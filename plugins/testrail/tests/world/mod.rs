@@ -377,10 +377,10 @@ impl Pump {
         self.host.run::<TestRail>(&self.request(true))
     }
 
-    /// What a full run gives that begins with nothing.
+    /// What a full refresh gives that begins with nothing.
     pub fn fresh(&self) -> MemoryHost {
         let mut host = MemoryHost::new();
-        host.run::<TestRail>(&self.request(true)).expect("a full run");
+        host.run::<TestRail>(&self.request(true)).expect("a full refresh");
         host
     }
 

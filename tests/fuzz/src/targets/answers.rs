@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use test_dashboard::config::{Config, Environment, Limits};
 use test_dashboard::plugin::Plugin;
-use test_dashboard::source::{ReadOptions, Source, gate_options};
+use test_dashboard::source::{Datasource, ReadOptions, gate_options};
 use test_dashboard_egress::{
     Cassette, Gate, GateOptions, Masks, Recorder, RequestBudget, Session, Window,
 };
@@ -109,7 +109,7 @@ impl Answers {
     /// A run of the plugin.
     async fn run(&self, server: &Server) -> anyhow::Result<String> {
         let config = self.config(server)?;
-        let source = Source::new(&config, &self.environment, "github", &self.plugin, true)?;
+        let source = Datasource::new(&config, &self.environment, "github", &self.plugin, true)?;
         let reading = ReadOptions {
             now: jiff::Timestamp::UNIX_EPOCH,
             window: Window::default(),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use test_dashboard::config::{Config, Environment};
 use test_dashboard::conformance::Rehearsal;
 use test_dashboard::plugin::Plugin;
-use test_dashboard::source::{JobTape, ReadOptions, Source};
+use test_dashboard::source::{Datasource, JobTape, ReadOptions};
 use test_dashboard_egress::Cassette;
 
 use super::shipped;
@@ -54,7 +54,7 @@ impl Har {
         let Some(plugin) = self.plugins.get(*datasource) else {
             anyhow::bail!("{datasource} is not loaded");
         };
-        let source = Source::new(&self.config, &environment, datasource, plugin, false)?;
+        let source = Datasource::new(&self.config, &environment, datasource, plugin, false)?;
         let (project, report) = self.title_of(input, plugin);
         let (now, window) = (cassette.now().unwrap_or_default(), cassette.window());
         let scene = Rehearsal::new(&cassette, &[]).scene(None);

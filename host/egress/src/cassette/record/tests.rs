@@ -273,7 +273,7 @@ async fn more_than_a_recording_keeps_is_not_written_in_part() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.har");
     let error = recorder.write(&path).unwrap_err().to_string();
-    assert!(error.contains("more than 256 MiB") && error.contains("ask for less"), "{error}");
+    assert!(error.contains("exceed 256 MiB") && error.contains("narrow the run"), "{error}");
     assert!(!path.exists());
     assert!(recorder.unmasked().is_err());
 }
@@ -287,7 +287,7 @@ async fn a_mask_that_looks_for_more_than_it_can_says_so() {
     let written = recorder.write(&folder.path().join("run.har")).unwrap();
     let warnings = written.warnings();
     assert!(
-        warnings.iter().any(|warning| warning.contains("more values are masked")),
+        warnings.iter().any(|warning| warning.contains("too many values are masked")),
         "{warnings:?}"
     );
 }

@@ -25,10 +25,8 @@ pub fn of(summary: &Summary) -> Vec<String> {
             errors.push(command("error", &title, &failure.message));
         }
         for rejected in &report.rejected {
-            let message = format!(
-                "{} rows broke their declaration; the first: {}",
-                rejected.count, rejected.reason
-            );
+            let message =
+                format!("{} rows were rejected; the first: {}", rejected.count, rejected.reason);
             let title = format!("{title}: rejected rows of {}", rejected.table);
             warnings.push(command("warning", &title, &message));
         }

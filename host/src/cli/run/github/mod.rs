@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! How a run is told under GitHub Actions: annotations on the job, and a page in its summary.
+//! A run under GitHub Actions: annotations on the job, and a page in its summary.
 
 mod annotations;
 mod page;
@@ -35,7 +35,7 @@ impl Runner {
         (actions? == "true").then(|| Runner { page: page.map(PathBuf::from) })
     }
 
-    /// Tells what became of a run. A page that cannot be written is told in the log, and is
+    /// Reports the result of a run. A page that cannot be written is logged, and is
     /// no failure of the run: its rows are written, and the log says what the page would.
     pub fn tell(&self, summary: &Summary) {
         // Commands between lines of JSON would be neither.

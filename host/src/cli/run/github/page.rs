@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A run in the summary of a job: a table of what was read, and below it what went wrong.
+//! The page of a run in a job's summary: a table of what was read, followed by the failures.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::cli::run::summary::{ReportSummary, Summary};
 /// Where a text of a plugin's is cut, in characters.
 const LONGEST: usize = 1_000;
 /// Said in place of what there is no room for.
-const NO_ROOM: &str = "\n… there is no room for the rest here: the log has it.\n";
+const NO_ROOM: &str = "\n… the rest does not fit here: see the log.\n";
 
 const HEADER: &str = "\
 | project | report | outcome | partitions | new | changed | unchanged | removed | rejected | requests | time | fresh until (UTC) |
@@ -111,7 +111,7 @@ fn rejected(report: &ReportSummary, page: &mut Page) {
     let what = format!("{} {}", plain(&report.project), plain(&report.report));
     for rejected in &report.rejected {
         page.add(&format!(
-            "\n- **{what}**: {} rows of {} broke their declaration; the first: {}\n",
+            "\n- **{what}**: {} rows of {} were rejected; the first: {}\n",
             rejected.count,
             code(&rejected.table),
             code(&rejected.reason)
@@ -122,27 +122,27 @@ fn rejected(report: &ReportSummary, page: &mut Page) {
 /// What a person does about a failure of this kind.
 fn what_to_do(kind: &str) -> &'static str {
     match kind {
-        "auth" => "Renew the credential, where the workflow takes its secrets from.",
-        "config" => "Mend the settings of this project.",
+        "auth" => "Renew the credential in the secrets that the workflow uses.",
+        "config" => "Correct the settings of this project.",
         "not-found" => {
-            "The next run asks again. If it stays, check the project's settings, and that the credential may see what the message names."
+            "The next run asks again. If it persists, check the project's settings, and whether the credential may read what the message names."
         }
         "rate-limited" => {
-            "The next run goes on from here. If it happens often, lower `requests-per-minute` or raise `max-wait`."
+            "The next run resumes from here. If it happens often, lower `requests-per-minute` or raise `max-wait`."
         }
-        "transient" | "database" => "The next run goes on from the last commit.",
-        "conflict" => "Two runs overlapped. Nothing is lost, and the next run goes on.",
-        "budget" => "If the plugin is to have more, raise the limit that the message names.",
-        "policy" => "If the plugin is to reach that, allow it in the settings of its datasource.",
+        "transient" | "database" => "The next run resumes from the last commit.",
+        "conflict" => "Two runs overlapped. Nothing is lost, and the next run resumes.",
+        "budget" => "If the plugin should have more, raise the limit that the message names.",
+        "policy" => "If the plugin should reach that, allow it in the settings of its datasource.",
         "rejected" => {
-            "The rows are not what the plugin declares: it needs a newer version, or `max-rejected-rows` a larger one."
+            "The rows do not fit the plugin's declaration: update the plugin, or raise `max-rejected-rows`."
         }
         "recording" => "Record it anew.",
         "plugin" => "`test-dashboard plugin verify` says what is wrong with its file.",
         "unexpected-response" => {
-            "Look at the service first; if it stays, tell whoever maintains the plugin."
+            "Look at the service first; if it persists, report it to the plugin's maintainer."
         }
-        _ => "Tell whoever maintains the plugin, with this message.",
+        _ => "Report it to the plugin's maintainer, with this message.",
     }
 }
 

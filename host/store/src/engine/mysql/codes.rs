@@ -6,7 +6,7 @@
 
 use crate::connect::trouble::Trouble::{
     self, AtLimit, Busy, Cancelled, DiskFull, Duplicate, Login, Lost, NoDatabase, NoTable,
-    ReadOnly, Right,
+    Privilege, ReadOnly,
 };
 
 /// <https://dev.mysql.com/doc/mysql-errors/9.4/en/server-error-reference.html>
@@ -21,7 +21,7 @@ pub(crate) const CODES: &[(u16, &str, Trouble)] = &[
     (1038, "ER_OUT_OF_SORTMEMORY", AtLimit),
     (1040, "ER_CON_COUNT_ERROR", AtLimit),
     (1041, "ER_OUT_OF_RESOURCES", AtLimit),
-    (1044, "ER_DBACCESS_DENIED_ERROR", Right),
+    (1044, "ER_DBACCESS_DENIED_ERROR", Privilege),
     (1045, "ER_ACCESS_DENIED_ERROR", Login),
     // A node of Galera that has not joined its cluster yet takes no statements.
     (1047, "ER_UNKNOWN_COM_ERROR", Lost),
@@ -36,8 +36,8 @@ pub(crate) const CODES: &[(u16, &str, Trouble)] = &[
     (1129, "ER_HOST_IS_BLOCKED", Login),
     (1130, "ER_HOST_NOT_PRIVILEGED", Login),
     (1135, "ER_CANT_CREATE_THREAD", AtLimit),
-    (1142, "ER_TABLEACCESS_DENIED_ERROR", Right),
-    (1143, "ER_COLUMNACCESS_DENIED_ERROR", Right),
+    (1142, "ER_TABLEACCESS_DENIED_ERROR", Privilege),
+    (1143, "ER_COLUMNACCESS_DENIED_ERROR", Privilege),
     (1146, "ER_NO_SUCH_TABLE", NoTable),
     (1152, "ER_ABORTING_CONNECTION", Lost),
     (1158, "ER_NET_READ_ERROR", Lost),
@@ -51,12 +51,12 @@ pub(crate) const CODES: &[(u16, &str, Trouble)] = &[
     (1213, "ER_LOCK_DEADLOCK", Busy),
     // max_user_connections of the user, or one of his limits per hour.
     (1226, "ER_USER_LIMIT_REACHED", AtLimit),
-    (1227, "ER_SPECIFIC_ACCESS_DENIED_ERROR", Right),
+    (1227, "ER_SPECIFIC_ACCESS_DENIED_ERROR", Privilege),
     // --read-only and --super-read-only; no other option refuses what the host does.
     (1290, "ER_OPTION_PREVENTS_STATEMENT", ReadOnly),
     // A statement, or with KILL the whole connection.
     (1317, "ER_QUERY_INTERRUPTED", Cancelled),
-    (1370, "ER_PROCACCESS_DENIED_ERROR", Right),
+    (1370, "ER_PROCACCESS_DENIED_ERROR", Privilege),
     (1412, "ER_TABLE_DEF_CHANGED", Busy),
     (1586, "ER_DUP_ENTRY_WITH_KEY_NAME", Duplicate),
     (1615, "ER_NEED_REPREPARE", Busy),

@@ -27,7 +27,7 @@ use crate::connect::password::Password;
 use crate::connect::pool::Pool;
 use crate::connect::tls::{TlsMode, is_loopback};
 use crate::connect::trouble::Trouble;
-use crate::connect::tunnel::Failure;
+use crate::connect::tunnel::TunnelError;
 use crate::sql::list;
 use connection::MysqlConnections;
 use dialect::MysqlDialect;
@@ -168,11 +168,11 @@ impl Options for MySqlConnectOptions {
     async fn agree_on_tls(
         driver: &mut UnixStream,
         server: &mut TcpStream,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, TunnelError> {
         let greeting = packet(server).await?;
         let is_refusal = greeting.get(4) == Some(&0xff);
         if !is_refusal && !offers_tls(&greeting) {
-            return Err(Failure::NoTls);
+            return Err(TunnelError::NoTls);
         }
         driver.write_all(&greeting).await?;
         if !is_refusal {

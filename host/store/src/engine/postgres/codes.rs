@@ -6,7 +6,7 @@
 
 use crate::connect::trouble::Trouble::{
     self, AtLimit, Busy, Cancelled, DependedOn, DiskFull, Duplicate, Login, Lost, NoDatabase,
-    NoReplacement, NoTable, Pooler, ReadOnly, Right,
+    NoReplacement, NoTable, Pooler, Privilege, ReadOnly,
 };
 
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>; two characters are a class.
@@ -24,11 +24,11 @@ pub(crate) const CODES: &[(&str, &str, Trouble)] = &[
     ("2BP01", "dependent_objects_still_exist", DependedOn),
     ("3D000", "invalid_catalog_name", NoDatabase),
     // There is no schema to create in, or none that the user may see.
-    ("3F000", "invalid_schema_name", Right),
+    ("3F000", "invalid_schema_name", Privilege),
     ("40001", "serialization_failure", Busy),
     ("40003", "statement_completion_unknown", Lost),
     ("40P01", "deadlock_detected", Busy),
-    ("42501", "insufficient_privilege", Right),
+    ("42501", "insufficient_privilege", Privilege),
     ("42P01", "undefined_table", NoTable),
     ("42P05", "duplicate_prepared_statement", Pooler),
     ("42P16", "invalid_table_definition", NoReplacement),

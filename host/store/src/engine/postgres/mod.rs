@@ -25,7 +25,7 @@ use crate::connect::login::{Login, Opened, Options, Parts, Place};
 use crate::connect::pool::Pool;
 use crate::connect::tls::TlsMode;
 use crate::connect::trouble::Trouble;
-use crate::connect::tunnel::Failure;
+use crate::connect::tunnel::TunnelError;
 use crate::sql::quote;
 use dialect::PostgresDialect;
 
@@ -178,12 +178,12 @@ impl Options for PgConnectOptions {
     async fn agree_on_tls(
         driver: &mut UnixStream,
         server: &mut TcpStream,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, TunnelError> {
         let mut request = [0; 8];
         driver.read_exact(&mut request).await?;
         server.write_all(&request).await?;
         match server.read_u8().await? {
-            b'N' => Err(Failure::NoTls),
+            b'N' => Err(TunnelError::NoTls),
             answer => {
                 driver.write_u8(answer).await?;
                 Ok(answer == b'S')

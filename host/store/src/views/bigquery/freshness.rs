@@ -6,10 +6,10 @@
 
 use test_dashboard_model::ColumnType::{Float64, Int64, Text, Timestamp};
 
-use super::{Connection, Dataset, Field, Source, Statement, create};
+use super::{Connection, Dataset, Field, SourceEngine, Statement, create};
 
 /// What is asked for: what `test-dashboard status` tells.
-fn query(source: Source) -> String {
+fn query(source: SourceEngine) -> String {
     let [project, datasource, report, outcome] =
         ["s.project", "s.datasource", "s.report", "s.outcome"]
             .map(|column| source.sent(column, Text));
@@ -25,7 +25,7 @@ FROM report_status AS s"
 }
 
 pub(super) fn statement(
-    source: Source,
+    source: SourceEngine,
     connection: &Connection,
     dataset: Option<&Dataset>,
 ) -> Statement {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The test-dashboard authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where `plugin add` takes a file from.
+//! The location that `plugin add` reads a plugin's file from: a path or a URL.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use test_dashboard_egress::download::{download, shown};
 use url::Url;
 
 use crate::lock::Digest;
-use crate::misuse::Misuse;
 use crate::plugin::{printable, read};
+use crate::usage_error::UsageError;
 
 /// How long a download may take.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// A file, or the address of one, and what it has to be.
 #[derive(Debug)]
-pub struct Source {
+pub struct PluginLocation {
     from: From,
     digest: Option<Digest>,
 }
@@ -30,42 +30,42 @@ enum From {
     Address(Url),
 }
 
-impl Source {
+impl PluginLocation {
     /// What the command line means.
     ///
     /// # Errors
     ///
-    /// [`Misuse`] for a digest that is none, for an address that is neither https nor, with a
+    /// [`UsageError`] for a digest that is none, for an address that is neither https nor, with a
     /// digest, http, and for one that nobody is asked about although nothing says what is
     /// behind it.
-    pub fn of(source: &str, sha256: Option<&str>, yes: bool) -> Result<Source, Misuse> {
+    pub fn of(source: &str, sha256: Option<&str>, yes: bool) -> Result<PluginLocation, UsageError> {
         let digest = sha256.map(str::parse).transpose();
-        let digest = digest.map_err(|error| Misuse::new(format!("--sha256: {error}")))?;
+        let digest = digest.map_err(|error| UsageError::new(format!("--sha256: {error}")))?;
         if !source.contains("://") {
-            return Ok(Source { from: From::File(source.into()), digest });
+            return Ok(PluginLocation { from: From::File(source.into()), digest });
         }
         let url = Url::parse(source)
-            .map_err(|error| Misuse::new(format!("this is no address: {error}")))?;
+            .map_err(|error| UsageError::new(format!("this is not a URL: {error}")))?;
         match url.scheme() {
             "https" => {}
             "http" if digest.is_some() => {}
             "http" => {
-                return Err(Misuse::new(
-                    "over http anybody on the way can put another file in place: use https, or say with --sha256 what the file is",
+                return Err(UsageError::new(
+                    "over http the file can be replaced in transit: use https, or give its digest with --sha256",
                 ));
             }
             other => {
-                return Err(Misuse::new(format!(
-                    "a plugin is taken from a file or from https, not from {other}"
+                return Err(UsageError::new(format!(
+                    "a plugin is installed from a file or over https, not from {other}"
                 )));
             }
         }
         if yes && digest.is_none() {
-            return Err(Misuse::new(
-                "--yes with an address needs --sha256: nobody looks at what is behind it",
+            return Err(UsageError::new(
+                "--yes with a URL requires --sha256: nobody reviews the file",
             ));
         }
-        Ok(Source { from: From::Address(url), digest })
+        Ok(PluginLocation { from: From::Address(url), digest })
     }
 
     /// What it is called: a path, or an address without what may be secret in it.
@@ -103,7 +103,7 @@ impl Source {
             && wanted != found
         {
             bail!(
-                "{} is another file than --sha256 says, and nothing of it was run: its sha-256 is {found}, and {wanted} was wanted",
+                "{} is not the file that --sha256 names, and none of it was run: its SHA-256 is {found}, expected {wanted}",
                 self.path().display()
             );
         }
@@ -115,19 +115,24 @@ impl Source {
 mod tests {
     use super::*;
 
-    fn of(source: &str, sha256: bool, yes: bool) -> Result<Source, Misuse> {
+    fn of(source: &str, sha256: bool, yes: bool) -> Result<PluginLocation, UsageError> {
         let sha256 = sha256.then(|| Digest::of(b"").to_string());
-        Source::of(source, sha256.as_deref(), yes)
+        PluginLocation::of(source, sha256.as_deref(), yes)
     }
 
     #[test]
     fn an_address_is_https_or_known_by_its_digest() {
         for (source, sha256, yes, says) in [
-            ("http://example.com/a.wasm", false, false, "use https, or say with --sha256"),
+            (
+                "http://example.com/a.wasm",
+                false,
+                false,
+                "use https, or give its digest with --sha256",
+            ),
             ("ftp://example.com/a.wasm", true, true, "not from ftp"),
             ("file:///a.wasm", true, true, "not from file"),
-            ("https://", true, true, "no address"),
-            ("https://example.com/a.wasm", false, true, "needs --sha256"),
+            ("https://", true, true, "not a URL"),
+            ("https://example.com/a.wasm", false, true, "requires --sha256"),
         ] {
             let error = of(source, sha256, yes).unwrap_err().to_string();
             assert!(error.contains(says), "{source}: {error}");

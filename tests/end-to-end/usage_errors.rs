@@ -38,7 +38,7 @@ fn an_empty_variable_counts_as_not_set() {
 }
 
 #[test]
-fn every_misuse_leaves_the_summary_that_was_asked_for() {
+fn every_usage_error_leaves_the_summary_that_was_asked_for() {
     let github = GitHub::start(github::issues(3));
     let place = Workplace::new(&github.section());
     for (line, says) in [
@@ -182,6 +182,6 @@ fn a_message_says_what_happened() {
     assert!(!told.said().contains("port"), "{}", told.said());
     place.configure("history-days = 5000000\n");
     place.run(&["status"]).expect_code(2).expect_said(
-        "test-dashboard.toml:1: history-days is 5000000: a whole number from 0 to 36500 is wanted",
+        "test-dashboard.toml:1: history-days is 5000000: expected a whole number from 0 to 36500",
     );
 }

@@ -6,7 +6,7 @@
 use crate::engine::privileges;
 use crate::engine::privileges::Privilege;
 use crate::error::StoreError;
-use crate::session::Session;
+use crate::session::DatabaseSession;
 use crate::store::Store;
 use crate::write::migrations::{lock, unlock};
 
@@ -19,10 +19,10 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::MissingRight`] that names everything that was refused, and the GRANT that
+    /// [`StoreError::MissingPrivilege`] that names everything that was refused, and the GRANT that
     /// helps; [`StoreError::Unfit`] for a server, or a pooler before it, on which a run would fail
     /// whatever the user may do.
-    pub async fn check_rights(&self) -> Result<(), StoreError> {
+    pub async fn check_privileges(&self) -> Result<(), StoreError> {
         self.refuse_unfit().await?;
         let mut session = self.session().await?;
         // The temporary table goes with the connection.
@@ -40,7 +40,7 @@ impl Store {
         for privilege in all {
             match try_privilege(&mut session, privilege).await {
                 Ok(()) => {}
-                Err(StoreError::MissingRight { reason, .. }) => {
+                Err(StoreError::MissingPrivilege { reason, .. }) => {
                     refused.push(format!("{} ({reason})", privilege.to));
                     let named = privileges::named(self.driver(), &reason);
                     missing.extend(if named.is_empty() { vec![privilege.need] } else { named });
@@ -57,7 +57,7 @@ impl Store {
                 None => self.rehearse().await,
             };
         }
-        Err(StoreError::MissingRight {
+        Err(StoreError::MissingPrivilege {
             database: self.name(),
             doing: String::from("trying what a run needs"),
             reason: format!("it is refused to {}", refused.join("; to ")),
@@ -66,7 +66,10 @@ impl Store {
     }
 }
 
-async fn try_privilege(session: &mut Session, privilege: &Privilege) -> Result<(), StoreError> {
+async fn try_privilege(
+    session: &mut DatabaseSession,
+    privilege: &Privilege,
+) -> Result<(), StoreError> {
     let doing = format!("trying to {}", privilege.to);
     for sql in privilege.statements(PROBE) {
         session.execute(&doing, &sql, vec![]).await?;
